@@ -1,0 +1,76 @@
+"""Security: who asks, what they may do, and what may be dialled. This page is the contract."""
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+
+from orchestra.errors import Forbidden, Unauthenticated
+from orchestra.store.keys import Tenant
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
+
+
+class Permission(StrEnum):
+    """What a route may ask for. Every route declares exactly one, or `public`."""
+
+    AGENTS_READ = "agents:read"
+    AGENTS_REGISTER = "agents:register"
+    AGENTS_EXECUTE = "agents:execute"
+    AGENTS_OPERATE = "agents:operate"
+    WORKFLOWS_READ = "workflows:read"
+    WORKFLOWS_WRITE = "workflows:write"
+    EXECUTIONS_READ = "executions:read"
+    EXECUTIONS_START = "executions:start"
+    EXECUTIONS_OPERATE = "executions:operate"
+    KEYS_MANAGE = "keys:manage"
+    SYSTEM_READ = "system:read"
+
+
+Role = Literal["viewer", "operator", "editor", "admin", "platform_admin"]
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who asks, for which tenant. `actor` is what stands in histories: `developer`, `key_…`."""
+
+    tenant: Tenant
+    role: Role
+    actor: str
+    permissions: frozenset[str]
+
+    def may(self, permission: Permission) -> bool:
+        """Whether `permission` is among those of the role."""
+        return permission.value in self.permissions
+
+
+def principal_of(connection: Connection) -> Principal:
+    """The caller the gateway established. Raises Unauthenticated when there is none."""
+    principal = connection.scope.get("principal")
+    if not isinstance(principal, Principal):
+        raise Unauthenticated("this route needs an API key: Authorization: Bearer <key>")
+    return principal
+
+
+def requires(permission: Permission) -> Guard:
+    """The guard of a route: the caller has `permission`."""
+
+    async def guard(connection: Connection, _: BaseRouteHandler) -> None:
+        if not principal_of(connection).may(permission):
+            raise Forbidden(f"this needs the permission {permission}", permission=permission.value)
+
+    guard.permission = permission  # type: ignore[attr-defined]  # read by the start-up check
+    return guard
+
+
+def public(reason: str) -> Guard:
+    """The guard of a route that anybody may call; `reason` says why."""
+
+    async def guard(_: Connection, __: BaseRouteHandler) -> None:
+        return None
+
+    guard.public = reason  # type: ignore[attr-defined]  # read by the start-up check
+    return guard
