@@ -1,0 +1,71 @@
+-- execution_control: pause, resume, cancel, rollback, skip_undo, retry
+-- args: eid tenant op steps generation
+-- prelude: yes
+-- flags: allow-oom
+--   steps: for retry, lines "path\troute" of the failed top-level steps to run again. generation: '' or the parent's
+-- returns {1, state}; {2, state} it is so already; {0, state} not possible in this state; {-1} not found for this tenant
+-- repeats {2}
+-- cost O(1) for pause and cancel; resume moves 500 parked steps, the clock moves the rest
+
+local eid, op = ARGV[2], ARGV[4]
+local x = load(eid)
+if not x or x.t ~= ARGV[3] then return {-1} end
+local t = now()
+if ARGV[6] ~= '' then
+  if tonumber(ARGV[6]) <= tonumber(call('HGET', x.key, '@h') or 0) then return {2, x.s} end
+  call('HSET', x.key, '@h', ARGV[6])
+end
+if op == 'pause' then
+  if x.s == 'P' then return {2, 'P'} end
+  if x.s ~= 'N' and x.s ~= 'R' then return {0, x.s} end
+  local due = tonumber(call('ZSCORE', p .. 't', 'D|' .. eid) or nil)
+  if due then
+    call('ZREM', p .. 't', 'D|' .. eid)
+    call('HSET', x.key, '@l', due - t)                    -- the deadline counts active time
+  end
+  call('HSET', x.key, '@s', 'P', '@v', x.s)
+  x.s = 'P'
+elseif op == 'resume' then
+  if x.s == 'R' or x.s == 'N' then return {2, x.s} end
+  if x.s ~= 'P' then return {0, x.s} end
+  local was = call('HMGET', x.key, '@l', '@v')
+  if was[1] then
+    call('ZADD', p .. 't', t + was[1], 'D|' .. eid)
+    call('HDEL', x.key, '@l')
+  end
+  x.s = was[2] or 'R'
+  call('HSET', x.key, '@s', x.s)
+  if call('EXISTS', p .. 'pk:' .. eid) == 1 then call('ZADD', p .. 't', t, 'U|' .. eid) end
+elseif op == 'cancel' then
+  if x.s == 'C' or (x.s == 'Z' and call('HGET', x.key, '@e') == 'C') then return {2, x.s} end
+  if x.s ~= 'N' and x.s ~= 'R' and x.s ~= 'P' then return {0, x.s} end
+  close(eid, x, 'C')
+elseif op == 'rollback' or op == 'skip_undo' then
+  if x.s == 'B' then return {2, 'B'} end
+  if x.s == 'L' or x.s == 'Z' then return {0, x.s} end
+  if op == 'skip_undo' then
+    if x.s ~= 'F' then return {0, x.s} end
+    call('RPOP', p .. 'u:' .. eid)
+  end
+  roll_back(eid, x)
+  return {1, x.s}
+elseif op == 'retry' then
+  if x.s ~= 'F' then return {0, x.s} end
+  call('ZREM', p .. 'fin', eid)
+  call('ZADD', p .. 'act', t, eid)
+  call('HINCRBY', p .. 'live', x.t, 1)
+  call('HSET', x.key, '@s', 'R')
+  call('HDEL', x.key, '@f')
+  x.s = 'R'
+  for line in lines(ARGV[5]) do
+    local path, route = match(line, '^([^\t]*)\t(.*)$')
+    local mark, n, _, k = numbers(call('HGET', x.key, path) or '')
+    if mark == 'f' then
+      call('HINCRBY', x.key, '@n', 1)
+      ready(route .. '|' .. eid .. '/' .. path, x, fmt('%d.0.%d.0', n, k + 1))
+    end
+  end
+end
+if op == 'pause' or op == 'resume' then tell(eid, x, op) end
+note('K', eid, '', '0', op, x)
+return {1, x.s}

@@ -1,0 +1,55 @@
+-- execution_start: accept an execution; refused over maxmemory, before anything is written
+-- args: eid def tenant cost delay_ms idem idem_digest idem_ttl_ms deadline_ms on_late finally parent input steps
+-- prelude: yes
+--   on_late F or B; finally '' or a route "class|queue"; parent '' or "eid/path"; steps: lines "path\tdeps\troute"
+-- returns {1, eid} created; {0, eid} this eid exists; {2, eid0} same key, same body; {3, eid0} same key, other body
+-- repeats same eid or same key: nothing is written
+-- cost O(steps)
+
+local eid, def, tenant, cost, delay = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
+local idem, digest, deadline = ARGV[7], ARGV[8], tonumber(ARGV[10])
+local key = p .. 'x:' .. eid
+if call('EXISTS', key, p .. 'a:' .. eid) > 0 then return {0, eid} end
+if idem ~= '' then
+  local known = call('GET', p .. 'i:' .. idem)
+  if known then
+    local first, body = match(known, '^(%S+) (.*)$')
+    return {body == digest and 2 or 3, first}
+  end
+  call('SET', p .. 'i:' .. idem, eid .. ' ' .. digest, 'PX', ARGV[9])
+end
+local t, n, roots = now(), 0, {}
+local fields = {'@s', 'N', '@d', def, '@t', tenant, '@w', cost, '@c', t, '@r', 0, '@o', ARGV[11]}
+for line in lines(ARGV[15]) do
+  local path, deps, route = match(line, '^([^\t]*)\t(%d+)\t(.*)$')
+  local i = #fields
+  n = n + 1
+  fields[i + 1] = path
+  if deps == '0' then
+    fields[i + 2] = (delay > 0 and 't' or 'q') .. '0.0.0.0'
+    roots[#roots + 1] = route .. '|' .. eid .. '/' .. path
+  else
+    fields[i + 2] = 'w' .. deps
+  end
+  if #fields > 2000 then
+    call('HSET', key, unpack(fields))
+    fields = {}
+  end
+end
+for name, value in pairs({['@n'] = n, ['@y'] = ARGV[12], ['@p'] = ARGV[13]}) do
+  if value ~= '' then
+    fields[#fields + 1] = name
+    fields[#fields + 1] = value
+  end
+end
+call('HSET', key, unpack(fields))
+if ARGV[14] ~= '' then call('HSET', p .. 'r:' .. eid, '@in', ARGV[14]) end
+call('ZADD', p .. 'act', t, eid)
+call('ZADD', p .. 'ix:' .. tenant, t, eid)
+call('HINCRBY', p .. 'live', tenant, 1)
+if deadline > 0 then call('ZADD', p .. 't', t + deadline, 'D|' .. eid) end
+note('N', eid, '', '0', def, {t = tenant})
+for _, item in ipairs(roots) do
+  if delay > 0 then call('ZADD', p .. 't', t + delay, 'R|' .. item) else enqueue(item, tenant, cost) end
+end
+return {1, eid}
