@@ -1,7 +1,7 @@
 -- execution_start: accept an execution; refused over maxmemory, before anything is written
--- args: eid def tenant cost delay_ms idem idem_digest idem_ttl_ms deadline_ms on_late finally parent input steps
+-- args: eid definition tenant cost delay_ms idem idem_digest idem_ttl_ms deadline_ms on_late last parent input steps
 -- prelude: yes
---   on_late F or B; finally '' or a route "class|queue"; parent '' or "eid/path"; steps: lines "path\tdeps\troute"
+--   on_late F or B; last: the finally steps, '' or a route "class|queue"; parent '' or "eid/path"; steps: lines "path\tdeps\troute"
 -- returns {1, eid} created; {0, eid} this eid exists; {2, eid0} same key, same body; {3, eid0} same key, other body
 -- repeats same eid or same key: nothing is written
 -- cost O(steps)
