@@ -80,7 +80,7 @@ def system_random() -> Random:
 
 
 def uuid7(now_ms: int, low: int) -> uuid.UUID:
-    """UUIDv7 (RFC 9562, section 5.7): 48 bits of ms, version, 12 bits, variant, 62 bits of `low`."""
+    """UUIDv7 (RFC 9562, section 5.7): 48 bits of ms, version, variant, 74 bits of `low`."""
     return uuid.UUID(
         int=(now_ms & (1 << 48) - 1) << 80
         | 7 << 76
