@@ -8,7 +8,7 @@
 --
 -- item   "<class>|<queue>|<owner>/<path>"        owner: exe_… or msg_…/dlv_…     path: step, M[3], M[3]/search, ~step
 -- token  "<n>.<u>.<k>.<c>.<session>"             n claims (fence), u tries used, k logical try, c crashes
--- state  w<deps> waiting   q<n.u.k.c> ready   p<…> parked   t<…> retry timer   a<…> awaiting   o<…> open scope
+-- state  w<deps>[,n.u.k.c] waiting   q<n.u.k.c> ready   p<…> parked   t<…> retry timer   a<…> awaiting   o<…> open scope
 --        r<token> running  b<token> begun (at most once)  v<token> leased outside  h<token> held, outcome unknown
 --        c<token> completed  f<token> failed  s<token> skipped  k<…> compensated
 -- execution @s  N pending  R running  P paused  B rolling back  Z running its finally  D completed  F failed
@@ -16,7 +16,7 @@
 
 local p, at = KEYS[1], ARGV[1]
 local call, fmt, match = redis.call, string.format, string.match
-local CLASS, HISTORY = 281474976710656, 20000            -- 2^48 tags per class; entries of history per execution
+local CLASS, HISTORY, JOURNAL = 281474976710656, 20000, 100000    -- 2^48 tags per class; entries kept at most
 
 local function wall()
   if at ~= '' then return tonumber(at) end
@@ -58,7 +58,7 @@ end
 -- The journal is the outbox: written by the transition itself. The history is the same line, kept per execution.
 local function note(k, owner, path, token, data, x)
   if string.sub(owner, 1, 4) ~= 'exe_' then return end
-  local id = call('XADD', p .. 'ev', stream_id(), 'k', k, 'x', owner, 's', path, 'a', token, 'd', data, 't', x.t)
+  local id = call('XADD', p .. 'ev', 'MAXLEN', '~', JOURNAL, stream_id(), 'k', k, 'x', owner, 's', path, 'a', token, 'd', data, 't', x.t)
   local len = call('RPUSH', p .. 'h:' .. owner, id .. '|' .. k .. '|' .. path .. '|' .. token .. '|' .. data)
   if len > HISTORY and (k == 'R' or k == 'C') then call('RPOP', p .. 'h:' .. owner) end
 end
@@ -71,7 +71,21 @@ local function enqueue(item, tenant, cost)
   local tag = math.max(tonumber(v[1]) or 0, tonumber(v[2]) or 0)
   call('HSET', vt, class .. ':' .. tenant, tag + cost)
   call('ZADD', ready, class * CLASS + tag, item)
-  if call('ZCARD', ready) == 1 then call('SPUBLISH', p .. 'wake', queue) end
+  if call('ZCARD', ready) == 1 then
+    call('SADD', p .. 'qn', queue)                         -- names of queues that may hold something
+    call('SPUBLISH', p .. 'wake', queue)
+  end
+end
+
+-- What a step that ran before begins anew with: its fence never falls, its logical try is a new one.
+local function next_try(owner, path)
+  local _, n, _, k = numbers(call('HGET', home(owner, path), path) or '')
+  return n and fmt('%d.0.%d.0', n, k + 1)
+end
+
+local function wait_for(owner, path, deps)
+  local tries = next_try(owner, path)
+  call('HSET', home(owner, path), path, 'w' .. deps .. (tries and ',' .. tries or ''))
 end
 
 local function over(s) return s == 'D' or s == 'F' or s == 'C' or s == 'L' end
@@ -110,12 +124,27 @@ local function grant(out, item, owner, path, tries, x, session, lease_ms)
   out[i + 1], out[i + 2], out[i + 3], out[i + 4], out[i + 5] = item, token, x.d, x.t, x.b
 end
 
+-- Which queues a claimer serves: their names as lines; "*" stands for all, "-name" takes one out again.
+local function serving(queues)
+  local out, all = {}, false
+  for name in lines(queues) do
+    if name == '*' then all = true
+    elseif string.sub(name, 1, 1) == '-' then out[string.sub(name, 2)] = false
+    else out[name] = true end
+  end
+  return function(queue)
+    local known = out[queue]
+    if known == nil then return all end
+    return known
+  end
+end
+
 -- A step became ready: park it, hand it to the caller (g: a claiming session), or queue it.
 local function ready(item, x, tries, g)
   local class, queue, owner, path = parse(item)
   local may = gate(x, owner, path)
-  if may == 'go' and g and g.sticky and g.max > 0 and g.serves[queue] then
-    g.max = g.max - 1
+  if may == 'go' and g and g.sticky > 0 and g.serves(queue) then
+    g.sticky = g.sticky - 1
     return grant(g.out, item, owner, path, tries, x, g.session, 0)
   end
   if may == 'park' then
@@ -138,6 +167,12 @@ local function tell(owner, x, op, only)
   end
 end
 
+-- Running calls of `what` (an execution, or "eid/scope") are to stop: in the next beat, and at once where it is heard.
+local function stop(what)
+  call('ZADD', p .. 'cx', now(), what)
+  call('SPUBLISH', p .. 'wake', '!' .. what)
+end
+
 local function finish(owner, x, s)
   local t = now()
   x.s = s
@@ -147,7 +182,8 @@ local function finish(owner, x, s)
   if call('HINCRBY', p .. 'live', x.t, -1) == 0 then call('HDEL', p .. 'live', x.t) end
   call('ZREM', p .. 't', 'D|' .. owner)
   call('UNLINK', p .. 'pk:' .. owner)
-  if x.r > 0 then call('ZADD', p .. 'cx', t, owner) end   -- tell whoever still runs a step of it
+  if x.r > 0 then stop(owner) end                          -- tell whoever still runs a step of it
+  if call('HGET', x.key, '@j') then call('SPUBLISH', p .. 'wake', '=' .. owner) end -- and whoever waits for the end
   if x.p then call('ZADD', p .. 't', t, 'N|' .. owner) end -- tell the parent, until it says it heard
   tell(owner, x, 'cancel')
   note('E', owner, '', '0', s, x)
@@ -155,7 +191,7 @@ end
 
 local function close(owner, x, s, g)                      -- the end, after the finally steps if there are any
   if not x.y then return finish(owner, x, s) end
-  if x.r > 0 then call('ZADD', p .. 'cx', now(), owner) end
+  if x.r > 0 then stop(owner) end
   call('HSET', x.key, '@s', 'Z', '@e', s)
   call('HDEL', x.key, '@y')
   local item = x.y .. '|' .. owner .. '/!finally'
@@ -175,16 +211,22 @@ local function undo_next(owner, x, g)
   ready(route .. '|' .. owner .. '/~' .. path, x, (n or 0) .. '.0.0.0', g)
 end
 
-local function roll_back(owner, x, g)
+-- otherwise: how it ends when there is nothing to undo; nil: rolled back all the same, because somebody asked for it.
+local function roll_back(owner, x, g, otherwise)
+  if otherwise and call('LLEN', p .. 'u:' .. owner) == 0 and call('SCARD', p .. 'k:' .. owner) == 0 then
+    return close(owner, x, otherwise, g)
+  end
   if over(x.s) then
     call('ZREM', p .. 'fin', owner)
     call('ZADD', p .. 'act', now(), owner)
     call('HINCRBY', p .. 'live', x.t, 1)
+    call('HDEL', x.key, '@f')
   end
+  call('ZREM', p .. 't', 'D|' .. owner)
   x.s = 'B'
   call('HSET', x.key, '@s', 'B')
   call('UNLINK', p .. 'pk:' .. owner)
-  if x.r > 0 then call('ZADD', p .. 'cx', now(), owner) end
+  if x.r > 0 then stop(owner) end
   tell(owner, x, 'rollback')
   note('K', owner, '', '0', 'rollback', x)
   undo_next(owner, x, g)
@@ -196,21 +238,26 @@ local function undo_top(owner, entry)                     -- each step is on the
   if not off then call('RPUSH', p .. 'u:' .. owner, entry) end
 end
 
-local function claim_from(session, max, queues, lease_ms, out)
+local function claim_from(session, max, serves, lease_ms, out)
   local budget = max + 256                                -- stale entries are dropped here, but never without end
-  for queue in lines(queues) do
+  local names = call('SMEMBERS', p .. 'qn')
+  table.sort(names)
+  local turn = #names > 1 and now() % #names or 0           -- no queue is always the first
+  for i = 1, #names do
+    local queue = names[(i + turn - 1) % #names + 1]
     local key, served = p .. 'q:' .. queue, {}
-    while max > 0 and budget > 0 do
+    while max > 0 and budget > 0 and serves(queue) do
       local popped = call('ZPOPMIN', key, max)
       if not popped[1] then
         call('UNLINK', p .. 'vt:' .. queue)               -- an idle queue forgets who had how much
+        call('SREM', p .. 'qn', queue)
         break
       end
-      for i = 1, #popped, 2 do
-        local item = popped[i]
+      for j = 1, #popped, 2 do
+        local item = popped[j]
         local class, _, owner, path = parse(item)
         budget = budget - 1
-        served[class] = popped[i + 1] - class * CLASS
+        served[class] = popped[j + 1] - class * CLASS
         local x, state = load(owner), call('HGET', home(owner, path), path)
         if x and state and string.sub(state, 1, 1) == 'q' then
           local may = gate(x, owner, path)
