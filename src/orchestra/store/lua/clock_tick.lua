@@ -27,7 +27,7 @@ for _, timer in ipairs(due) do
       if x and (x.s == 'N' or x.s == 'R' or x.s == 'P') then
         call('HSET', x.key, '@z', '!deadline')
         note('T', rest, '', '0', 'deadline', x)
-        if call('HGET', x.key, '@o') == 'B' then roll_back(rest, x) else close(rest, x, 'F') end
+        if call('HGET', x.key, '@o') == 'B' then roll_back(rest, x, nil, 'F') else close(rest, x, 'F') end
       end
     elseif kind == 'U' then
       local x = load(rest)

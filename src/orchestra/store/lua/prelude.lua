@@ -79,8 +79,9 @@ end
 
 -- What a step that ran before begins anew with: its fence never falls, its logical try is a new one.
 local function next_try(owner, path)
-  local _, n, _, k = numbers(call('HGET', home(owner, path), path) or '')
-  return n and fmt('%d.0.%d.0', n, k + 1)
+  local state = call('HGET', home(owner, path), path) or ''
+  local _, n, _, k = numbers(state)
+  return n and fmt('%d.0.%d.0', n, k + 1) or match(state, '^w%d+,(.+)$')
 end
 
 local function wait_for(owner, path, deps)

@@ -1,8 +1,10 @@
 -- execution_start: accept an execution; refused over maxmemory, before anything is written
--- args: eid definition tenant cost delay_ms idem idem_digest idem_ttl_ms deadline_ms on_late last parent input steps
+-- args: eid definition tenant cost delay_ms idem idem_digest idem_ttl_ms deadline_ms on_late last parent input steps session sticky queues watch
 -- prelude: yes
 --   on_late F or B; last: the finally steps, '' or a route "class|queue"; parent '' or "eid/path"; steps: lines "path\tdeps\troute"
--- returns {1, eid} created; {0, eid} this eid exists; {2, eid0} same key, same body; {3, eid0} same key, other body
+--   session sticky queues: up to sticky first steps are claimed by this session at once, where nobody queues before them
+--   watch 1: somebody waits for the end; it is called out on the wake channel
+-- returns {1, eid, item, token, def, tenant, body, …} created, with the work claimed; {0, eid} this eid exists; {2, eid0} same key, same body; {3, eid0} same key, other body
 -- repeats same eid or same key: nothing is written
 -- cost O(steps)
 
@@ -36,7 +38,7 @@ for line in lines(ARGV[15]) do
     fields = {}
   end
 end
-for name, value in pairs({['@n'] = n, ['@y'] = ARGV[12], ['@p'] = ARGV[13]}) do
+for name, value in pairs({['@n'] = n, ['@y'] = ARGV[12], ['@p'] = ARGV[13], ['@j'] = ARGV[19]}) do
   if value ~= '' then
     fields[#fields + 1] = name
     fields[#fields + 1] = value
@@ -49,7 +51,16 @@ call('ZADD', p .. 'ix:' .. tenant, t, eid)
 call('HINCRBY', p .. 'live', tenant, 1)
 if deadline > 0 then call('ZADD', p .. 't', t + deadline, 'D|' .. eid) end
 note('N', eid, '', '0', def, {t = tenant})
+local x = {s = 'N', n = n, t = tenant, d = def, r = 0, w = cost, b = '', key = key}
+local g = {sticky = tonumber(ARGV[17]), session = ARGV[16], serves = serving(ARGV[18]), out = {1, eid}}
+if g.sticky > 0 and not call('ZSCORE', p .. 'wk', g.session) then g.sticky = 0 end
 for _, item in ipairs(roots) do
-  if delay > 0 then call('ZADD', p .. 't', t + delay, 'R|' .. item) else enqueue(item, tenant, cost) end
+  if delay > 0 then
+    call('ZADD', p .. 't', t + delay, 'R|' .. item)
+  elseif g.sticky > 0 and call('EXISTS', p .. 'q:' .. match(item, '^%d+|([^|]*)|')) == 0 then
+    ready(item, x, '0.0.0.0', g)
+  else
+    enqueue(item, tenant, cost)
+  end
 end
-return {1, eid}
+return g.out

@@ -3,14 +3,16 @@
 -- prelude: yes
 -- flags: allow-oom
 --   out      C completed  F failed  S skipped | Y retry after delay_ms  A await a signal (timeout delay_ms; record = child)
---            H hold, outcome unknown | O open a scope: spawn lists its steps, or "map\tN\twindow\troute"
+--            H hold, outcome unknown | O open a scope: spawn lists its steps, or "map\tN\twindow\troute"; a line
+--              "join\twins\tlosses" before them: decided as soon as so many completed, or more failed. record is kept
 --   bump     1 when the outcome was definite: the next try gets a new idempotency key
 --   end      '' | F fail the execution | B roll it back        escalate 1: the enclosing scope decides now
 --   undo     '' | "class|queue|path": top of the undo stack | "-…": take it off (every try failed for certain: u = k, c = 0)
 --   succ     lines "path\troute"
 --   spawn    lines "path\tdeps\troute"                          emit     '' | one event envelope
 --   vars     lines "name\tjson"
--- returns {1, item, token, def, tenant, body, …} with the work claimed; {2} this very call was applied before;
+--   sticky   how many steps that become ready here are claimed at once      max, queues: how many others, and from where
+-- returns {1, state of the execution, item, token, def, tenant, body, …} with the work claimed; {2} applied before;
 --         {0, state} somebody else owns or finished the step: nothing changed but a "late" entry in the journal
 -- repeats {2}; work the lost reply carried is found by session_held
 -- cost O(successors + spawned + max)
@@ -31,9 +33,8 @@ if not (mark == 'r' or mark == 'b' or mark == 'v' or mark == 'h') or string.sub(
 end
 local x = load(owner)
 local session = match(token, '([^.]*)$')
-local g = {sticky = ARGV[6] == '1', max = tonumber(ARGV[7]), session = session, serves = {}, out = {1}}
-if g.max > 0 and not call('ZSCORE', p .. 'wk', session) then g.max = 0 end
-for name in lines(ARGV[8]) do g.serves[name] = true end
+local g = {sticky = tonumber(ARGV[6]), max = tonumber(ARGV[7]), session = session, serves = serving(ARGV[8]), out = {1, ''}}
+if (g.max > 0 or g.sticky > 0) and not call('ZSCORE', p .. 'wk', session) then g.max, g.sticky = 0, 0 end
 if mark == 'v' then call('ZREM', p .. 't', 'V|' .. item) else call('SREM', p .. 'wl:' .. session, item) end
 if mark ~= 'h' then x.r = call('HINCRBY', x.key, '@r', -1) end
 if out == 'H' and mark == 'h' then return {2} end
@@ -71,23 +72,29 @@ elseif out == 'H' then
 elseif out == 'O' then
   local count, first = 0, {}
   call('HSET', key, path, 'o' .. tries)
+  call('ZREM', p .. 'cx', owner .. '/' .. path)
   local total, window, route = match(ARGV[15], '^map\t(%d+)\t(%d+)\t(.*)$')
   if total then
     count = tonumber(total)
     local start = math.min(count, tonumber(window))
     call('HSET', key, path .. '@', start, path .. '#', count, path .. '$', route)
-    for i = 0, start - 1 do first[#first + 1] = route .. '|' .. owner .. '/' .. path .. '[' .. i .. ']' end
+    for i = 0, start - 1 do first[#first + 1] = {route .. '|' .. owner .. '/' .. path .. '[' .. i .. ']', path .. '[' .. i .. ']'} end
   else
     for line in lines(ARGV[15]) do
       local name, deps, to = match(line, '^([^\t]*)\t(%d+)\t(.*)$')
-      count = count + 1
-      if deps == '0' then first[#first + 1] = to .. '|' .. owner .. '/' .. name
-      else call('HSET', home(owner, name), name, 'w' .. deps) end
+      if name == 'join' then
+        call('HSET', key, path .. '+', deps, path .. '-', to)
+      else
+        count = count + 1
+        if deps == '0' then first[#first + 1] = {to .. '|' .. owner .. '/' .. name, name}
+        else wait_for(owner, name, deps) end
+      end
     end
   end
   call('HSET', key, path .. ':', count)
+  if record ~= '' then call('HSET', results, path, record) end
   note('O', owner, path, token, tostring(count), x)
-  for _, child in ipairs(first) do ready(child, x, '0.0.0.0', g) end
+  for _, child in ipairs(first) do ready(child[1], x, next_try(owner, child[2]) or '0.0.0.0', g) end
 else
   call('HSET', key, path, becomes .. token)
   if record ~= '' then call('HSET', results, path, record) end
@@ -95,7 +102,7 @@ else
   if counts then
     for line in lines(ARGV[17]) do call('HSET', results, '$' .. match(line, '^[^\t]*'), match(line, '\t(.*)$')) end
     if ARGV[16] ~= '' then
-      call('XADD', p .. 'pub', stream_id(), 'o', 'engine', 't', x.t, 'e', ARGV[16])
+      call('XADD', p .. 'pub', 'MAXLEN', '~', JOURNAL, stream_id(), 'o', 'engine', 't', x.t, 'e', ARGV[16])
     end
   end
   if kind == '~' and x.s == 'B' then
@@ -116,38 +123,44 @@ else
     if ARGV[11] == '' then
       for line in lines(ARGV[14]) do
         local name, route = match(line, '^([^\t]*)\t(.*)$')
-        local deps = match(call('HGET', home(owner, name), name) or '', '^w(%d+)$')
-        if deps == '1' then ready(route .. '|' .. owner .. '/' .. name, x, '0.0.0.0', g)
-        elseif deps then call('HSET', home(owner, name), name, 'w' .. deps - 1) end
+        local deps, tries = match(call('HGET', home(owner, name), name) or '', '^w(%d+),?(.*)$')
+        if deps == '1' then ready(route .. '|' .. owner .. '/' .. name, x, tries == '' and '0.0.0.0' or tries, g)
+        elseif deps then call('HSET', home(owner, name), name, 'w' .. deps - 1 .. (tries == '' and '' or ',' .. tries)) end
       end
     end
     local up = parent(path)
     if up then
       local scope = home(owner, up)
-      local left = call('HINCRBY', scope, up .. ':', -1)
+      local left, decided = call('HINCRBY', scope, up .. ':', -1), ARGV[12] == '1'
+      local tally = out == 'C' and '+' or out == 'F' and '-'
+      if tally and call('HEXISTS', scope, up .. tally) == 1 then
+        local more = call('HINCRBY', scope, up .. tally, -1)
+        decided = decided or tally == '+' and more == 0 or tally == '-' and more < 0
+      end
       local index = match(path, '%[(%d+)%]$')
       if index then
         call('HDEL', p .. 'm:' .. owner, path)
         local m = call('HMGET', scope, up .. '@', up .. '#', up .. '$')
-        if m[1] and tonumber(m[1]) < tonumber(m[2]) and ARGV[12] ~= '1' then
+        if m[1] and tonumber(m[1]) < tonumber(m[2]) and not decided then
           call('HSET', scope, up .. '@', m[1] + 1)
           ready(m[3] .. '|' .. owner .. '/' .. up .. '[' .. m[1] .. ']', x, '0.0.0.0', g)
         end
       end
       local open = call('HGET', scope, up) or ''
-      if (left == 0 or ARGV[12] == '1') and string.sub(open, 1, 1) == 'o' then
-        if left > 0 then call('ZADD', p .. 'cx', now(), owner .. '/' .. up) end
-        ready(class .. '|@engine|' .. owner .. '/' .. up, x, string.sub(open, 2), g)
+      if (left == 0 or decided) and string.sub(open, 1, 1) == 'o' then
+        if left > 0 then stop(owner .. '/' .. up) end
+        ready('1|@engine|' .. owner .. '/' .. up, x, string.sub(open, 2), g)
       end
     elseif kind ~= '!' and kind ~= '~' then
       x.n = call('HINCRBY', x.key, '@n', -1)
     end
     if ARGV[11] ~= '' then call('HSET', x.key, '@z', path) end
     if ARGV[11] == 'F' then close(owner, x, 'F', g)
-    elseif ARGV[11] == 'B' then roll_back(owner, x, g)
+    elseif ARGV[11] == 'B' then roll_back(owner, x, g, 'F')
     elseif x.n == 0 and forward then close(owner, x, 'D', g) end
   end
 end
 undo_next(owner, x, g)
-if g.max > 0 and ARGV[8] ~= '' then claim_from(session, g.max, ARGV[8], 0, g.out) end
+if g.max > 0 and ARGV[8] ~= '' then claim_from(session, g.max, g.serves, 0, g.out) end
+g.out[2] = x.s
 return g.out

@@ -9,4 +9,4 @@
 
 local session, lease_ms = ARGV[2], tonumber(ARGV[4])
 if lease_ms == 0 and not call('ZSCORE', p .. 'wk', session) then return {0} end
-return claim_from(session, tonumber(ARGV[3]), ARGV[5], lease_ms, {1})
+return claim_from(session, tonumber(ARGV[3]), serving(ARGV[5]), lease_ms, {1})
