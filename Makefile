@@ -1,0 +1,70 @@
+# Everything one does with this repository. `make` lists it.
+#
+# Each target sets up what it needs (scripts/venv): on a machine with git, make and Python 3.11 or
+# later, `make demo` and `make test` work right after the clone.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check format lint types contracts tidy bench chaos chaos-long docker lock clean setup setup-test
+
+bin := .venv/bin
+ARGS ?=
+
+help: ## this list
+	@printf '\n  make \033[1mtarget\033[0m\n\n'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
+	  awk -F ':.*## ' '{ printf "  \033[36m%-12s\033[0m %s\n", $$1, $$2 }'
+	@printf '\n  ARGS="…" is passed on: make serve ARGS="--port 9000", make test ARGS="-k retry"\n\n'
+
+setup:
+	@scripts/venv run
+
+setup-test:
+	@scripts/venv test
+
+demo: setup ## see it work: three agents handle real customer messages, in one process
+	@$(bin)/orchestra demo $(ARGS)
+
+serve: setup ## run the server on http://127.0.0.1:8000, data in ./.orchestra
+	@$(bin)/orchestra serve $(ARGS)
+
+test: setup-test ## unit, contract, integration and end-to-end tests
+	@$(bin)/python -m pytest -m 'not chaos' $(ARGS)
+
+check: format lint types contracts tidy test ## all that a change must pass
+
+format: setup-test ## format the code, in place
+	@$(bin)/ruff format
+
+lint: setup-test ## lint, and check the format
+	@$(bin)/ruff format --check
+	@$(bin)/ruff check
+
+types: setup-test ## check the types, strictly
+	@$(bin)/pyright --warnings
+
+contracts: setup-test ## check who imports whom
+	@$(bin)/lint-imports --no-cache
+
+tidy: setup-test ## check the house rules no linter knows
+	@$(bin)/python -m pytest -q tests/test_tidy.py
+
+bench: setup ## measure: JSON lines with the store's ceiling beside each figure
+	@$(bin)/python -m bench $(ARGS)
+
+chaos: setup-test ## a short round of kill -9 and simulated crashes (about a minute)
+	@$(bin)/python -m pytest -m chaos $(ARGS)
+
+chaos-long: setup-test ## the long round: the figures of docs/reliability.md
+	@ORCHESTRA_TEST_CHAOS=long $(bin)/python -m pytest -m chaos $(ARGS)
+
+docker: ## build the image orchestra:dev
+	docker build -t orchestra:dev .
+
+lock: setup-test ## bring the locks up to pyproject.toml; ARGS=--upgrade takes the newest versions
+	@scripts/lock $(ARGS)
+
+clean: ## remove what was built, not your data in ./.orchestra
+	rm -rf .venv .venv.lock dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
