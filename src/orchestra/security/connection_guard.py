@@ -1,0 +1,129 @@
+"""Bounds that uvicorn lacks: deadlines for headers and bodies, header size, connections per peer.
+
+`uvicorn.Config(app, http=guarded(HttpToolsProtocol), proxy_headers=False)`. Stock uvicorn keeps a
+connection that sends nothing, half a header or half a body, and takes 5 MB of header.
+"""
+
+import asyncio  # noqa: TID251  # a protocol of the server's own loop, with its timers
+import ipaddress
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+import msgspec
+
+TOO_LARGE: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-length: 0\r\nconnection: close\r\n\r\n"
+)
+BODY_BYTES_PER_S: Final = 1_024
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What one connection may take. A body has `body_s` for each `body_s` KiB."""
+
+    header_s: float = 10.0
+    header_max_bytes: int = 24 * 1_024  # request line and fields
+    body_s: float = 30.0
+    per_address_max: int = 100
+    # Addresses that speak for many: this machine, and the proxies in front.
+    uncounted: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+
+
+def guarded(base: type[Any], bounds: Bounds) -> type[Any]:
+    """`base` (HttpToolsProtocol or H11Protocol) that drops whoever is slower or larger than that.
+
+    A header has its time from the connection's start or from its own first byte. An answer may
+    take as long as it likes.
+    """
+    members = {
+        "bounds": bounds,
+        "by_address": Counter[str](),
+        "uncounted": [ipaddress.ip_network(name, strict=False) for name in bounds.uncounted],
+    }
+    return type("GuardedProtocol", (_Guard, base), members)
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class _Guard:
+    """Stands in front of a protocol of uvicorn, whose methods it extends."""
+
+    bounds: Bounds
+    by_address: Counter[str]
+    uncounted: Sequence[Network]
+    transport: asyncio.Transport
+    cycle: Any
+
+    _timer: asyncio.TimerHandle | None = None
+    _window_bytes = 0
+    _header = b""
+    _address = ""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        self._super().connection_made(transport)
+        peer: object = transport.get_extra_info("peername")
+        if isinstance(peer, tuple) and not self._is_uncounted(address := str(cast("Any", peer)[0])):
+            self._address = address
+            self.by_address[address] += 1
+            if self.by_address[address] > self.bounds.per_address_max:
+                transport.abort()
+                return
+        self._arm(self.bounds.header_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        if self._address:
+            self.by_address[self._address] -= 1
+            if not self.by_address[self._address]:
+                del self.by_address[self._address]
+        self._super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        before = self.cycle
+        if before is None or before.response_complete or not before.more_body:
+            head, separator, _ = (self._header + data).partition(b"\r\n\r\n")
+            if len(head) > self.bounds.header_max_bytes:
+                self._disarm()
+                self.transport.write(TOO_LARGE)
+                self.transport.close()
+                return
+            self._header = b"" if separator else head
+        self._super().data_received(data)
+        cycle = self.cycle
+        if cycle is None or (cycle is before and cycle.response_complete):
+            if self._timer is None:  # the first bytes of a header; later ones win no time
+                self._arm(self.bounds.header_s)
+        elif cycle.more_body and not cycle.response_complete:
+            self._window_bytes += len(data)
+            enough = self._window_bytes >= self.bounds.body_s * BODY_BYTES_PER_S
+            if cycle is not before or self._timer is None or enough:
+                self._arm(self.bounds.body_s)
+        else:
+            self._disarm()
+
+    def _super(self) -> Any:
+        return super()
+
+    def _is_uncounted(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+        return any(parsed in network for network in self.uncounted)
+
+    def _arm(self, seconds: float) -> None:
+        self._disarm()
+        self._window_bytes = 0
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._too_slow)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        self.transport.abort()
