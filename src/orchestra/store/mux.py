@@ -33,7 +33,7 @@ Dial: TypeAlias = Callable[[Callable[[], asyncio.Protocol]], Awaitable[object]]
 
 _SILENT_TICKS = 5
 # hiredis declares a tuple of one word and no result; it takes any number and gives bytes.
-_pack = cast(
+pack = cast(
     "Callable[[tuple[Word, ...]], bytes]",
     hiredis.pack_command,  # pyright: ignore[reportUnknownMemberType]
 )
@@ -101,7 +101,7 @@ class Mux(asyncio.Protocol):
         elif len(self._sent) >= self._profile.pending_max:
             future.set_exception(NotSent("too many commands are waiting for the store"))
         else:
-            packed = _pack(command)
+            packed = pack(command)
             if not self._unsent:
                 self._loop.call_soon(self._flush)
             self._unsent.append(packed)
@@ -142,7 +142,7 @@ class Mux(asyncio.Protocol):
             hello: list[asyncio.Future[Reply]] = []
             for command in self._profile.hello:
                 hello.append(self._loop.create_future())
-                self._unsent.append(_pack(command))
+                self._unsent.append(pack(command))
                 self._sent.append((hello[-1], command, ""))
             self._flush()
             await asyncio.gather(*hello)
@@ -173,7 +173,7 @@ class Mux(asyncio.Protocol):
             return
         if self._profile.wait_replicas and self._open:
             self._sent.append((None, (), ""))
-            parts.append(_pack(("WAIT", self._profile.wait_replicas, self._profile.wait_ms)))
+            parts.append(pack(("WAIT", self._profile.wait_replicas, self._profile.wait_ms)))
         self._transport.write(b"".join(parts))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -224,7 +224,7 @@ class Mux(asyncio.Protocol):
         if isinstance(why, NoScript) and source:
             if not self._unsent:
                 self._loop.call_soon(self._flush)
-            self._unsent.append(_pack(("EVAL", source, *command[2:])))
+            self._unsent.append(pack(("EVAL", source, *command[2:])))
             self._sent.append((future, command, ""))
         else:
             future.set_exception(why)
