@@ -1,0 +1,83 @@
+"""The command tree. A command's module is imported when the command is asked for."""
+
+import importlib
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from orchestra import __version__
+
+SYNOPSIS = """\b
+Examples:
+  orchestra demo                         three agents handle real messages
+  orchestra serve                        start a server on 127.0.0.1:8000
+  orchestra workflow run FILE --input @input.json
+  orchestra doctor                       find out what is wrong here
+
+\b
+Exit codes: 0 done, 1 failed, 2 not understood (usage).
+Every command has --help with examples; most have --json for programs.
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name, place and one line; importing comes later.
+
+    `lazy` maps a name to (`module:attribute`, one line of help), so that listing the commands
+    imports none of them.
+    """
+
+    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every name, in the order of the table."""
+        return list(self._lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now; None when there is none."""
+        if cmd_name not in self._lazy:
+            return None
+        module, _, attribute = self._lazy[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of commands, from their one-liners."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in self._lazy.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    help=f"Durable workflows over many AI agents.\n\n{SYNOPSIS}",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    lazy={
+        "serve": ("orchestra.cli.serve:serve", "Start the server, in the foreground."),
+        "demo": ("orchestra.cli.demo:demo", "Run the customer-support workflow, end to end."),
+        "workflow": ("orchestra.cli.workflow:workflow", "Validate, run and list workflows."),
+        "execution": ("orchestra.cli.execution:execution", "Look at executions, and steer them."),
+        "agent": ("orchestra.cli.agent:agent", "List, register and call agents."),
+        "doctor": ("orchestra.cli.doctor:doctor", "Check this machine, its data, its server."),
+    },
+)
+@click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
+def orchestra() -> None:
+    """The root of the tree; it does nothing itself."""
+
+
+def run() -> None:
+    """Run the command in `sys.argv`. Errors of click and of ours are shown, never a traceback."""
+    # Text people sent us may hold any character; a narrow terminal encoding must not stop us.
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+    try:
+        orchestra.main(prog_name="orchestra")
+    except BrokenPipeError:
+        # `orchestra … | head` closes the pipe early; that is no failure of ours.
+        sys.stderr.close()
