@@ -3,6 +3,7 @@
 import difflib
 
 from orchestra.workflows.expressions.budget import Budget
+from orchestra.workflows.expressions.exact import type_of
 from orchestra.workflows.expressions.failures import Mismatch, Missing
 from orchestra.workflows.expressions.values import NOTHING, Maybe, Value, kind, mismatch
 
@@ -29,7 +30,7 @@ def absent(owner: dict[Value, Value], field: Value) -> Missing:
 
 
 def select(operand: Value, field: str) -> Value:
-    if type(operand) is dict:
+    if type_of(operand) is dict:
         try:
             return operand[field]
         except KeyError:
@@ -58,7 +59,7 @@ def has_field(operand: Value, field: str) -> bool:
 
 
 def index(operand: Value, key: Value, budget: Budget) -> Value:
-    what = type(operand)
+    what = type_of(operand)
     if what is Maybe:
         return index_optional(operand, key, budget)
     if type(key) is float and key.is_integer():

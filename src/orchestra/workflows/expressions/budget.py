@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from orchestra.workflows.expressions.exact import type_of
 from orchestra.workflows.expressions.failures import OverBudget
 
 SOURCE_MAX: Final = 8_192  # characters
@@ -37,7 +38,7 @@ class Budget:
         pending = [value]
         while pending:
             item = pending.pop()
-            what = type(item)
+            what = type_of(item)
             self.spend(1)
             if what is list:
                 self.afford(len(item))

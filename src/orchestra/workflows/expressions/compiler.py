@@ -8,6 +8,7 @@ from orchestra.workflows.expressions.access import (
     select_optional,
 )
 from orchestra.workflows.expressions.budget import Budget
+from orchestra.workflows.expressions.exact import type_of
 from orchestra.workflows.expressions.failures import ExpressionFailed, Missing, OverBudget
 from orchestra.workflows.expressions.functions import FUNCTIONS
 from orchestra.workflows.expressions.macros import compile_macro
@@ -182,9 +183,8 @@ def _operation(node: Operation) -> Closure:
             return lambda scope, budget: negative(only(scope, budget))
         case (("&&" | "||"), [left, right]):
             return _logic(left, right, decisive=sign == "||")
-        case _, [left, right]:
-            return _binary(sign, left, right)
-    raise AssertionError(node)
+        case _:
+            return _binary(sign, *operands)
 
 
 def _binary(sign: str, left: Closure, right: Closure) -> Closure:
@@ -210,7 +210,7 @@ def _comparison(sign: str, left: Closure, right: Closure) -> Closure:
 
     def run(scope: Scope, budget: Budget) -> bool:
         a, b = left(scope, budget), right(scope, budget)
-        what, other = type(a), type(b)
+        what, other = type_of(a), type_of(b)
         if (what is int or what is float) and (other is int or other is float):
             return ordered(a, b)
         return compare(sign, a, b, budget)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from orchestra.workflows.expressions.budget import Budget
+from orchestra.workflows.expressions.exact import type_of
 from orchestra.workflows.expressions.failures import Missing
 from orchestra.workflows.expressions.function import Function
 from orchestra.workflows.expressions.values import (
@@ -16,6 +17,7 @@ from orchestra.workflows.expressions.values import (
     mismatch,
     text_of,
     want,
+    want_list,
 )
 
 _PART: Final = re.compile(r"([^%]+)|%(?:\.([0-9]{1,2}))?(.?)", re.DOTALL)
@@ -23,7 +25,7 @@ _PRECISION: Final = 6
 
 
 def _format(budget: Budget, template: Value, arguments: Value) -> str:
-    rest = iter(want(list, arguments, "format"))
+    rest = iter(want_list(arguments, "format"))
     out: list[str] = []
     for part in _PART.finditer(want(str, template, "format")):
         literal, precision, verb = part.groups()
@@ -41,7 +43,7 @@ def _format(budget: Budget, template: Value, arguments: Value) -> str:
 
 
 def _formatted(verb: str, precision: int, value: Value) -> str:
-    what = type(value)
+    what = type_of(value)
     if verb == "s":
         return _shown(value)
     if what is float and not math.isfinite(value) and verb in ("d", "f", "e"):
@@ -59,7 +61,7 @@ def _formatted(verb: str, precision: int, value: Value) -> str:
 
 
 def _shown(value: Value) -> str:
-    what = type(value)
+    what = type_of(value)
     if value is None:
         return "null"
     if what is float and not math.isfinite(value):

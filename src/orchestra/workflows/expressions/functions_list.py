@@ -5,10 +5,19 @@ from typing import Final
 
 from orchestra.workflows.expressions.access import index_optional
 from orchestra.workflows.expressions.budget import Budget
+from orchestra.workflows.expressions.exact import type_of
 from orchestra.workflows.expressions.failures import Missing
 from orchestra.workflows.expressions.function import Function
 from orchestra.workflows.expressions.operators import contains
-from orchestra.workflows.expressions.values import Maybe, Value, is_number, mismatch, want
+from orchestra.workflows.expressions.values import (
+    Maybe,
+    Value,
+    is_number,
+    mismatch,
+    want,
+    want_list,
+    want_map,
+)
 
 
 def _range(budget: Budget, count: Value) -> list[int]:
@@ -20,8 +29,8 @@ def _range(budget: Budget, count: Value) -> list[int]:
 def _flatten(budget: Budget, items: Value) -> list[Value]:
     """One level."""
     out: list[Value] = []
-    for item in want(list, items, "flatten"):
-        nested = type(item) is list
+    for item in want_list(items, "flatten"):
+        nested = type_of(item) is list
         budget.spend(1 + (len(item) if nested else 0))
         if nested:
             out.extend(item)
@@ -32,21 +41,21 @@ def _flatten(budget: Budget, items: Value) -> list[Value]:
 
 def _distinct(budget: Budget, items: Value) -> list[Value]:
     out: list[Value] = []
-    for item in want(list, items, "distinct"):
+    for item in want_list(items, "distinct"):
         if not contains(item, out, budget):
             out.append(item)
     return budget.build_all(out)
 
 
 def _sort(budget: Budget, items: Value) -> list[Value]:
-    budget.spend(8 * len(want(list, items, "sort")))
+    budget.spend(8 * len(want_list(items, "sort")))
     if items and not (all(map(is_number, items)) or all(type(i) is str for i in items)):
         raise mismatch("sort", items[0])
     return budget.build_all(sorted(items))
 
 
 def _reverse(budget: Budget, value: Value) -> Value:
-    what = type(value)
+    what = type_of(value)
     if what not in (str, list):
         raise mismatch("reverse()", value)
     budget.spend(1 + len(value) // 64)
@@ -58,7 +67,7 @@ def _reverse(budget: Budget, value: Value) -> Value:
 
 
 def _slice(budget: Budget, items: Value, start: Value, end: Value) -> list[Value]:
-    length = len(want(list, items, "slice"))
+    length = len(want_list(items, "slice"))
     if not 0 <= want(int, start, "slice") <= want(int, end, "slice") <= length:
         raise Missing(f"slice({start}, {end}) of {length} items")
     budget.afford(end - start)
@@ -66,20 +75,20 @@ def _slice(budget: Budget, items: Value, start: Value, end: Value) -> list[Value
 
 
 def _first(budget: Budget, items: Value) -> Maybe:
-    return index_optional(want(list, items, "first"), 0, budget)
+    return index_optional(want_list(items, "first"), 0, budget)
 
 
 def _last(budget: Budget, items: Value) -> Maybe:
-    return index_optional(want(list, items, "last"), len(items) - 1, budget)
+    return index_optional(want_list(items, "last"), len(items) - 1, budget)
 
 
 def _keys(budget: Budget, value: Value) -> list[Value]:
-    budget.afford(len(want(dict, value, "keys")))
+    budget.afford(len(want_map(value, "keys")))
     return budget.build_all(list(value))
 
 
 def _values(budget: Budget, value: Value) -> list[Value]:
-    budget.afford(len(want(dict, value, "values")))
+    budget.afford(len(want_map(value, "values")))
     return budget.build_all(list(value.values()))
 
 

@@ -5,16 +5,18 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from orchestra.workflows.expressions.budget import Budget
+from orchestra.workflows.expressions.exact import type_of
 from orchestra.workflows.expressions.failures import Missing
 from orchestra.workflows.expressions.function import Function
-from orchestra.workflows.expressions.values import Value, fits, is_number, mismatch, want
+from orchestra.workflows.expressions.values import Value, fits, is_number, mismatch, want, want_list
 
 _VALUES_MAX: Final = 100  # of min(a, b, …)
 
 
 def _operands(budget: Budget, values: tuple[Value, ...], operation: str) -> list[Value]:
     """The values given, or the items of the one list given; all numbers, or all texts."""
-    items: list[Value] = values[0] if len(values) == 1 and type(values[0]) is list else list(values)
+    only_list = len(values) == 1 and type_of(values[0]) is list
+    items: list[Value] = values[0] if only_list else list(values)
     budget.spend(len(items))
     if not items:
         raise Missing(f"{operation} of nothing")
@@ -33,7 +35,7 @@ def _extreme(name: str, pick: Callable[[list[Value]], Value]) -> Callable[..., V
 
 
 def _sum(budget: Budget, items: Value) -> Value:
-    if not want(list, items, "sum"):
+    if not want_list(items, "sum"):
         return 0
     return fits(sum(_operands(budget, (items,), "sum")))
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from orchestra.workflows.expressions.budget import Budget
+from orchestra.workflows.expressions.exact import type_of
 from orchestra.workflows.expressions.failures import Missing
 from orchestra.workflows.expressions.function import Function
 from orchestra.workflows.expressions.values import NOTHING, Maybe, Value, want
@@ -18,7 +19,7 @@ def _none(_budget: Budget) -> Maybe:
 
 
 def _of_non_zero(_budget: Budget, value: Value) -> Maybe:
-    what = type(value)
+    what = type_of(value)
     empty = value is None or (what in (bool, int, float, str, list, dict) and not value)
     return NOTHING if empty else Maybe(True, value)
 

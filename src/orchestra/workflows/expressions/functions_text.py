@@ -7,7 +7,7 @@ from orchestra.workflows.expressions.budget import Budget
 from orchestra.workflows.expressions.failures import Missing
 from orchestra.workflows.expressions.function import Function
 from orchestra.workflows.expressions.patterns import Pattern
-from orchestra.workflows.expressions.values import Value, want
+from orchestra.workflows.expressions.values import Value, want, want_list
 
 _PATTERN_STEPS: Final = 1_000  # to compile one at run time
 
@@ -110,7 +110,7 @@ def _split(budget: Budget, value: Value, separator: Value, limit: Value = -1) ->
 
 
 def _join(budget: Budget, items: Value, separator: Value = "") -> str:
-    budget.spend(len(want(list, items, "join")))
+    budget.spend(len(want_list(items, "join")))
     for item in items:
         want(str, item, "join")
     budget.build(sum(map(len, items)) + len(want(str, separator, "join")) * len(items))

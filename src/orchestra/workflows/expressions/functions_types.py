@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from orchestra.workflows.expressions.budget import Budget
+from orchestra.workflows.expressions.exact import type_of
 from orchestra.workflows.expressions.function import Function
 from orchestra.workflows.expressions.values import (
     INT_MAX,
@@ -36,7 +37,7 @@ def _string(_budget: Budget, value: Value) -> str:
 
 
 def _int(_budget: Budget, value: Value) -> int:
-    what = type(value)
+    what = type_of(value)
     if what is int:
         return value
     if what is float and INT_MIN < value < INT_MAX:

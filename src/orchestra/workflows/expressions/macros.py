@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from orchestra.workflows.expressions.budget import Budget
+from orchestra.workflows.expressions.exact import type_of
 from orchestra.workflows.expressions.failures import ExpressionFailed, OverBudget
 from orchestra.workflows.expressions.syntax import Macro, measure
 from orchestra.workflows.expressions.values import Closure, Maybe, Scope, Value, mismatch, want
@@ -33,7 +34,7 @@ def compile_macro(node: Macro, target: Closure, bodies: Bodies) -> Closure:
 
 def _rounds(node: Macro, value: Value, scope: Scope, budget: Budget, cost: int) -> Rounds:
     """Key, item and scope of each round; one variable gets a list's item or a map's key."""
-    what = type(value)
+    what = type_of(value)
     if what is not list and what is not dict:
         raise mismatch(node.name, value)
     inner = dict(scope)
@@ -98,7 +99,7 @@ def _transform_map(name: str, rounds: Rounds, bodies: Bodies, budget: Budget) ->
 
 def _charged(value: Value, budget: Budget) -> Value:
     """`value`, charged as written out: a map may repeat one large part of the scope."""
-    what = type(value)
+    what = type_of(value)
     if what is list or what is dict:
         return budget.build_all(value)
     budget.build(_ITEM_BYTES + (len(value) if what is str else 0))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from orchestra.workflows.expressions.budget import Budget
+from orchestra.workflows.expressions.exact import type_of
 from orchestra.workflows.expressions.failures import ExpressionFailed
 from orchestra.workflows.expressions.values import (
     Maybe,
@@ -26,7 +27,7 @@ _LONG_TEXT_SHIFT: Final = 12  # texts are compared at about 4 KiB a step; short 
 
 def equal(left: Value, right: Value, budget: Budget) -> bool:
     budget.spend(1)
-    what = type(left)
+    what = type_of(left)
     if what is not type(right):
         return is_number(left) and is_number(right) and left == right
     if what is str:
@@ -50,9 +51,9 @@ def equal(left: Value, right: Value, budget: Budget) -> bool:
 
 
 def contains(needle: Value, container: Value, budget: Budget) -> bool:
-    if type(container) is dict:
+    if type_of(container) is dict:
         return type(needle) in (str, int, bool, float) and needle in container
-    if type(container) is list:
+    if type_of(container) is list:
         return any(equal(needle, item, budget) for item in container)
     raise mismatch("in", needle, container)
 
@@ -61,7 +62,7 @@ def compare(sign: str, left: Value, right: Value, budget: Budget) -> bool:
     """Numbers with numbers, texts with texts, booleans with booleans."""
     if is_number(left) and is_number(right):
         return ORDER[sign](left, right)
-    what = type(left)
+    what = type_of(left)
     if what is type(right) and what in (str, bool):
         if what is str:
             budget.spend(min(len(left), len(right)) >> _LONG_TEXT_SHIFT)
@@ -72,7 +73,7 @@ def compare(sign: str, left: Value, right: Value, budget: Budget) -> bool:
 def add(left: Value, right: Value, budget: Budget) -> Value:
     if is_number(left) and is_number(right):
         return fits(left + right)
-    what = type(left)
+    what = type_of(left)
     if what is type(right) and what is str:
         budget.build(len(left) + len(right))
         return left + right

@@ -194,7 +194,8 @@ def _primary(at: Cursor) -> Node:
             return _map(at)
         case "symbol", "." if at.next.kind == "name":
             return _name(at, at.step())
-    raise unexpected(token)
+        case _:
+            raise unexpected(token)
 
 
 def _name(at: Cursor, token: Token) -> Node:

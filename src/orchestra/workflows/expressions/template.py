@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 from orchestra.workflows.expressions.budget import SOURCE_MAX, Budget
+from orchestra.workflows.expressions.exact import type_of
 from orchestra.workflows.expressions.failures import Malformed, Mismatch, OverBudget, TooLarge
 from orchestra.workflows.expressions.functions_json import json_text
 from orchestra.workflows.expressions.inspection import Reference
@@ -108,7 +109,7 @@ def _closing_brace(text: str, start: int) -> int:
 
 def _planned(value: Value, programs: list[Program]) -> tuple[Value, Render | None]:
     """The value when it is constant; else a value with holes, and what renders it."""
-    what = type(value)
+    what = type_of(value)
     if what is str:
         return _planned_text(value, programs) if "$" in value else (value, None)
     if what is dict:
@@ -138,7 +139,7 @@ def _planned_text(text: str, programs: list[Program]) -> tuple[Value, Render | N
 def _text(part: str | Program, scope: Scope, budget: Budget) -> str:
     assert isinstance(part, Program)
     value = part.json(scope, budget)
-    what = type(value)
+    what = type_of(value)
     if value is None or value is NOTHING:
         raise Mismatch(f"${{{part.source}}} is empty inside text; add .orValue('')")
     if what is list or what is dict:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, TypeVar
 
 from orchestra.workflows.expressions.budget import Budget
+from orchestra.workflows.expressions.exact import type_of
 from orchestra.workflows.expressions.failures import ExpressionFailed, Mismatch
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
@@ -53,7 +54,7 @@ KINDS: Final[Mapping[str, Kind]] = {name: Kind(name) for name in _KIND_OF.values
 
 
 def kind(value: Value) -> str:
-    return _KIND_OF.get(type(value), "unknown")
+    return _KIND_OF.get(type_of(value), "unknown")
 
 
 def mismatch(operation: str, *values: Value) -> Mismatch:
@@ -63,6 +64,18 @@ def mismatch(operation: str, *values: Value) -> Mismatch:
 def want(kind_wanted: type[T], value: Value, operation: str) -> T:
     """`value`, when it is exactly of that type."""
     if type(value) is not kind_wanted:
+        raise mismatch(operation, value)
+    return value
+
+
+def want_list(value: Value, operation: str) -> list[Value]:
+    if type_of(value) is not list:
+        raise mismatch(operation, value)
+    return value
+
+
+def want_map(value: Value, operation: str) -> dict[Value, Value]:
+    if type_of(value) is not dict:
         raise mismatch(operation, value)
     return value
 
@@ -80,7 +93,7 @@ def fits(value: Value) -> Value:
 
 def text_of(value: Value) -> str:
     """How a value reads inside text: `true`, `3`, `2.5`, `1e+20`; strings as they are."""
-    what = type(value)
+    what = type_of(value)
     if what is str:
         return value
     if what is bool:
@@ -97,7 +110,7 @@ def plain(value: Value, budget: Budget) -> Value:
     pending = [value]
     while pending:
         item = pending.pop()
-        what = type(item)
+        what = type_of(item)
         budget.spend(1)
         if what is list:
             budget.afford(len(item))
