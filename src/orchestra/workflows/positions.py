@@ -1,0 +1,130 @@
+"""Where each part of a JSON text stands: JSON Pointer to line and column.
+
+Reads text that has been decoded before, so it need not judge it. One pass, and only the positions
+asked for are kept.
+"""
+
+import bisect
+import json
+import re
+from collections.abc import Collection
+from typing import Final
+
+import msgspec
+
+_TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
+
+
+class Range(msgspec.Struct, frozen=True):
+    """A stretch of text. Lines and columns count from 1, columns in UTF-16 units as editors do.
+
+    The end is exclusive.
+    """
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+Span = tuple[int, int]
+
+
+class _Open(msgspec.Struct):
+    """An object or list that is being read; `name` is the key or index of its present value."""
+
+    pointer: str
+    start: int
+    key: Span | None
+    is_object: bool
+    name: str = ""
+    name_at: Span | None = None
+    index: int = -1
+
+
+def escaped(key: str) -> str:
+    """`key` as one part of a JSON Pointer (RFC 6901, section 3)."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def ranges(source: bytes, wanted: Collection[str]) -> dict[str, tuple[Range | None, Range]]:
+    """Ranges of (key, value) of each pointer; for what is not there, of the nearest part around."""
+    text = source.decode(errors="replace")
+    spans = _spans(text, _with_parents(wanted))
+    lines = [0, *(found.end() for found in re.finditer("\n", text))]
+    made: dict[str, tuple[Range | None, Range]] = {}
+    for pointer in wanted:
+        at = pointer
+        while at and at not in spans:
+            at = at.rpartition("/")[0]
+        if at in spans:
+            key, value = spans[at]
+            shown = _range(text, lines, key) if key and at == pointer else None
+            made[pointer] = (shown, _range(text, lines, value))
+    return made
+
+
+def range_at(source: bytes, offset: int) -> Range:
+    """The one character at byte `offset`."""
+    text = source.decode(errors="replace")
+    at = min(len(source[:offset].decode(errors="replace")), len(text))
+    lines = [0, *(found.end() for found in re.finditer("\n", text))]
+    return _range(text, lines, (at, min(at + 1, len(text))))
+
+
+def _with_parents(wanted: Collection[str]) -> set[str]:
+    found = set(wanted)
+    for pointer in wanted:
+        at = pointer
+        while at:
+            at = at.rpartition("/")[0]
+            found.add(at)
+    return found
+
+
+def _range(text: str, lines: list[int], span: Span) -> Range:
+    return Range(*_place(text, lines, span[0]), *_place(text, lines, span[1]))
+
+
+def _place(text: str, lines: list[int], at: int) -> tuple[int, int]:
+    line = bisect.bisect_right(lines, at) - 1
+    before = text[lines[line] : at]
+    units = len(before) if before.isascii() else len(before.encode("utf-16-le")) // 2
+    return line + 1, units + 1
+
+
+def _spans(text: str, wanted: set[str]) -> dict[str, tuple[Span | None, Span]]:
+    spans: dict[str, tuple[Span | None, Span]] = {}
+    stack: list[_Open] = []
+    for found in _TOKEN.finditer(text):
+        mark, span = found.group(), found.span()
+        top = stack[-1] if stack else None
+        if mark in ",:":
+            continue
+        if mark in "}]":
+            if top is None:
+                break
+            stack.pop()
+            if top.pointer in wanted:
+                spans[top.pointer] = (top.key, (top.start, span[1]))
+        elif top is not None and top.is_object and top.name_at is None:
+            top.name = json.loads(mark) if "\\" in mark else mark[1:-1]
+            top.name_at = span
+        else:
+            pointer, key = _begun(top)
+            if mark in "{[":
+                stack.append(_Open(pointer, span[0], key, mark == "{"))
+            elif pointer in wanted:
+                spans[pointer] = (key, span)
+    return spans
+
+
+def _begun(top: _Open | None) -> tuple[str, Span | None]:
+    """Pointer and key of the value that begins here; the next one in an object needs a key."""
+    if top is None:
+        return "", None
+    if top.is_object:
+        key, top.name_at = top.name_at, None
+        return f"{top.pointer}/{escaped(top.name)}", key
+    top.index += 1
+    return f"{top.pointer}/{top.index}", None
