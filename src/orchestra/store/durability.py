@@ -22,7 +22,7 @@ Mode: TypeAlias = Literal["fsync", "replicated", "process", "volatile", "unknown
 MODES: Mapping[str, Mode] = {
     "always": "fsync",
     "everysec": "process",
-    "no": "volatile",
+    "no": "process",
     "fsync": "fsync",
     "replicated": "replicated",
     "process": "process",
@@ -99,16 +99,19 @@ def _appendfsync(facts: Facts) -> str:
     return facts.config.get("appendfsync", "") if facts.config.get("appendonly") == "yes" else "off"
 
 
-def judge(facts: list[Facts], requested: Mode, wait_replicas: int, *, weaker: bool) -> Durability:
+def judge(
+    facts: list[Facts], requested: Mode | None, wait_replicas: int, *, weaker: bool
+) -> Durability:
     """The promise of the whole store: that of its weakest primary.
 
     Raises Unfit when a server must not be worked on, or promises less than `requested` and
-    `weaker` does not allow that.
+    `weaker` does not allow that. `requested` None: whatever it promises is enough.
     """
     for one in facts:
         _check_fit(one)
     weakest = min(facts, key=lambda one: _STRENGTH[mode_of(one, wait_replicas)])
     effective = mode_of(weakest, wait_replicas)
+    requested = requested or effective
     confirming = wait_replicas if effective == "replicated" else 0
     durability = Durability(requested, effective, confirming, _appendfsync(weakest))
     if _STRENGTH[effective] < _STRENGTH[requested] and not weaker:

@@ -31,7 +31,7 @@ def pack(body: bytes, kind: int = JSON) -> bytes:
 
 
 def pack_small(body: bytes, kind: int = JSON) -> bytes:
-    """Frame `body`, compressed when it is large and that makes it smaller. For what is kept long."""
+    """Frame `body`, compressed when it is large and that helps. For what is kept long."""
     if len(body) >= _COMPRESS_BYTES:
         packed = zlib.compress(body, 1)
         if len(packed) < len(body):

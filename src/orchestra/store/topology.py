@@ -6,15 +6,16 @@ import msgspec
 
 from orchestra.errors import OrchestraError
 from orchestra.store.endpoints import Address, Location, ask
-from orchestra.store.failures import StoreAway
+from orchestra.store.failures import Refused, StoreAway, Unfit
 from orchestra.store.mux import Reply
 from orchestra.store.partitions import SLOTS
 
 
 class SlotMap(msgspec.Struct, frozen=True):
-    """Ranges of slots (first, last, primary)."""
+    """Ranges of slots (first, last, primary). `moves`: another one may serve a slot later."""
 
     ranges: tuple[tuple[int, int, Address], ...]
+    moves: bool = False
 
     def primary(self, slot: int) -> Address | None:
         """Who serves `slot`; None while nobody does."""
@@ -28,15 +29,15 @@ class SlotMap(msgspec.Struct, frozen=True):
         return frozenset(address for _, _, address in self.ranges)
 
 
-def whole(address: Address) -> SlotMap:
+def whole(address: Address, *, moves: bool = False) -> SlotMap:
     """One server serves everything."""
-    return SlotMap(((0, SLOTS - 1, address),))
+    return SlotMap(((0, SLOTS - 1, address),), moves)
 
 
 async def discover(location: Location, known: Iterable[Address] = ()) -> SlotMap:
     """Ask the known primaries and the addresses of the URL, in that order, until one answers.
 
-    Raises StoreAway when none does, with what the last one said.
+    Raises StoreAway when none does, with what the last one said; Unfit when the login fails.
     """
     trouble = "no address"
     for address in dict.fromkeys((*known, *location.addresses)):
@@ -48,6 +49,8 @@ async def discover(location: Location, known: Iterable[Address] = ()) -> SlotMap
                     return await _through_sentinel(location, address)
                 case "cluster":
                     return await _cluster(location, address)
+        except Refused as refused:
+            raise Unfit(f"the store at {address} does not let us in: {refused.reply}") from None
         except (OSError, TimeoutError, OrchestraError) as error:
             trouble = f"{address}: {error or type(error).__name__}"
     raise StoreAway(f"no server of the store can be used ({trouble})")
@@ -73,7 +76,7 @@ async def _through_sentinel(location: Location, address: Address) -> SlotMap:
     (role,) = await ask(master, location.access, ("ROLE",), timeout_s=1.0)
     if isinstance(role, Exception) or role[0] != b"master":
         raise StoreAway("the sentinel names a master that is none (yet)")
-    return whole(master)
+    return whole(master, moves=True)
 
 
 async def _cluster(location: Location, address: Address) -> SlotMap:
@@ -87,7 +90,7 @@ async def _cluster(location: Location, address: Address) -> SlotMap:
         ranges.append((int(first), int(last), Address(host, int(primary[1]))))
     if not ranges:
         raise StoreAway("the cluster serves no slots")
-    return SlotMap(tuple(sorted(ranges, key=lambda entry: entry[0])))
+    return SlotMap(tuple(sorted(ranges, key=lambda entry: entry[0])), moves=True)
 
 
 def _text(reply: Reply) -> str:

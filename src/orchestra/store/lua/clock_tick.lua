@@ -3,7 +3,7 @@
 -- prelude: yes
 -- flags: allow-oom
 --   alone: '' or the only session alive (an embedded store was just opened): every other one is dead
--- returns {due, recovered, next_due_ms or '', kind, timer, detail, …}: calls to make into other partitions, then
+-- returns {due, recovered, ms until the next is due or '', kind, timer, detail, …}: calls to make into other partitions, then
 --   timer_forget(timer): "N|eid", detail "parent/path state": signal the parent; "K|op|generation|since_ms|eid/child":
 --   control the child; when it does not exist 60 s after since_ms, it never will: signal eid with path '' and the child
 -- repeats does what is due by then
@@ -70,5 +70,5 @@ if t >= grace or alone ~= '' then
 end
 call('ZREMRANGEBYSCORE', p .. 'cx', '-inf', t - 60000)
 local first = call('ZRANGE', p .. 't', 0, 0, 'WITHSCORES')
-out[3] = first[2] or ''
+out[3] = first[2] and math.max(0, first[2] - t) or ''
 return out
