@@ -10,7 +10,7 @@ from orchestra.connectors.analysis.words import STOP_WORDS, words
 
 _PHRASE_WORDS = 3
 _LOOKED_AT = 200_000  # characters
-_BREAK = re.compile(r"[^\w'’\s-]+|\n+|\s[-–—]\s")
+_BREAK = re.compile(r"[^\w'’\s-]+|\d+|\n+|\s[-–—]\s")
 
 
 class Keyword(msgspec.Struct, frozen=True):

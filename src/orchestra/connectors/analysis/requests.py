@@ -1,4 +1,7 @@
-"""Reading a task's input and writing its output. Reading tells every finding at once, with a JSON Pointer into `input_data`."""
+"""Reading a task's input, every finding at once, and writing its output as plain JSON.
+
+A finding's pointer is a JSON Pointer into `input_data`.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -45,12 +48,12 @@ class Reading:
         return ""
 
     def data(self) -> object:
-        """`data`: required, any JSON value; text of a table at most 16 MiB."""
+        """`data`: required, any JSON value; the text of a table has at most 1 MiB."""
         value = self._fields.get("data")
         if "data" not in self._fields:
             self._find("/data", "required", "data is required")
-        elif isinstance(value, str) and utf8_size(value) > 16 * TEXT_MAX_BYTES:
-            self._find("/data", "too_large", "data must not be longer than 16 MiB")
+        elif isinstance(value, str) and utf8_size(value) > TEXT_MAX_BYTES:
+            self._find("/data", "too_large", "data as text must not be longer than 1 MiB")
         else:
             return value
         return None

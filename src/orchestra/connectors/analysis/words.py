@@ -4,19 +4,20 @@ import re
 from collections.abc import Iterator
 
 STOP_WORDS = frozenset(
-    "a about after again all already also always am an and any are around as ask asks at away be "
-    "because been before being both but by came can can't cannot come could did didn't do does "
-    "doesn't doing don't done each either else even ever every few for from get gets getting give "
-    "go going gone got had has hasn't have haven't having he he's her here hers him his how "
-    "however i i'd i'll i'm i've if in instead into is isn't it it's its just let like made make "
-    "makes many may maybe me might mine more most much must my need no nor not now of off on "
-    "once one only or other others our out over own perhaps please put quite rather really said "
-    "same say says see seem she should since so some still such sure take tell than that that's "
-    "the their them then there there's these they they're thing things this those though through "
-    "to too try trying two under until up upon us use very want wanted wants was wasn't we we'd "
-    "we're we've well went were weren't what what's when where which while who whom whose why "
-    "will with within without won't would wouldn't yes yet you you'd you're you've your yours "
-    "yourself hello hi hey dear regards thanks thank team sincerely".split()
+    "a about after again all already also always am an and any are around as ask asks at away "
+    "be because been before being both but by came can can't cannot come could did didn't do "
+    "does doesn't doing don't done each either else even ever every few for from get gets "
+    "getting give go going gone got had has hasn't have haven't having he he's her here hers "
+    "him his how however i i'd i'll i'm i've if in instead into is isn't it it's its just last "
+    "let like made make makes many may maybe me might mine more most much must my need no nor "
+    "not now of off on once one only or other others our out over own paid perhaps please put "
+    "quite rather really said same say says see seem she should since so some still such sure "
+    "take tell than that that's the their them then there there's these they they're thing "
+    "things this those though through to too try trying two under until up upon us use very "
+    "want wanted wants was wasn't we we'd we're we've well went were weren't what what's when "
+    "where which while who whom whose why will with within without won't would wouldn't yes yet "
+    "you you'd you're you've your yours yourself hello hi hey dear regards thanks thank team "
+    "sincerely".split()
 )
 SENTENCES_MAX = 200
 _PIECE = 16_384
