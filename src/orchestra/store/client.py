@@ -5,7 +5,8 @@ outcome in ReplyLost; `insist` repeats the same call, and the scripts recognise 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from orchestra.clock import Clock, Random
@@ -13,10 +14,12 @@ from orchestra.retry import Backoff
 from orchestra.store import partitions
 from orchestra.store.durability import Durability
 from orchestra.store.failures import NotReplicated, NotSent, StoreAway
+from orchestra.store.lease_thread import Holder, LeaseThread, keeping
+from orchestra.store.leases import LeaseClock
 from orchestra.store.mux import Mux, Reply, Word
 from orchestra.store.primaries import Primaries
 from orchestra.store.room import Room
-from orchestra.store.scripts import Argument, Script
+from orchestra.store.scripts import Argument, Script, load_scripts
 from orchestra.store.wakes import Handler, listen
 
 T = TypeVar("T")
@@ -114,6 +117,14 @@ class Store:
         """
         channels = {self.prefix(number) + "wake": number for number in self.partitions}
         await listen(self._primaries, channels, handler, self._chance)
+
+    @contextlib.asynccontextmanager
+    async def keeping(self, lease: LeaseClock, holder: Holder) -> AsyncIterator[None]:
+        """Renew `lease` in all partitions for the duration of the block."""
+        beat = load_scripts(__package__ or "")["session_beat"]
+        thread = LeaseThread(lease, beat, self.prefix, self._primaries, self._clock.monotonic)
+        async with keeping(thread, lease, holder):
+            yield
 
     def _route(self, prefix: str) -> Mux | None:
         node = self._primaries.node(partitions.slot(prefix))

@@ -137,7 +137,7 @@ def dial(address: Address, access: Access) -> Dial:
     """How a connection to `address` is opened."""
     if address.path:
         return unix(address.path)
-    context = _tls(access) if access.tls else None
+    context = tls_context(access) if access.tls else None
     name = address.host if context else None
 
     async def connect(factory: Callable[[], asyncio.Protocol]) -> object:
@@ -155,7 +155,7 @@ async def streams(
     """A connection for reading one reply after the other."""
     if address.path:
         return await asyncio.open_unix_connection(address.path)
-    context = _tls(access) if access.tls else None
+    context = tls_context(access) if access.tls else None
     name = address.host if context else None
     return await asyncio.open_connection(
         address.host, address.port, ssl=context, server_hostname=name
@@ -189,7 +189,8 @@ async def ask(
     return replies[len(hello) :]
 
 
-def _tls(access: Access) -> ssl.SSLContext:
+def tls_context(access: Access) -> ssl.SSLContext:
+    """What a TLS connection checks. Raises OSError when a file of it cannot be read."""
     context = ssl.create_default_context(cafile=access.ca or None)
     if not access.verify:
         context.check_hostname = False

@@ -95,7 +95,7 @@ class Primaries:
         found = {mux.trouble for node in self.nodes() for mux in (node.commit, node.read)}
         return ", ".join(sorted(found - {""}))
 
-    def _trouble(self) -> None:
+    def suspect(self) -> None:
         """A connection was lost or a slot has moved. A single server stays where it is."""
         if self._slots.moves:
             self._stale.set()
@@ -117,7 +117,7 @@ class Primaries:
     def _connect(self, address: Address) -> Node:
         assert self._group is not None
         reach = dial(address, self._location.access)
-        commit = Mux(reach, self._chance, self._commit, self._trouble)
-        read = Mux(reach, self._chance, self._read, self._trouble)
+        commit = Mux(reach, self._chance, self._commit, self.suspect)
+        read = Mux(reach, self._chance, self._read, self.suspect)
         tasks = tuple(self._group.create_task(mux.serve()) for mux in (commit, read))
         return Node(commit, read, tasks)
