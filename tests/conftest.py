@@ -1,10 +1,14 @@
 """Fixtures every test may use: the event loop, and a real store."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import store_server
 from store_server import StoreServer
+
+from orchestra.clock import SystemClock, system_random
+from orchestra.store.client import Store
+from orchestra.store.opening import StoreOptions, open_store
 
 _CHOSEN = pytest.StashKey[str]()
 
@@ -28,6 +32,14 @@ def store_url(shared_store_server: StoreServer) -> str:
     """URL of a real store that is empty when the test starts."""
     shared_store_server.wipe()
     return shared_store_server.url
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    """An open store, empty but for its own configuration."""
+    options = StoreOptions(url=store_url, durability="no", allow_weaker=True)
+    async with open_store(options, SystemClock(), system_random()) as opened:
+        yield opened
 
 
 def pytest_terminal_summary(
