@@ -1,11 +1,13 @@
 """What makes two definitions the same: SHA-256 of their canonical JSON (RFC 8785)."""
 
 import hashlib
+from collections.abc import Callable
 from json import encoder
 from typing import Final
 
 from orchestra.workflows.definition import Json
 
+type_of: Callable[[object], object] = type
 _quoted: Final = encoder.encode_basestring
 _LARGEST_PLAIN: Final = 1e21
 """From here on ECMAScript writes numbers with an exponent (ECMA-262, Number::toString)."""
@@ -27,7 +29,7 @@ def canonical(value: Json) -> bytes:
 
 
 def _write(value: Json, parts: list[str]) -> None:
-    kind: object = type(value)
+    kind = type_of(value)
     if kind is str:
         parts.append(_quoted(value))
     elif kind is dict:

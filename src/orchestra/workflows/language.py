@@ -287,4 +287,7 @@ DEFINITION: Final = Record(
 )
 
 
-STEP_SHAPE: Final = StepShape(STEP, Record("a step", COMMON), LATER_TYPES, 2 * STEPS_MAX)
+_OF_ANY: Final = ("id", "name", "if", "depends_on", "dependencies", "run_when")
+STEP_SHAPE: Final = StepShape(
+    STEP, Record("a step", {key: COMMON[key] for key in _OF_ANY}), LATER_TYPES, 2 * STEPS_MAX
+)

@@ -87,9 +87,12 @@ class _Outliner:
         if depth > DEPTH_MAX:
             self._found.error("limit.depth", part.at, f"scopes may be {DEPTH_MAX} deep")
             return block
-        self._explicit(part, mine, outer)
-        below = {name for step in part.steps for name in _ids_below(step)}
-        for index, step in enumerate(objects(part.steps)):
+        steps = objects(part.steps)
+        for index, step in enumerate(steps):
+            self._take(step.get("id", ""), f"{part.at}/{index}/id", mine, outer)
+        below = {name for step in steps for name in _ids_below(step)}
+        for index, step in enumerate(steps):
+            step.setdefault("type", "")
             if not step.get("id"):
                 step["id"] = _made_id(step, index, {*mine, *outer, *below})
                 mine[step["id"]] = f"{part.at}/{index}"
@@ -116,13 +119,8 @@ class _Outliner:
                 made = self.block(part, node, shared, outer, f"{node.path}/", depth + 1)
                 node.inner.append(made)
 
-    def _explicit(self, part: Inner, mine: Taken, outer: Taken) -> None:
-        for index, step in enumerate(objects(part.steps)):
-            if step.get("id"):
-                self._take(step["id"], f"{part.at}/{index}", mine, outer)
-
     def _take(self, name: str, at: str, mine: Taken, outer: Taken) -> None:
-        place = at if at.endswith("/id") else f"{at}/id"
+        """Note that `name` is used; `at` points to where it is written."""
         if not name:
             return
         if name in mine or name in outer:
@@ -131,9 +129,9 @@ class _Outliner:
             where = "a step around this one" if shadowed else "another step here"
             text = f"'{name}' is the id of {where}"
             free = _free(name, {*mine, *outer})
-            fix = [{"op": "replace", "path": place, "value": free}]
+            fix = [{"op": "replace", "path": at, "value": free}]
             related = [(outer if shadowed else mine)[name]]
-            self._found.error(code, place, text, suggestion=free, fix=fix, related=related)
+            self._found.error(code, at, text, suggestion=free, fix=fix, related=related)
         mine.setdefault(name, at.removesuffix("/id"))
 
 

@@ -40,6 +40,14 @@ class _Open(msgspec.Struct):
     name: str = ""
     name_at: Span | None = None
     index: int = -1
+    names: set[str] = set()
+
+    def note_key(self, twice: list[tuple[str, Span]]) -> None:
+        """Add the present key to `twice` when the object has it already."""
+        assert self.name_at is not None
+        if self.name in self.names:
+            twice.append((f"{self.pointer}/{escaped(self.name)}", self.name_at))
+        self.names.add(self.name)
 
 
 def escaped(key: str) -> str:
@@ -51,7 +59,7 @@ def ranges(source: bytes, wanted: Collection[str]) -> dict[str, tuple[Range | No
     """Ranges of (key, value) of each pointer; for what is not there, of the nearest part around."""
     text = source.decode(errors="replace")
     spans = _spans(text, _with_parents(wanted))
-    lines = [0, *(found.end() for found in re.finditer("\n", text))]
+    lines = _line_starts(text)
     made: dict[str, tuple[Range | None, Range]] = {}
     for pointer in wanted:
         at = pointer
@@ -64,11 +72,20 @@ def ranges(source: bytes, wanted: Collection[str]) -> dict[str, tuple[Range | No
     return made
 
 
+def repeated_keys(source: bytes) -> list[tuple[str, Range]]:
+    """(JSON Pointer, range of the key) of every key that its object has already."""
+    text = source.decode(errors="replace")
+    twice: list[tuple[str, Span]] = []
+    _spans(text, set(), twice)
+    lines = _line_starts(text)
+    return [(pointer, _range(text, lines, span)) for pointer, span in twice]
+
+
 def range_at(source: bytes, offset: int) -> Range:
     """The one character at byte `offset`."""
     text = source.decode(errors="replace")
     at = min(len(source[:offset].decode(errors="replace")), len(text))
-    lines = [0, *(found.end() for found in re.finditer("\n", text))]
+    lines = _line_starts(text)
     return _range(text, lines, (at, min(at + 1, len(text))))
 
 
@@ -82,6 +99,10 @@ def _with_parents(wanted: Collection[str]) -> set[str]:
     return found
 
 
+def _line_starts(text: str) -> list[int]:
+    return [0, *(found.end() for found in re.finditer("\n", text))]
+
+
 def _range(text: str, lines: list[int], span: Span) -> Range:
     return Range(*_place(text, lines, span[0]), *_place(text, lines, span[1]))
 
@@ -93,7 +114,9 @@ def _place(text: str, lines: list[int], at: int) -> tuple[int, int]:
     return line + 1, units + 1
 
 
-def _spans(text: str, wanted: set[str]) -> dict[str, tuple[Span | None, Span]]:
+def _spans(
+    text: str, wanted: set[str], twice: list[tuple[str, Span]] | None = None
+) -> dict[str, tuple[Span | None, Span]]:
     spans: dict[str, tuple[Span | None, Span]] = {}
     stack: list[_Open] = []
     for found in _TOKEN.finditer(text):
@@ -110,6 +133,8 @@ def _spans(text: str, wanted: set[str]) -> dict[str, tuple[Span | None, Span]]:
         elif top is not None and top.is_object and top.name_at is None:
             top.name = json.loads(mark) if "\\" in mark else mark[1:-1]
             top.name_at = span
+            if twice is not None:
+                top.note_key(twice)
         else:
             pointer, key = _begun(top)
             if mark in "{[":

@@ -40,7 +40,10 @@ class StepShape(msgspec.Struct, frozen=True):
             return _delivered(made, at, found) if kind == "agent" else made
         self._refuse(kind, at, found)
         known = {key: item for key, item in value.items() if key in self.common.fields}
-        return {**self.common.read_object(known, at, Findings()), "type": ""}
+        return {
+            **self.common.read_object(known, at, Findings()),
+            "type": kind if type(kind) is str else "",
+        }
 
     def _refuse(self, kind: Json, at: str, found: Findings) -> None:
         if type(kind) is not str:
