@@ -4,7 +4,6 @@ import random
 import secrets
 import time
 import uuid
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -30,8 +29,13 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's clock."""
 
-    now_ms: Callable[[], int] = staticmethod(lambda: time.time_ns() // 1_000_000)
-    monotonic: Callable[[], float] = staticmethod(time.monotonic)
+    def now_ms(self) -> int:
+        """Milliseconds since 1970-01-01 UTC, by the system's clock."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed instant."""
+        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the event loop's clock."""

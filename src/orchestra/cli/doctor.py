@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 import msgspec
+from rich.table import Table
 from rich.text import Text
 
 from orchestra.cli.client import Client
@@ -19,12 +20,13 @@ from orchestra.cli.doctor_machine import (
     check_store_binary,
 )
 from orchestra.cli.doctor_report import Check
-from orchestra.cli.doctor_server import check_port, check_server, check_store
+from orchestra.cli.doctor_server import check_port, check_server
+from orchestra.cli.doctor_store import check_store
 from orchestra.cli.options import remote
 from orchestra.cli.printing import console, plain, print_document
 from orchestra.settings import Settings
 
-MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "bold red")}
+MARKS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "bold red")}
 
 
 @click.command()
@@ -79,7 +81,11 @@ def examined(settings: Settings, client: Client) -> Iterator[Check]:
 def tell(check: Check) -> None:
     """One line, and the remedy below it."""
     mark, style = MARKS[check.level]
-    line = Text.assemble((mark, style), "  ", (f"{check.name:<10}", "bold"), plain(check.told))
-    console().print(line)
+    line = Table.grid(padding=(0, 2, 0, 0))
+    line.add_column(width=4)
+    line.add_column(width=8)
+    line.add_column(overflow="fold")
+    line.add_row(Text(mark, style=style), Text(check.name, style="bold"), plain(check.told))
     if check.remedy:
-        console().print(Text(f"      → {plain(check.remedy)}"))
+        line.add_row("", "", f"→ {plain(check.remedy)}")
+    console().print(line)
