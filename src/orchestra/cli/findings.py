@@ -62,6 +62,7 @@ def excerpt(source: str, line: int, column: int, end_column: int) -> list[str]:
     stand where they should.
     """
     shown = plain(source.replace("\t", " "))
+    column, end_column = characters(source, column), characters(source, end_column)
     start = max(0, column - 1 - EXCERPT_WIDTH // 2) if len(shown) > EXCERPT_WIDTH else 0
     window = shown[start : start + EXCERPT_WIDTH]
     at = max(0, column - 1 - start)
@@ -71,6 +72,14 @@ def excerpt(source: str, line: int, column: int, end_column: int) -> list[str]:
         f"{gutter}{window}",
         f"{'':>5} | {' ' * at}{click.style('^' * carets, fg='red', bold=True)}",
     ]
+
+
+def characters(source: str, column: int) -> int:
+    """A column in UTF-16 units, as editors count, as one in characters."""
+    if source.isascii():
+        return column
+    units = source.encode("utf-16-le")[: 2 * max(0, column - 1)]
+    return len(units.decode("utf-16-le", errors="replace")) + 1
 
 
 def summary(findings: Sequence[Finding]) -> str:

@@ -1,13 +1,11 @@
 """The command tree. A command's module is imported when the command is asked for."""
 
-import importlib
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 import click
 
 from orchestra import __version__
+from orchestra.cli.lazy import LazyGroup
 
 SYNOPSIS = """\b
 Examples:
@@ -20,35 +18,6 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 not understood (usage).
 Every command has --help with examples; most have --json for programs.
 """
-
-
-class LazyGroup(click.Group):
-    """A group that knows its commands by name, place and one line; importing comes later.
-
-    `lazy` maps a name to (`module:attribute`, one line of help), so that listing the commands
-    imports none of them.
-    """
-
-    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._lazy = lazy
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every name, in the order of the table."""
-        return list(self._lazy)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, imported now; None when there is none."""
-        if cmd_name not in self._lazy:
-            return None
-        module, _, attribute = self._lazy[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The table of commands, from their one-liners."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in self._lazy.items()])
 
 
 @click.group(

@@ -9,6 +9,7 @@ from orchestra.cli.client import Client, segment
 from orchestra.cli.execution import status_of
 from orchestra.cli.findings import NotSaved
 from orchestra.cli.follow import conclude, until_ended
+from orchestra.cli.lazy import LazyGroup
 from orchestra.cli.options import bytes_of, json_object_of, remote
 from orchestra.cli.printing import console, plain, print_json, status, table
 from orchestra.cli.problems import Failed, Refused
@@ -17,7 +18,12 @@ from orchestra.cli.shapes import Execution, Saved, Workflows
 WAIT_S = 30
 
 
-@click.group()
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "validate": ("orchestra.cli.validate:validate", "Check a definition, without a server."),
+    },
+)
 def workflow() -> None:
     """Validate, run and list workflows.
 

@@ -1,4 +1,5 @@
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,39 @@ def test_a_file_that_is_not_there_is_told(server: FakeServer, run: Run) -> None:
 
     assert result.exit_code == 1
     assert "nowhere.json: No such file or directory" in result.stderr
+
+
+def test_validate_accepts_the_demos_definition(run: Run) -> None:
+    demo = str(files("orchestra") / "demo" / "customer-support.json")
+
+    result = run("workflow", "validate", demo)
+
+    assert result.exit_code == 0, result.stdout
+    assert "customer-support.json: valid" in result.stdout
+
+
+def test_validate_shows_every_error_with_its_line(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "bad.json"
+    step = '{"id": "b", "type": "transform", "depends_on": ["aa"], "if": "1 +"}'
+    file.write_text(
+        '{"name": "bad", "steps": [\n  {"id": "a", "type": "transform"},\n  ' + step + "\n]}"
+    )
+
+    result = run("workflow", "validate", str(file))
+
+    assert result.exit_code == 1
+    assert f"{file}:3:" in result.stdout
+    assert "[graph.unknown_step]" in result.stdout
+    assert "[expression.syntax]" in result.stdout
+    assert "did you mean a?" in result.stdout
+    assert "not valid, 2 errors" in result.stdout
+
+
+def test_validate_of_broken_json_is_a_finding_for_programs_too(run: Run) -> None:
+    result = run("workflow", "validate", "-", "--json", stdin='{"name": ')
+
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    assert document["valid"] is False
+    assert document["findings"][0]["code"] == "json.syntax"
+    assert document["normalised"] is None
