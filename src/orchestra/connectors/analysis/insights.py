@@ -9,7 +9,7 @@ import msgspec
 
 from orchestra.connectors.analysis.cells import Cell
 from orchestra.connectors.analysis.columns import Column, ColumnSummary
-from orchestra.connectors.analysis.problems import problems
+from orchestra.connectors.analysis.problems import problems, tells
 from orchestra.connectors.analysis.relations import Correlation, Trend
 
 INSIGHTS_MAX = 12
@@ -65,12 +65,13 @@ def _size(findings: Findings) -> str:
     )
     sentence = _counted(findings.rows, thing)
     dated = _dated(findings)
-    if dated is None or len(moments := sorted(at for at in dated.moments if at is not None)) < 2:
+    if dated is None:
         return f"{sentence}."
+    moments = sorted(at for at in dated.moments if at is not None)
     summary = next(one for one in findings.summaries if one.name == dated.name)
-    days = (moments[-1] - moments[0]) / _DAY_S / (len(moments) - 1)
     if summary.min == summary.max:
-        return f"{sentence}, all of {_quoted(summary.min)}."
+        return f"{sentence}, {'all ' if findings.rows > 1 else ''}of {_quoted(summary.min)}."
+    days = (moments[-1] - moments[0]) / _DAY_S / (len(moments) - 1)
     pace = f", one about every {_counted(round(days), 'day')}" if days >= 1 else ""
     if findings.sampled:
         pace = ""
@@ -100,7 +101,7 @@ def _troubles(findings: Findings) -> Iterator[str]:
 
 def _latest(findings: Findings) -> Iterator[str]:
     dated = _dated(findings)
-    if dated is None or len(dated.cells) < 2:
+    if dated is None:
         return
     last = _in_time(findings)[-1]
     facts = [
@@ -117,7 +118,7 @@ def _figures(findings: Findings) -> Iterator[str]:
         if one.count < 2 or one.min == one.max:
             yield f"{one.name}: {_figure(one.min)}{' throughout' if one.count > 1 else ''}."
         elif _MONEY.search(one.name) and one.mean is not None and not findings.sampled:
-            yield f"{one.name}: {_figure(one.mean * one.count)} in all, {spread}."
+            yield f"{one.name}: {_figure(round(one.mean * one.count, 2))} in all, {spread}."
         else:
             yield f"{one.name}: {spread}, half of them up to {_figure(one.median)}."
 
@@ -148,10 +149,13 @@ def _unusual(findings: Findings) -> Iterator[str]:
 
 def _commonest(findings: Findings) -> Iterator[str]:
     for one in findings.summaries:
-        if one.type not in ("string", "boolean", "mixed") or not one.top:
+        if one.type not in ("string", "boolean", "mixed") or not one.top or tells(one.name):
             continue
         best = one.top[0]
-        if _identifies(one) or best.count < 2 or best.count / one.count < 0.1:
+        if _identifies(one) or best.count < 2 or best.count < one.count / 10:
+            continue
+        if one.distinct == 1:
+            yield f"{one.name}: {_quoted(best.value)} in all {one.count}."
             continue
         share = round(100 * best.count / one.count)
         others = ", ".join(f"{_quoted(value.value)} ({value.count})" for value in one.top[1:4])
@@ -163,12 +167,9 @@ def _commonest(findings: Findings) -> Iterator[str]:
 def _gaps(findings: Findings) -> Iterator[str]:
     for one in findings.summaries:
         rows = one.count + one.missing
-        if (
-            rows > 1
-            and one.missing
-            and not re.search(r"issue|problem|note|comment", one.name, re.I)
-        ):
-            yield f"{one.name} is missing in {one.missing} of {rows} ({100 * one.missing // rows} %)."
+        if rows > 1 and one.missing and not _OFTEN_EMPTY.search(one.name):
+            share = 100 * one.missing // rows
+            yield f"{one.name} is missing in {one.missing} of {rows} ({share} %)."
     if findings.duplicate_rows and len(findings.columns) > 1:
         yield f"Exact repeats of an earlier row: {findings.duplicate_rows:,}."
     if findings.columns_left_out:

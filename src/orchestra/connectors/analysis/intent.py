@@ -58,7 +58,7 @@ def labelled(text: str, labels: Mapping[str, Sequence[str]]) -> tuple[Guess, ...
 def _weigh_feelings(scores: Scores, text: str) -> None:
     """Feelings alone make a complaint or praise; beside a reason to write they say little."""
     feeling = score(text, lexicon()).compound
-    if feeling >= _STRONG_FEELING:
+    if feeling >= _STRONG_FEELING and max(scores.values(), default=0.0) < 1:
         scores["praise"] += 1.2
     elif feeling <= -_STRONG_FEELING:
         scores["complaint"] += 1.0

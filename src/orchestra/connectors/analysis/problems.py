@@ -24,13 +24,14 @@ _NO_PROBLEM = frozenset(
 _KINDS = (
     ("late delivery", r"\blate\b|delay|overdue|not (?:yet )?arrived|behind schedule"),
     ("damaged goods", r"damag|broken|smashed|defect|faulty|torn|scratch|cracked"),
-    ("lost parcel", r"\blost\b|missing|stolen|never arrived|undeliver"),
-    ("wrong item", r"\bwrong\b|incorrect|mixed up"),
+    ("lost parcel", r"\blost\b|stolen|never arrived|undeliver"),
+    ("missing items", r"\bmissing|incomplete (?:order|delivery)|partly delivered"),
+    ("wrong item", r"\bwrong (?:item|article|product|colou?r|size|model|one)|mixed up"),
     ("refund", r"refund|reimburs|chargeback|money back"),
     ("return", r"\breturn"),
     ("cancellation", r"cancel"),
     (
-        "failed payment",
+        "payment problem",
         r"declin|payment failed|unpaid|overcharg|charged twice|double charge|dispute",
     ),
     ("failure", r"\bfail|\berror|crash|timeout|timed out|rejected|outage"),
@@ -50,7 +51,7 @@ def problems(columns: Sequence[Column]) -> list[Problem]:
     found: dict[int, str] = {}
     kind_of = functools.cache(_kind_of)  # values repeat
     for column in columns:
-        if _SAYS_WHAT.search(column.name):
+        if tells(column.name):
             for at, cell in enumerate(column.cells):
                 if kind := _issue(column.name, cell, kind_of):
                     found.setdefault(at, kind)
@@ -60,6 +61,11 @@ def problems(columns: Sequence[Column]) -> list[Problem]:
                 if at not in found and (kind := kind_of(str(cell))):
                     found[at] = kind
     return [Problem(at, kind) for at, kind in sorted(found.items())]
+
+
+def tells(name: str) -> bool:
+    """Whether a column of this name holds nothing but problems."""
+    return bool(_SAYS_WHAT.search(name))
 
 
 def _issue(name: str, cell: Cell, kind_of: Callable[[str], str | None]) -> str | None:

@@ -75,12 +75,13 @@ def _keywords(request: _Request) -> Fields:
 
 
 def _entities(request: _Request) -> Fields:
-    found = entities(request.text)
+    tongue = language.guess(request.text).language
+    found = entities(request.text, tongue)
     return {
         "entities": found,
         "confidence": confidence(found),
         "method": "patterns",
-        "language": language.guess(request.text).language,
+        "language": tongue,
     }
 
 
