@@ -82,8 +82,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float, Meta(ge=0, le=3_600, description="Longest wait for running steps at the end.")
     ] = 30.0
     drain_notice_s: Annotated[
-        float, Meta(ge=0, le=60, description="Time /readyz says no before we stop listening.")
-    ] = 0.0
+        float | None,
+        Meta(description="Time /readyz says no before we stop listening; unset: 2, locally 0."),
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least level that is shown.")
     ] = "info"
@@ -244,6 +245,8 @@ def _check(settings: Settings) -> list[Problem]:
         found.append(Problem("partitions", "value", "must be a power of two, such as 16"))
     if settings.store_url is not None and not urlsplit(settings.store_url).scheme:
         found.append(Problem("store_url", "value", "must be a URL, such as redis://host:6379"))
+    if not 0 <= (settings.drain_notice_s or 0) <= 60:
+        found.append(Problem("drain_notice_s", "value", "must be from 0 to 60"))
     if settings.public_url is not None:
         parts = urlsplit(settings.public_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:

@@ -31,6 +31,9 @@ class Permission(StrEnum):
     SYSTEM_READ = "system:read"
 
 
+# One text for every way of not being known: no key, a wrong one, an expired one.
+KEY_NEEDED = "a valid API key is needed: Authorization: Bearer <key>"
+
 Role = Literal["viewer", "operator", "editor", "admin", "platform_admin"]
 
 
@@ -51,7 +54,7 @@ def principal_of(connection: Connection) -> Principal:
     """The caller the gateway established. Raises Unauthenticated when there is none."""
     principal = connection.scope.get("principal")
     if not isinstance(principal, Principal):
-        raise Unauthenticated("this route needs an API key: Authorization: Bearer <key>")
+        raise Unauthenticated(KEY_NEEDED)
     return principal
 
 

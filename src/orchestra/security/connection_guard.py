@@ -4,7 +4,7 @@
 connection that sends nothing, half a header or half a body, and takes 5 MB of header.
 """
 
-import asyncio  # noqa: TID251  # a protocol of the server's own loop, with its timers
+import asyncio  # a protocol of the server's own loop, with its timers
 import ipaddress
 from collections import Counter
 from collections.abc import Sequence

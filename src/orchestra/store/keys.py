@@ -103,6 +103,16 @@ def agent_types(prefix: str, tenant: Tenant) -> str:
     return f"{prefix}ty:{tenant}"
 
 
+def agent_names(prefix: str, tenant: Tenant) -> str:
+    """Hash: agent name -> id|revision|digest|type|draining|created_ms. Permanent until removed."""
+    return f"{prefix}n:{tenant}"
+
+
+def agent_tenants(prefix: str) -> str:
+    """Set: tenants that ever had an agent. Permanent, in the number of tenants."""
+    return f"{prefix}tn"
+
+
 def agent_changes(prefix: str) -> str:
     """Counter bumped by every change of the registry, so that caches notice. Permanent."""
     return f"{prefix}rev"
@@ -119,6 +129,11 @@ def api_key(prefix: str, key_id: str) -> str:
 def api_key_index(prefix: str, tenant: Tenant) -> str:
     """Sorted set: key id by creation. Permanent until revoked."""
     return f"{prefix}ix:{tenant}"
+
+
+def key_pepper(prefix: str) -> str:
+    """String: what secrets of API keys are mixed with when no master key file is set. Permanent."""
+    return f"{prefix}pepper"
 
 
 # --- Partitions (prefix: partition()); scripts build the same names from KEYS[1] -------------

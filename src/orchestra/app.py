@@ -1,0 +1,216 @@
+"""The composition root: builds the parts in order and says how long they live.
+
+Nothing else imports a module's inside. Order: store, keys, agents, workflows, routes.
+"""
+
+import ipaddress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+from litestar import Litestar, Request
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from orchestra.assets import Assets, folder
+from orchestra.clock import Clock, Ids, Random, SystemClock, system_random
+from orchestra.health import Health
+from orchestra.module import Module, run_modules
+from orchestra.openapi import documentation
+from orchestra.problems import handlers
+from orchestra.security import Principal, principal_of
+from orchestra.security.declarations import declarations
+from orchestra.security.first_key import ensure_first_key, pepper_of
+from orchestra.security.gateway import Gateway, Policy
+from orchestra.security.hardened import StrictRequest
+from orchestra.security.keys import KeyRing
+from orchestra.security.local_trust import (
+    LOCAL_NAMES,
+    Address,
+    Mode,
+    Start,
+    host_name,
+    is_loopback,
+    owners_are_known,
+    resolve,
+)
+from orchestra.settings import Settings
+from orchestra.store.client import Store
+from orchestra.store.durability import Durability
+from orchestra.store.opening import StoreOptions, open_store
+
+log = structlog.get_logger(__name__)
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """Time, identity and chance: the machine's, or a simulation's."""
+
+    clock: Clock
+    chance: Random
+    ids: Ids
+
+    @classmethod
+    def of_the_machine(cls) -> "Ports":
+        """The real ones."""
+        clock, chance = SystemClock(), system_random()
+        return cls(clock, chance, Ids(clock, chance))
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """What answers requests before the parts are there: probes, and 503 for the rest."""
+
+    gateway: Gateway
+    health: Health
+    mode: Mode
+    reason: str
+    ports: Ports
+
+
+class Running(msgspec.Struct, frozen=True):
+    """The parts are up."""
+
+    store: Store
+    app: Litestar
+
+    @property
+    def durability(self) -> Durability:
+        """What the store promises."""
+        return self.store.durability
+
+
+BuildModules = Callable[[Settings, Store, Ports], Sequence[Module]]
+
+
+def build_modules(settings: Settings, store: Store, ports: Ports) -> Sequence[Module]:
+    """The modules of the product, in the order in which they start."""
+    return ()
+
+
+def prepare(settings: Settings, listeners: Sequence[Address | str], ports: Ports) -> Stage:
+    """Decide the mode, once and for all, from the sockets that are open."""
+    public = urlsplit(settings.public_url or "")
+    mode, reason = resolve(
+        Start(
+            setting=settings.auth_mode,
+            listeners=listeners,
+            store_is_private=is_private(settings.store_url),
+            public_names=bool(settings.public_url or settings.allowed_hosts),
+            trusted_proxies=bool(settings.trusted_proxies),
+            tls=public.scheme == "https",
+        )
+    )
+    health = Health(ports.clock)
+    gateway = Gateway(health.waiting, ports.clock, ports.chance)
+    named = (host_name(host.encode()) for host in (*settings.allowed_hosts, public.netloc))
+    gateway.policy = Policy(
+        mode=mode,
+        hosts=LOCAL_NAMES | {name for name in named if name},
+        body_max_bytes=settings.body_max_bytes,
+        tls=public.scheme == "https",
+    )
+    log.info("auth.mode_resolved", mode=mode, reason=reason)
+    if mode == "developer" and not owners_are_known():
+        log.warning("auth.local_users_trusted", reason="this system does not tell who connects")
+    return Stage(gateway, health, mode, reason, ports)
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, stage: Stage, build: BuildModules = build_modules
+) -> AsyncIterator[Running]:
+    """Everything up for the duration of the block; requests pass once it is entered.
+
+    Raises what refuses a start: Unfit, KeyMissing, RouteUndeclared, StoreAway.
+    """
+    ports = stage.ports
+    async with open_store(store_options(settings), ports.clock, ports.chance) as store:
+        ring = KeyRing(store, ports.clock, await pepper_of(settings, store))
+        if stage.mode == "required":
+            await ensure_first_key(settings, ring)
+        modules = build(settings, store, ports)
+        app = application([route for module in modules for route in module.routes], stage, settings)
+        stage.gateway.verifier = ring
+        stage.health.durability = store.durability
+        stage.health.checks = {"store": store.check} | {one.name: one.check for one in modules}
+        async with run_modules(modules):
+            stage.gateway.application = app
+            stage.health.phase = "ready"
+            yield Running(store, app)
+
+
+@asynccontextmanager
+async def key_ring(settings: Settings) -> AsyncIterator[KeyRing]:
+    """The keys in the store, without a server: for the command line. Raises as `running`."""
+    ports = Ports.of_the_machine()
+    async with open_store(store_options(settings), ports.clock, ports.chance) as store:
+        yield KeyRing(store, ports.clock, await pepper_of(settings, store))
+
+
+def application(
+    routes: Sequence[ControllerRouterHandler], stage: Stage, settings: Settings
+) -> Litestar:
+    """The routes of all modules, the probes, the documentation, static files.
+
+    Raises RouteUndeclared unless each says who may call it.
+    """
+    assets = Assets(folder("static"))
+    app = Litestar(
+        [
+            *routes,
+            *stage.health.routes(),
+            *assets.routes(),
+            *documentation(assets, routes, DEPENDENCIES),
+        ],
+        dependencies=DEPENDENCIES,
+        exception_handlers=handlers(),
+        request_class=StrictRequest,
+        request_max_body_size=settings.body_max_bytes,
+        openapi_config=None,
+        logging_config=None,
+    )
+    declarations(app)
+    return app
+
+
+def _principal(request: Request[Any, Any, Any]) -> Principal:
+    return principal_of(request)
+
+
+DEPENDENCIES: Final[Mapping[str, Provide]] = {
+    "principal": Provide(_principal, sync_to_thread=False)
+}
+
+
+def store_options(settings: Settings) -> StoreOptions:
+    """The store the settings name."""
+    return StoreOptions(
+        url=settings.store_url,
+        directory=settings.data_path,
+        space=settings.store_space,
+        partitions=settings.partitions,
+        durability=settings.durability,
+        allow_weaker=settings.allow_weaker_durability,
+    )
+
+
+def is_private(store_url: str | None) -> bool:
+    """Whether only this machine reaches the store: embedded, a unix socket, or loopback."""
+    if store_url is None:
+        return True
+    parts = urlsplit(store_url)
+    if parts.scheme.endswith("unix"):
+        return True
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    return all(_is_local(host) for host in hosts)
+
+
+def _is_local(host: str) -> bool:
+    name = host_name(host.encode("latin-1", errors="replace")) or ""
+    bare = name.strip("[]")
+    try:
+        return is_loopback(str(ipaddress.ip_address(bare)))
+    except ValueError:
+        return bare == "localhost"
