@@ -75,6 +75,8 @@ class Task(msgspec.Struct, frozen=True):
     workflow: str | None = None
     session: str | None = None
     output_schema: dict[str, object] | None = None
+    once: bool = False
+    """At most once: no second agent is asked when the first one may have begun."""
 
 
 class TaskError(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -90,6 +92,8 @@ class TaskError(msgspec.Struct, frozen=True, omit_defaults=True):
     retryable: bool | None = None
     retry_after_ms: int | None = None
     problem: str | None = None
+    findings: tuple[object, ...] = ()
+    """What `Reject` found, for direct callers; pointers into `input_data`."""
 
 
 class TaskResult(msgspec.Struct, frozen=True):

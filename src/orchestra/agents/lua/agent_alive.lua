@@ -1,0 +1,12 @@
+-- agent_alive: an agent says that it lives
+-- args: agent alive_ms
+-- prelude: yes
+-- flags: allow-oom
+-- returns 1, or 0 when the pool does not have it
+-- repeats renews again; never shortens
+-- cost O(log agents)
+
+local agent = ARGV[2]
+if call('HEXISTS', p .. 'conf', agent) == 0 then return 0 end
+call('ZADD', p .. 'hb', 'GT', now + ARGV[3], agent)
+return 1

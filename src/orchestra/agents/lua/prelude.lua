@@ -1,0 +1,94 @@
+-- prelude: what every decision about a pool of agents shares
+-- returns nothing: the loader puts in front of a script those of these functions that it uses, and no others
+-- cost none by itself
+--
+-- KEYS[1] is the prefix of a pool, "o:a:{tenant/agent_type}:"; it never exists as a key. ARGV[1] is `at`: '' means the
+-- server's TIME, a number is the virtual clock of a simulator. Under the prefix:
+--   load  ZSET agent -> score          conf HASH agent -> max:weight:tier:rpm:tpm     inf  HASH agent -> slots in use
+--   lease ZSET agent|lease|session -> give-up time; session "-": the lease belongs to a task, not to a replica
+--   ses   ZSET session -> alive until  hb   ZSET agent -> alive until                 gate HASH agent -> not before
+--   ewma  HASH agent -> ms:at          brk  HASH agent -> state:fails:trips:bucket:ok0:bad0:ok1:bad1     open SET gated by failure
+--   rate  HASH agent -> TAT of requests:TAT of tokens     cap:<name> SET of agents    caps HASH agent -> its names, a line each
+--   seq   picks so far                 rb   HASH n, at: retry budget
+-- Scores are exact in a double: tier * 2^48 + utilisation (20 bits) * 2^28 + pick (28 bits).
+
+local p, at = KEYS[1], ARGV[1]
+local call, fmt, match, floor = redis.call, string.format, string.match, math.floor
+local TIER, LOAD, SESSION_MS = 281474976710656, 268435456, 3000
+
+local function clock()
+  if at ~= '' then return tonumber(at) end
+  local t = call('TIME')
+  return t[1] * 1000 + floor(t[2] / 1000)
+end
+
+local now = clock()
+
+local function number(key, field) return tonumber(call('HGET', p .. key, field) or '0') end
+
+local function conf(text)
+  local max, weight, tier, rpm, tpm = match(text or '', '^(%d+):(%d+):(%d+):(%d+):(%d+)$')
+  if not max then return nil end
+  return {max = tonumber(max), weight = tonumber(weight), tier = tonumber(tier), rpm = tonumber(rpm), tpm = tonumber(tpm)}
+end
+
+-- Lowest tier first, then least used, then least recently picked.
+local function rescore(agent, used, c, pick)
+  local load = math.min(floor(used * 1000000 / (c.max * c.weight)), 1048575)
+  call('ZADD', p .. 'load', fmt('%.0f', c.tier * TIER + load * LOAD + pick % LOAD), agent)
+end
+
+-- Gives one slot back, once: whoever removes the lease does the counting.
+local function give_back(member)
+  if call('ZREM', p .. 'lease', member) == 0 then return false end
+  local agent = match(member, '^([^|]*)|')
+  local used = call('HINCRBY', p .. 'inf', agent, -1)
+  local c = conf(call('HGET', p .. 'conf', agent))
+  if c then
+    rescore(agent, used, c, tonumber(call('ZSCORE', p .. 'load', agent) or '0') % LOAD)
+  elseif used <= 0 then
+    call('HDEL', p .. 'inf', agent)
+  end
+  return true
+end
+
+local function reap_session(session)
+  local n, tail = 0, '|' .. session
+  for _, member in ipairs(call('ZRANGE', p .. 'lease', 0, -1)) do
+    if string.sub(member, -#tail) == tail and give_back(member) then n = n + 1 end
+  end
+  call('ZREM', p .. 'ses', session)
+  return n
+end
+
+local function renew(session)
+  if session ~= '-' then call('ZADD', p .. 'ses', now + SESSION_MS, session) end
+end
+
+-- Bounded work: 32 lapsed leases and one dead session a call.
+local function reap()
+  local n = 0
+  for _, member in ipairs(call('ZRANGEBYSCORE', p .. 'lease', '-inf', now, 'LIMIT', 0, 32)) do
+    if give_back(member) then n = n + 1 end
+  end
+  local dead = call('ZRANGEBYSCORE', p .. 'ses', '-inf', now, 'LIMIT', 0, 1)[1]
+  if dead then n = n + reap_session(dead) end
+  if n > 0 then call('SPUBLISH', p .. 'free', n) end
+  return n
+end
+
+-- GCRA with a burst of ten seconds' quota, at least one request. Returns the wait, or 0 and the two new theoretical arrival times.
+local function rate(agent, c, tokens)
+  local r, t = match(call('HGET', p .. 'rate', agent) or '0:0', '^([%d%.]+):([%d%.]+)$')
+  r, t = math.max(tonumber(r), now), math.max(tonumber(t), now)
+  local wait = 0
+  if c.rpm > 0 then
+    wait = math.max(wait, r - now - math.max(10000 - 60000 / c.rpm, 0))
+    r = r + 60000 / c.rpm
+  end
+  if c.tpm > 0 then
+    wait = math.max(wait, t - now - 10000)
+    t = t + tokens * 60000 / c.tpm
+  end
+  return math.ceil(wait), r, t
+end

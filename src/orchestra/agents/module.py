@@ -1,0 +1,118 @@
+"""The agents module: wiring and lifetime, and the `Agents` that others ask."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+import structlog
+from litestar.types import ControllerRouterHandler
+
+from orchestra.agents import PythonAgent
+from orchestra.agents.balancer import Balancer
+from orchestra.agents.deadlines import Deadlines
+from orchestra.agents.executor import Executor
+from orchestra.agents.health import Health
+from orchestra.agents.needs import Needs
+from orchestra.agents.providers.http import HttpProvider
+from orchestra.agents.providers.python import PythonProvider
+from orchestra.agents.records import Registration
+from orchestra.agents.registry import Registry, TypeIsFixed
+from orchestra.agents.routes import AgentRoutes
+from orchestra.agents.seats import Seats
+from orchestra.clock import Clock, Ids, Random
+from orchestra.errors import Unavailable
+from orchestra.security.destinations import policy
+from orchestra.security.ourselves import policy_of
+from orchestra.security.outbound import Outbound
+from orchestra.settings import Settings
+from orchestra.store import keys
+from orchestra.store.client import Store
+from orchestra.store.keys import Tenant
+
+log = structlog.get_logger(__name__)
+
+
+class AgentsModule:
+    """Everything about agents in one replica. A `Module`, and the `Agents` of the others."""
+
+    name = "agents"
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        chance: Random,  # noqa: ARG002 -- health checks and hedging will want it
+        settings: Settings,
+        *,
+        python_agents: Sequence[PythonAgent] = (),
+    ) -> None:
+        self._python_agents = tuple(python_agents)
+        self._deadlines = Deadlines(clock)
+        python = PythonProvider(python_agents, self._deadlines)
+        self._settings = settings
+        self._outbound = Outbound(policy(settings.network_allow))
+        self._balancer = Balancer(store, clock, ids)
+        self.registry = Registry(store, clock, ids, self._balancer, python.installed.get)
+        http = HttpProvider(self._outbound, clock)
+        self._executor = Executor(
+            self.registry, self._balancer, Seats(), {"python": python, "http": http}, clock
+        )
+        self._needs = Needs(self.registry, python.installed)
+        self._store = store
+        self.health = Health(store, self._balancer, clock)
+        self.routes: Sequence[ControllerRouterHandler] = (AgentRoutes,)
+        self._quiet = False
+        self.execute = self._executor.execute
+        self.saturated = self._executor.saturated
+        self.needs = self._needs.needs
+
+    def known_types(self, tenant: Tenant) -> frozenset[str]:
+        """Agent types registered, by this replica's last look."""
+        return self.registry.roster(tenant).types
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Registers the agents of this process, and looks after the registry, slots, deadlines."""
+        self._outbound.adopt(await policy_of(self._settings))
+        await self._register_installed()
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._deadlines.serve)
+            group.start_soon(self._balancer.serve)
+            group.start_soon(self.registry.serve)
+            try:
+                yield
+            finally:
+                group.cancel_scope.cancel()
+                await self._balancer.leave()
+                await self._outbound.aclose()
+
+    async def quiesce(self) -> None:
+        """Calls in flight end with their callers; there is nothing else to wait for."""
+
+    async def check(self) -> None:
+        """Raises Unavailable until the registry was read once."""
+        if not self.registry.read:
+            raise Unavailable("the agents are not known yet")
+
+    async def _register_installed(self) -> None:
+        for agent in self._python_agents:
+            try:
+                await self.registry.register(keys.DEFAULT_TENANT, registration_of(agent))
+            except TypeIsFixed:
+                log.warning("agent.name_taken", name=agent.name, agent_type=agent.agent_type)
+        await self.registry.refresh()
+
+
+def registration_of(agent: PythonAgent) -> Registration:
+    """What an installed Python agent would write about itself."""
+    return Registration(
+        name=agent.name,
+        agent_type=agent.agent_type,
+        provider="python",
+        capabilities=tuple(one.spec for one in agent.capabilities),
+        description=agent.description,
+        version=agent.version,
+        priority=agent.priority,
+        max_concurrency=agent.max_concurrency,
+    )
