@@ -35,6 +35,7 @@ MACROS: Final[Mapping[str, frozenset[tuple[int, int]]]] = {  # (variables, bodie
     "optMap": frozenset({(1, 1)}),
     "optFlatMap": frozenset({(1, 1)}),
 }
+NAMESPACES: Final = frozenset(name.partition(".")[0] for name in FUNCTIONS if "." in name[1:])
 
 
 def unknown_function(name: str, position: int) -> UnknownFunction:
@@ -49,6 +50,9 @@ def unknown_function(name: str, position: int) -> UnknownFunction:
     if "." + shown in FUNCTIONS:
         message = f"{shown!r} is a method: write value.{shown}(…)"
         return UnknownFunction(message, position, len(shown))
-    close = nearest(shown, [known.lstrip(".") for known in (*FUNCTIONS, *MACROS, "has")])
-    hint = f", did you mean {close!r}?" if close else ""
+    space = shown.partition(".")[0] + "."
+    family = sorted(known for known in FUNCTIONS if known.startswith(space))
+    close = nearest(shown, family or [known.lstrip(".") for known in (*FUNCTIONS, *MACROS, "has")])
+    hint = f", there is {', '.join(family)}" if family else ""
+    hint = f", did you mean {close!r}?" if close else hint
     return UnknownFunction(f"unknown function {shown[:80]!r}{hint}", position, len(shown), close)

@@ -30,6 +30,7 @@ def _encode(budget: Budget, value: Value) -> str:
 
 def _decode(budget: Budget, text: Value) -> Value:
     budget.spend(1 + len(want(str, text, "json.decode")) // 8)
+    budget.afford(text.count("[") + text.count("{"))  # each list and map costs a step when built
     try:
         value = json.loads(text, parse_constant=_no_constant, parse_int=_integer)
     except (ValueError, RecursionError):

@@ -67,7 +67,7 @@ _MAYBE_BOOLEAN: Final = frozenset(
     ("bool", "matches", ".matches", ".contains", ".startsWith", ".endsWith", ".hasValue")
 ).union(
     ("math.isNaN", "math.isInf", "math.isFinite", "dyn", "json.decode"),
-    (".orValue", ".value", "min", "max", ".min", ".max"),
+    (".orValue", ".value"),
 )
 _BOOLEAN_MACROS: Final = frozenset(("all", "exists", "exists_one", "existsOne"))
 

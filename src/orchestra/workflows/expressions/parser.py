@@ -9,7 +9,12 @@ from typing import Final
 from orchestra.workflows.expressions.budget import HEIGHT_MAX, NESTING_MAX
 from orchestra.workflows.expressions.cursor import Cursor, unexpected
 from orchestra.workflows.expressions.failures import Malformed, TooLarge
-from orchestra.workflows.expressions.functions import FUNCTIONS, MACROS, unknown_function
+from orchestra.workflows.expressions.functions import (
+    FUNCTIONS,
+    MACROS,
+    NAMESPACES,
+    unknown_function,
+)
 from orchestra.workflows.expressions.lexer import Token, number_value, string_value
 from orchestra.workflows.expressions.patterns import Pattern
 from orchestra.workflows.expressions.syntax import (
@@ -126,8 +131,10 @@ def _member(at: Cursor, node: Node, *, optional: bool) -> Node:
 
 
 def _method(at: Cursor, target: Node, name: Token) -> Node:
-    if isinstance(target, Name) and f"{target.name}.{name.text}" in FUNCTIONS:
-        return _call(at, f"{target.name}.{name.text}", _arguments(at), target.position)
+    if isinstance(target, Name) and target.name in NAMESPACES:
+        full = f"{target.name}.{name.text}"
+        if full in FUNCTIONS or not (f".{name.text}" in FUNCTIONS or name.text in MACROS):
+            return _call(at, full, _arguments(at), target.position)
     if name.text in MACROS and at.next.kind == "name" and at.after_next.text == ",":
         return _macro(at, target, name)
     return _call(at, "." + name.text, (target, *_arguments(at)), name.position)

@@ -18,6 +18,7 @@ from orchestra.workflows.expressions.program import Program
 from orchestra.workflows.expressions.values import NOTHING, Scope, Value, text_of
 
 Render: TypeAlias = Callable[[Scope, Budget], Value]
+_OPENING: Final = re.compile(r"\$?\$\{")
 _SECRET: Final = re.compile(r"\$\{secret:[A-Za-z0-9_.-]{1,64}\}")
 
 
@@ -72,23 +73,21 @@ def template_parts(text: str) -> list[str | Program]:
     parts: list[str | Program] = []
     literal: list[str] = []
     at = 0
-    while (dollar := text.find("$", at)) >= 0:
+    while opening := _OPENING.search(text, at):
+        dollar = opening.start()
         literal.append(text[at:dollar])
-        if text.startswith("$${", dollar):
+        if opening.group() == "$${":
             literal.append("${")
             at = dollar + 3
         elif found := _SECRET.match(text, dollar):  # kept: resolved later, and only at this place
             literal.append(found.group())
             at = found.end()
-        elif text.startswith("${", dollar):
+        else:
             end = _closing_brace(text, dollar + 2)
             if before := "".join(literal):
                 parts.append(before)
             parts.append(Program(text[dollar + 2 : end], dollar + 2))
             literal, at = [], end + 1
-        else:
-            literal.append("$")
-            at = dollar + 1
     rest = "".join([*literal, text[at:]])
     return [*parts, rest] if rest or not parts else parts
 
