@@ -13,7 +13,7 @@ COPY src src
 # What only builds goes again: the last line leaves an environment without tools.
 RUN python -m pip --python /opt/orchestra/bin/python install --no-deps --no-build-isolation . \
  && python -m pip --python /opt/orchestra/bin/python uninstall -y \
-      editables hatchling pathspec pluggy tomlkit trove-classifiers
+      editables hatchling packaging pathspec pluggy tomlkit trove-classifiers
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="orchestra" \
