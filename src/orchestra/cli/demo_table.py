@@ -9,7 +9,7 @@ from rich.text import Text
 from orchestra.cli.demo_run import Handled
 from orchestra.cli.printing import console, milliseconds, plain, shortened
 
-WIDE = 132
+WIDE = 140
 TONES = {"positive": "green", "negative": "red", "neutral": "yellow"}
 
 
@@ -17,60 +17,57 @@ def print_results(results: Sequence[Handled]) -> None:
     """One row a message: everything in columns where there is room, else stacked in one."""
     out = console()
     out.print()
-    out.print(wide(results) if out.width >= WIDE else narrow(results, out))
+    out.print(wide(results, out) if out.width >= WIDE else narrow(results, out))
 
 
 def narrow(results: Sequence[Handled], out: Console) -> Table:
-    """Customer and figures beside a column with message, facts and history, a line each."""
+    """What the customer wrote and what was found in it, stacked; the verdict beside it."""
+    room = max(20, out.width - 12 - 16 - 7 - 3)
     rows = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    rows.add_column("customer", width=13, overflow="fold")
-    room = max(20, out.width - 13 - 11 - 15 - 9 - 4)
-    rows.add_column("message · facts · history", width=room, overflow="fold")
-    rows.add_column("sentiment", width=11)
-    rows.add_column("intent", width=15, overflow="fold")
-    rows.add_column("time", width=8, justify="right")
+    rows.add_column("customer", width=12, overflow="fold")
+    rows.add_column("message, key facts, history", width=room)
+    rows.add_column("verdict", width=16, overflow="fold")
+    rows.add_column("time", width=7, justify="right")
     for handled in results:
         told = Text(shortened(handled.text, room))
         if handled.facts:
-            told.append("\n· " + shortened(", ".join(handled.facts), room - 2), style="cyan")
+            told.append("\nfacts: " + shortened(", ".join(handled.facts), room - 7), style="cyan")
         if handled.history:
-            told.append("\n· " + shortened(handled.history, room - 2), style="dim")
-        intent = Text(shortened(handled.intent.replace("_", " "), 15))
+            told.append("\nhistory: " + shortened(handled.history, room - 9), style="dim")
+        verdict = tone(handled)
+        verdict.append(f"\n{shortened(handled.intent.replace('_', ' '), 16)}")
         if handled.escalated:
-            intent.append("\nescalated", style="bold red")
-        rows.add_row(
-            Text(plain(handled.name)),
-            told,
-            tone(handled),
-            intent,
-            milliseconds(handled.duration_ms),
-        )
+            verdict.append("\nescalated", style="bold red")
+        time = milliseconds(handled.duration_ms)
+        rows.add_row(Text(plain(handled.name)), told, verdict, time)
     return rows
 
 
-def wide(results: Sequence[Handled]) -> Table:
-    """A column for each fact."""
+def wide(results: Sequence[Handled], out: Console) -> Table:
+    """A column for each fact, a line for each message."""
+    left = out.width - sum((17, 13, 16, 9, 7)) - 2 * 7
+    message, facts = left * 2 // 5, left * 3 // 10
+    history = left - message - facts
     rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    headings = (
-        "customer",
-        "message",
-        "sentiment",
-        "intent",
-        "key facts",
-        "history",
-        "escalated",
-        "time",
-    )
-    for heading in headings:
-        rows.add_column(heading, justify="right" if heading == "time" else "left")
+    for heading, width in (
+        ("customer", 17),
+        ("message", message),
+        ("sentiment", 13),
+        ("intent", 16),
+        ("key facts", facts),
+        ("history", history),
+        ("escalated", 9),
+    ):
+        rows.add_column(heading, width=width)
+    rows.add_column("time", width=7, justify="right")
     for handled in results:
         rows.add_row(
-            Text(shortened(handled.name, 18)),
-            Text(shortened(handled.text, 34)),
+            Text(shortened(handled.name, 17)),
+            Text(shortened(handled.text, message)),
             tone(handled),
             Text(shortened(handled.intent.replace("_", " "), 16)),
-            Text(shortened(", ".join(handled.facts), 26), style="cyan"),
-            Text(shortened(handled.history, 30), style="dim"),
+            Text(shortened(", ".join(handled.facts), facts), style="cyan"),
+            Text(shortened(handled.history, history), style="dim"),
             Text("yes", style="bold red") if handled.escalated else Text("no", style="dim"),
             milliseconds(handled.duration_ms),
         )
@@ -83,7 +80,7 @@ def tone(handled: Handled) -> Text:
         return Text(plain(handled.status), style="bold red")
     said = Text(shortened(handled.sentiment, 9), style=TONES.get(handled.sentiment, ""))
     if handled.confidence is not None:
-        said.append(f"\n{handled.confidence:.0%} sure", style="dim")
+        said.append(f" {handled.confidence:.0%}", style="dim")
     return said
 
 

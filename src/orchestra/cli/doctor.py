@@ -8,6 +8,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
+from orchestra import log
 from orchestra.cli.client import Client
 from orchestra.cli.configuration import configured
 from orchestra.cli.doctor_machine import (
@@ -49,6 +50,7 @@ def doctor(
       orchestra doctor --url http://10.0.0.5:8000
     """
     settings = configured({"data": data, "store_url": store_url}, config)
+    log.configure(msgspec.structs.replace(settings, log_level="error"))
     found: list[Check] = []
     for check in examined(settings, client):
         found.append(check)
