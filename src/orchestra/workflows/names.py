@@ -6,7 +6,7 @@ from typing import Final
 from orchestra.workflows.definition import Json
 from orchestra.workflows.edges import is_graph
 from orchestra.workflows.expressions import Reference
-from orchestra.workflows.findings import Findings, nearest
+from orchestra.workflows.findings import Findings
 from orchestra.workflows.kinds import is_list, is_object
 from orchestra.workflows.language import LATER_TYPES, NAMES
 from orchestra.workflows.outline import Block, Node, every_node
@@ -69,7 +69,7 @@ class NameCheck:
         elif root in _WHERE:
             meant, text = None, f"'{root}' is known only {_WHERE[root]}"
         else:
-            meant = nearest(root, allowed)
+            meant = self._found.nearest(root, allowed)
             text = f"no name '{root}'" + (f", did you mean '{meant}'?" if meant else "")
         fix = _replaced(use, reference.position, root, meant)
         self._found.error("expression.unknown_name", use.at, text, suggestion=meant, fix=fix)
@@ -78,7 +78,7 @@ class NameCheck:
         name = reference.path[depth] if len(reference.path) > depth else None
         if name is None or name in known:
             return
-        owner, meant = ".".join(reference.path[:depth]), nearest(name, known)
+        owner, meant = ".".join(reference.path[:depth]), self._found.nearest(name, known)
         listed = ", ".join(known)
         text = f"'{owner}' has no '{name}', only {listed}"
         fix = _replaced(use, reference.position, f"{owner}.{name}", meant and f"{owner}.{meant}")
@@ -102,7 +102,8 @@ class NameCheck:
             text = f"'{name}' is inside another step: only that step's output is visible here"
             self._found.error("graph.not_visible", use.at, text, related=related)
             return
-        meant = nearest(name, [known for block in use.block.outwards() for known in block.by_id])
+        names = (known for block in use.block.outwards() for known in block.by_id)
+        meant = self._found.nearest(name, names)
         hint = f", did you mean '{meant}'?" if meant else ""
         fix = _replaced(use, reference.position, f"steps.{name}", meant and f"steps.{meant}")
         text = f"no step '{name}'{hint}"
@@ -131,7 +132,7 @@ class NameCheck:
             if not is_object(known):
                 return
             if name not in known:
-                meant = nearest(name, known)
+                meant = self._found.nearest(name, known)
                 path = ".".join(reference.path[: depth + 1])
                 text = f"'{path}' is not in input_schema"
                 code = "expression.unknown_input"
@@ -143,7 +144,7 @@ class NameCheck:
         name = reference.path[1] if len(reference.path) > 1 else None
         if name is None or not reference.strict or self._vars is None or name in self._vars:
             return
-        meant = nearest(name, self._vars)
+        meant = self._found.nearest(name, self._vars)
         text = f"no variable '{name}': neither 'vars' nor a 'set' step has it"
         fix = _replaced(use, reference.position, f"vars.{name}", meant and f"vars.{meant}")
         self._found.error("expression.unknown_name", use.at, text, suggestion=meant, fix=fix)
@@ -198,7 +199,7 @@ def depends_on(block: Block, found: Findings, everywhere: Mapping[str, str]) -> 
                 text = f"'{name}' is not a step of this scope"
                 found.error("graph.not_visible", at, text, related=[everywhere[name]])
                 continue
-            meant = nearest(name, [known for known in block.by_id if known != node.id])
+            meant = found.nearest(name, (known for known in block.by_id if known != node.id))
             fix = [{"op": "replace", "path": at, "value": meant}] if meant else None
             text = f"no step '{name}' in this scope"
             found.error("graph.unknown_step", at, text, suggestion=meant, fix=fix)

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET
 
 from orchestra.workflows.definition import Json
-from orchestra.workflows.findings import Findings, nearest
+from orchestra.workflows.findings import Findings
 from orchestra.workflows.kinds import is_object
 from orchestra.workflows.positions import escaped
 from orchestra.workflows.shapes import Anything, Choice, Read, Shape, wrong_type
@@ -82,7 +82,7 @@ class Record(msgspec.Struct, frozen=True):
         if key in self.elsewhere:
             found.error("field.unknown", place, f"'{key}' is {self.elsewhere[key]}")
             return
-        meant = nearest(key, self.usable())
+        meant = found.nearest(key, self.usable())
         fix = [{"op": "move", "from": place, "path": f"{at}/{meant}"}] if meant else None
         hint = f", did you mean '{meant}'?" if meant else ""
         text = f"{self.what} has no field '{key[:64]}'{hint}"

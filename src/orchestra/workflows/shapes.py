@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from orchestra.workflows import durations
 from orchestra.workflows.definition import Json
-from orchestra.workflows.findings import Findings, nearest
+from orchestra.workflows.findings import Findings
 from orchestra.workflows.kinds import is_list, is_object, kind_of
 from orchestra.workflows.positions import escaped
 
@@ -83,7 +83,7 @@ class Choice(msgspec.Struct, frozen=True):
         if value in self.later:
             found.error("field.unsupported", at, f"'{value}' is not available in this version")
             return UNSET
-        meant = nearest(value, self.words)
+        meant = found.nearest(value, self.words)
         fix = [{"op": "replace", "path": at, "value": meant}] if meant else None
         listed = ", ".join(f"'{word}'" for word in self.words)
         found.error("field.range", at, f"must be one of {listed}", suggestion=meant, fix=fix)

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET
 
 from orchestra.workflows.definition import Json
-from orchestra.workflows.findings import Findings, nearest
+from orchestra.workflows.findings import Findings
 from orchestra.workflows.kinds import is_object
 from orchestra.workflows.positions import escaped
 from orchestra.workflows.records import Record
@@ -52,7 +52,8 @@ class StepShape(msgspec.Struct, frozen=True):
             text = f"'{kind}' steps are not available in this version"
             found.error("step.type_unsupported", f"{at}/type", text)
         else:
-            meant = "agent" if kind == "connector" else nearest(kind, (*self.records, *self.later))
+            types = (*self.records, *self.later)
+            meant = "agent" if kind == "connector" else found.nearest(kind, types)
             fix = [{"op": "replace", "path": f"{at}/type", "value": meant}] if meant else None
             text = f"no step type '{kind[:64]}'"
             found.error("step.type_unknown", f"{at}/type", text, suggestion=meant, fix=fix)

@@ -17,6 +17,11 @@ _SECRET: Final = re.compile(r"(?<!\$)\$\{\s*secret\s*:")
 _CONSTANTS: Final = {"true": True, "false": False}
 
 
+TEXTS_MAX: Final = 5_000
+CHARACTERS_MAX: Final = 262_144
+"""Compiling takes some 1.5 µs a character, and a check must not take a second."""
+
+
 class Use(msgspec.Struct, eq=False):
     """One string with expressions, or one condition.
 
@@ -43,6 +48,8 @@ class Uses:
 
     def __init__(self, definition: Mapping[str, Json], body: Block, found: Findings) -> None:
         self._found = found
+        self._texts = self._characters = 0
+        self._full = False
         self._own: dict[int, list[Use]] = {}
         self._inner: dict[int, list[Use]] = {}
         for node in every_node(body):
@@ -90,6 +97,8 @@ class Uses:
     def _compiled(self, place: Place, at: str, text: str) -> list[Program]:
         if not self._secrets_allowed(place, at, text):
             return []
+        if not self._room_for(text, at):
+            return []
         try:
             if place.kind != "condition":
                 return [part for part in template_parts(text) if isinstance(part, Program)]
@@ -104,6 +113,16 @@ class Uses:
             text = "a condition must be true or false, and this is never either"
             self._found.error("expression.not_boolean", at, text)
         return [program]
+
+    def _room_for(self, text: str, at: str) -> bool:
+        self._texts += 1
+        self._characters += len(text)
+        if self._texts > TEXTS_MAX or self._characters > CHARACTERS_MAX:
+            most = f"{TEXTS_MAX:,} texts with expressions, {CHARACTERS_MAX:,} characters in all"
+            if not self._full:
+                self._found.error("limit.expressions", at, f"a definition may have {most}")
+            self._full = True
+        return not self._full
 
     def _secrets_allowed(self, place: Place, at: str, text: str) -> bool:
         if place.kind in ("request", "undo") or not _SECRET.search(text):

@@ -11,7 +11,7 @@ import msgspec
 
 from orchestra.workflows import doubts
 from orchestra.workflows.definition import Definition, Json
-from orchestra.workflows.findings import Finding, Findings, nearest
+from orchestra.workflows.findings import Finding, Findings
 from orchestra.workflows.graphs import Plans, picture
 from orchestra.workflows.json_text import BYTES_MAX, acceptable, read_text
 from orchestra.workflows.names import NameCheck, depends_on
@@ -94,7 +94,7 @@ def _check_agents(body: Block, known: Collection[str] | None, found: Findings) -
     for node in every_node(body):
         for at, name in _agent_types(node.step, node.at):
             if name not in known:
-                meant = nearest(name, known)
+                meant = found.nearest(name, known)
                 text = f"no agent of type '{name}' is registered"
                 found.warning("agent.none_registered", at, text, suggestion=meant)
 
