@@ -31,13 +31,10 @@ def spent(source: str, scope: dict[str, Any]) -> tuple[int, int]:
         ("{'k': 'v'}", 3 + 2 + 2, 2 + 1 + 1),
         ("[1, 2].map(i, i)", 5 + 3 + 2 * 2 + 3, 12 + 16),
         ("[1, 2].all(i, true)", 5 + 3 + 2 * 2 + 1, 12),
-        ("lists.range(10)", 3 + 10 + 11, 40),
+        ("lists.range(10)", 2 + 10 + 11, 40),
     ],
 )
 def test_every_step_and_byte_is_charged(source: str, steps: int, built: int) -> None:
-    if "lists" in source:  # the namespace is a name too, and counted in no tree
-        steps -= 1
-
     assert spent(source, {"a": {"b": 1}}) == (steps, built)
 
 
@@ -103,16 +100,12 @@ def test_too_large_a_value_ends_the_evaluation(source: str) -> None:
     "source",
     [
         "lists.range(60000).size() == 0 || true",
-        "true || lists.range(60000).size() == 0",
         "[1].exists(i, lists.range(60000).size() == 0) || true",
         "[1, 2].exists(i, i == 2 || lists.range(60000).size() == 0)",
         "[1].all(i, lists.range(60000).size() == 0) && false",
     ],
 )
 def test_logic_never_absorbs_an_exceeded_budget(source: str) -> None:
-    if source.startswith("true"):  # the other side is not even evaluated
-        assert Program(source).test({})
-        return
     with pytest.raises(OverBudget):
         Program(source).test({})
 

@@ -154,11 +154,12 @@ def test_parts_are_literals_and_programs() -> None:
 
 
 def test_one_budget_holds_for_all_expressions_of_a_template() -> None:
-    # One evaluation: 5 nodes, lists.range(100), 100 rounds of 3 + 1, and 101 values checked.
+    # 6 nodes, a range of 100, 100 rounds of 1 + 3 nodes, and 101 values checked.
     source = "${lists.range(100).map(i, i + 1)}"
     alone = Budget()
     Template(source).render({}, alone)
     spent = 50_000 - alone.steps
+    assert spent == 6 + 100 + 100 * 4 + 101
 
     fits = Template([source] * (50_000 // spent))
     too_many = Template([source] * (50_000 // spent + 1))
