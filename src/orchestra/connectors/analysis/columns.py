@@ -192,11 +192,10 @@ def _histogram(ordered: Sequence[float]) -> tuple[Bin, ...]:
     if low == high:
         return (Bin(low, high, len(ordered)),)
     size = min(_BINS_MAX, math.ceil(math.log2(len(ordered))) + 1)  # Sturges
-    edges = [low + (high - low) * at / size for at in range(size)] + [high]
+    inner = (tidy(low + (high - low) * at / size) for at in range(1, size))
+    edges = [low, *inner, high]
     places = [0, *(bisect_left(ordered, edge) for edge in edges[1:-1]), len(ordered)]
-    return tuple(
-        Bin(tidy(edges[at]), tidy(edges[at + 1]), places[at + 1] - places[at]) for at in range(size)
-    )
+    return tuple(Bin(edges[at], edges[at + 1], places[at + 1] - places[at]) for at in range(size))
 
 
 def _outliers(

@@ -23,6 +23,8 @@ Scores = defaultdict[str, float]
 _LOOKED_AT = 20_000  # characters: who has not said what they want by then will not
 _STRONG_FEELING = 0.4
 _HITS_MAX = 3
+_SETTLED = 2.5  # points of a wish that is plain
+_MERE_FEELINGS = frozenset(("praise", "complaint", "question"))
 
 
 class Guess(msgspec.Struct, frozen=True):
@@ -65,8 +67,9 @@ def _weigh_feelings(scores: Scores, text: str) -> None:
         scores["praise"] -= 2.0  # "thanks for nothing"
     if scores["complaint"] > 1 and scores["praise"] > 0:
         scores["praise"] -= 2.0
-    if max(scores.values(), default=0.0) > scores["praise"]:
-        scores["praise"] -= 1.0  # "thank you" at the end of a request is manners
+    wishes = [points for name, points in scores.items() if name not in _MERE_FEELINGS]
+    if max(wishes, default=0.0) >= _SETTLED:
+        scores["praise"] -= 2.0  # "thank you" at the end of a request is manners
 
 
 def _ranked(scores: Scores) -> tuple[Guess, ...]:

@@ -94,7 +94,7 @@ def _columns(rows: Sequence[Row], total: int, numbers: Sequence[int]) -> Table:
 
 
 def _read_text(text: str) -> Table:
-    bare = text.strip()
+    bare = text.strip("\ufeff\r\n ")
     if bare[:1] in ("[", "{"):
         try:
             return read(msgspec.json.decode(bare.encode("utf-8", "replace")))
@@ -112,10 +112,10 @@ def _read_text(text: str) -> Table:
 
 
 def _delimiter(text: str) -> str | None:
-    """What stands equally often, and most often, in the first lines."""
+    """The mark of the first line that stands most often in each of the next ones, too."""
     lines = [line for line in text[:20_000].splitlines() if line.strip()][:5]
     counts = {mark: [line.count(mark) for line in lines] for mark in _DELIMITERS}
-    usable = {mark: min(found) for mark, found in counts.items() if found and min(found) > 0}
+    usable = {mark: (min(found), found[0]) for mark, found in counts.items() if any(found[:1])}
     return max(usable, key=lambda mark: usable[mark], default=None)
 
 
