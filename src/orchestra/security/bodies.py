@@ -1,0 +1,49 @@
+"""Request bodies into structs: every finding at once, where msgspec by itself stops at the first."""
+
+import difflib
+from typing import TypeVar
+
+import msgspec
+
+from orchestra.errors import Invalid, Problem
+from orchestra.security.hardened import loads
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class RequestInvalid(Invalid):
+    """The body is JSON and does not have the shape this route takes."""
+
+
+def read_body(body: bytes, kind: type[T]) -> T:
+    """The body as `kind`; an empty one is all defaults. Raises BadRequest, RequestInvalid."""
+    raw = loads(body) if body else {}
+    return converted(raw, kind)
+
+
+def converted(raw: object, kind: type[T]) -> T:
+    """Each field by itself, so that one mistake does not hide the next. Raises RequestInvalid."""
+    if not isinstance(raw, dict):
+        finding = Problem("", "field.type", "the body has to be an object")
+        raise RequestInvalid("the body is not valid", [finding])
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    found: list[Problem] = []
+    values: dict[str, object] = {}
+    for name, value in raw.items():
+        at = "/" + str(name).replace("~", "~0").replace("/", "~1")
+        field = fields.get(str(name))
+        if field is None:
+            near = difflib.get_close_matches(str(name), fields, 1)
+            message = f"there is no field {str(name)[:64]!r}; known: {', '.join(fields)}"
+            found.append(Problem(at, "field.unknown", message, near[0] if near else None))
+            continue
+        try:
+            values[field.name] = msgspec.convert(value, field.type)
+        except msgspec.ValidationError as error:
+            found.append(Problem(at, "field.type", str(error)))
+    for name, field in fields.items():
+        if field.required and name not in raw:
+            found.append(Problem(f"/{name}", "field.missing", f"{name!r} is missing"))
+    if found:
+        raise RequestInvalid("the body is not valid", found)
+    return kind(**values)

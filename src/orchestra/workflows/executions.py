@@ -1,0 +1,285 @@
+"""Executions as callers see them: read, listed, waited for, and controlled."""
+
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+import anyio
+import msgspec
+
+from orchestra.clock import Clock
+from orchestra.errors import Conflict, Invalid, NotFound
+from orchestra.store import keys, partitions
+from orchestra.store.failures import NotReplicated, StoreAway
+from orchestra.store.keys import Tenant
+from orchestra.workflows import chronicle, retrying, showing
+from orchestra.workflows.catalogue import Catalogue
+from orchestra.workflows.definition import Json
+from orchestra.workflows.engine import Engine, Signal
+from orchestra.workflows.ports import SCRIPTS, Partitions
+from orchestra.workflows.showing import OVER, STATES, Stored
+
+WAIT_POLL_S = 0.25
+STEPS_PAGE = 200
+LOGS_PAGE = 1_000
+_REPEATS = 8
+
+
+class NoSuchExecution(NotFound):
+    """No execution of this id, for this tenant."""
+
+
+class NoSuchStep(NotFound):
+    """The execution has no such step."""
+
+
+class WrongState(Conflict):
+    """Not possible in this state. Context: `execution_status`, `allowed`."""
+
+
+_ALLOWED = {
+    "N": ("pause", "cancel", "rollback"),
+    "R": ("pause", "cancel", "rollback"),
+    "P": ("resume", "cancel", "rollback"),
+    "B": (),
+    "Z": (),
+    "D": ("rollback",),
+    "F": ("retry", "rollback"),
+    "C": ("rollback",),
+    "L": (),
+}
+
+
+class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of a control verb. `mode` is for pause, `skip` for rollback."""
+
+    mode: str | None = None
+    reason: str | None = None
+    skip: bool = False
+
+
+class Executions:
+    """Reads and steers executions; the engine moves them."""
+
+    def __init__(
+        self, store: Partitions, catalogue: Catalogue, engine: Engine, clock: Clock,
+        durability: str,
+    ) -> None:  # fmt: skip
+        self._store, self._catalogue, self._engine = store, catalogue, engine
+        self._clock, self.durability = clock, durability
+
+    def tag(self, execution: str) -> int:
+        """The partition an id lives in. Raises NoSuchExecution for what is no such id."""
+        try:
+            tag = partitions.tag_number_of(execution) if execution.startswith("exe_") else -1
+        except ValueError:
+            tag = -1
+        if tag not in self._store.partitions:
+            raise NoSuchExecution("no execution of this id")
+        return tag
+
+    # reading
+
+    async def read(self, tenant: Tenant, execution: str) -> Stored:
+        """Everything the store has of it. Raises NoSuchExecution, CorruptRecord, StoreAway."""
+        prefix = self._store.prefix(self.tag(execution))
+        found = await self._gather(
+            prefix,
+            ("HGETALL", keys.state(prefix, execution)),
+            ("HGETALL", keys.results(prefix, execution)),
+        )
+        state = _hash(found[0])
+        if not state or state.get("@t", b"").decode() != tenant:
+            raise NoSuchExecution("no execution of this id")
+        plan = await self._catalogue.plan(state["@d"].decode())
+        stored = Stored(
+            execution, plan, state, {}, _hash(found[1]), now_ms=self._clock.now_ms(),
+            durability=self.durability,
+        )  # fmt: skip
+        deep = any(node.opens or node.undo for node in plan.nodes.values())
+        if deep or stored.letter == "P":
+            await self._read_more(prefix, stored)
+        return stored
+
+    async def _read_more(self, prefix: str, stored: Stored) -> None:
+        nested, undo = await self._gather(
+            prefix,
+            ("HGETALL", keys.nested(prefix, stored.id)),
+            ("LRANGE", keys.undo_stack(prefix, stored.id), 0, -1),
+        )
+        stored.nested, stored.undo = _hash(nested), undo
+        if stored.letter == "P":
+            stored.pause = chronicle.paused(await self._lines(prefix, stored.id))
+        for path in list(stored.records):
+            if path[0] not in "@$":
+                await self._unfold(prefix, stored, path)
+
+    async def _unfold(self, prefix: str, stored: Stored, path: str) -> None:
+        """A record that is in a blob is read from there."""
+        name = stored.record(path).get("blob")
+        if name:
+            framed = await self._store.read(prefix, "GET", keys.blob(prefix, stored.id, name))
+            if framed is not None:
+                stored.replace(path, framed)
+
+    async def _lines(self, prefix: str, execution: str) -> list[chronicle.Line]:
+        key = keys.history(prefix, execution)
+        return chronicle.read(await self._store.read(prefix, "LRANGE", key, 0, -1))
+
+    async def _gather(self, prefix: str, *commands: tuple[Any, ...]) -> list[Any]:
+        """Several reads in one round trip."""
+        sent: list[Awaitable[Any]] = [self._store.read(prefix, *words) for words in commands]
+        return [await reply for reply in sent]
+
+    async def status(self, tenant: Tenant, execution: str) -> dict[str, Json]:
+        """The document of `/status`."""
+        return showing.status(await self.read(tenant, execution))
+
+    async def wait(self, tenant: Tenant, execution: str, seconds: float) -> dict[str, Json]:
+        """As `status`, as soon as it ended or the time is over."""
+        end = self._clock.monotonic() + seconds
+        signal = Signal()
+        waiting = self._engine.waiters.setdefault(execution, [])
+        waiting.append(signal)
+        try:
+            while (left := end - self._clock.monotonic()) > 0:
+                await signal.wait(min(left, WAIT_POLL_S))
+                if signal.was_set or await self._over(execution):
+                    break
+        finally:
+            if signal in waiting:
+                waiting.remove(signal)
+            if not waiting:
+                self._engine.waiters.pop(execution, None)
+        return await self.status(tenant, execution)
+
+    async def _over(self, execution: str) -> bool:
+        prefix = self._store.prefix(self.tag(execution))
+        state = await self._store.read(prefix, "HGET", keys.state(prefix, execution), "@s")
+        return state is None or state.decode() in OVER
+
+    async def step(self, tenant: Tenant, execution: str, path: str) -> dict[str, Json]:
+        """One step, whole. Raises NoSuchStep."""
+        stored = await self.read(tenant, execution)
+        if path.removeprefix("~") not in stored.plan.nodes:
+            raise NoSuchStep("the execution has no such step")
+        await self._unfold(self._store.prefix(self.tag(execution)), stored, path)
+        shown = showing.step(stored, path, whole=True)
+        lines = await self._lines(self._store.prefix(self.tag(execution)), execution)
+        mine = [line for line in lines if line.path == path]
+        shown["history"] = list(chronicle.logs(stored, mine, self.tag(execution)))
+        return shown
+
+    async def steps(
+        self, tenant: Tenant, execution: str, prefix: str, after: str | None, limit: int
+    ) -> dict[str, Json]:
+        """Steps whose path begins with `prefix`, page by page."""
+        stored = await self.read(tenant, execution)
+        paths = [n.path for n in showing.shown_nodes(stored) if n.path.startswith(prefix)]
+        paths += [path for path in stored.nested if path[:1] == "~" and path.startswith(prefix)]
+        if after is not None:
+            if after not in paths:
+                raise Invalid("the cursor is not one of this list")
+            paths = paths[paths.index(after) :]
+        page = [showing.step(stored, path) for path in paths[:limit]]
+        return {"items": page, "next_cursor": paths[limit] if len(paths) > limit else None}
+
+    async def logs(
+        self, tenant: Tenant, execution: str, want: Mapping[str, str | None], limit: int
+    ) -> dict[str, Json]:
+        """The document of `/logs`. `want`: level, step, attempt, q, after."""
+        stored = await self.read(tenant, execution)
+        tag = self.tag(execution)
+        lines = await self._lines(self._store.prefix(tag), execution)
+        found = [item for item in chronicle.logs(stored, lines, tag) if _wanted(item, want)]
+        more = found[limit - 1]["id"] if len(found) > limit else None
+        return {"execution_id": execution, "logs": found[:limit], "next_cursor": more}
+
+    async def history(
+        self, tenant: Tenant, execution: str, after: int, limit: int
+    ) -> dict[str, Json]:
+        """The document of `/history`; `after` is the last `seq` seen."""
+        stored = await self.read(tenant, execution)
+        lines = await self._lines(self._store.prefix(self.tag(execution)), execution)
+        rest = [line for line in lines if line.seq > after]
+        items = list(chronicle.history(rest[:limit], stored.envelope.actor))
+        more = rest[limit - 1].seq if len(rest) > limit else None
+        return {"execution_id": execution, "items": items, "next_cursor": more}
+
+    # steering
+
+    async def control(
+        self, tenant: Tenant, execution: str, op: str, body: Control, actor: str
+    ) -> dict[str, Json]:
+        """pause, resume, cancel, rollback or retry. Asked again, the same answer.
+
+        Raises NoSuchExecution, WrongState, Invalid, StoreAway.
+        """
+        stored = await self.read(tenant, execution)
+        script_op, otherwise, steps, deadline = op, "", "", 0
+        if op == "pause" and body.mode not in (None, "drain", "interrupt"):
+            message = 'mode is "drain" or "interrupt"'
+            finding = {"pointer": "/mode", "code": "field.range", "message": message}
+            raise Invalid("the request is not valid", [finding])
+        if op == "pause" and body.mode == "interrupt":
+            script_op = "interrupt"
+        if op == "rollback" and body.skip:
+            script_op = "skip_undo"
+        if op == "cancel" and stored.plan.on_cancel == "rollback":
+            script_op, otherwise = "rollback", "C"
+        if op == "retry":
+            await self._read_more(self._store.prefix(self.tag(execution)), stored)
+            steps, deadline = retrying.lines(stored), stored.plan.definition.timeout_ms
+        reason = " ".join((body.reason or "").split())[:500]
+        reply = await self._insist(
+            self.tag(execution), eid=execution, tenant=tenant, op=script_op, steps=steps,
+            generation="", otherwise=otherwise, actor=f"{actor}\t{reason}", deadline_ms=deadline,
+        )  # fmt: skip
+        if reply[0] == -1:
+            raise NoSuchExecution("no execution of this id")
+        state = reply[1].decode()
+        if reply[0] == 0:
+            raise _wrong_state(op, state)
+        if reply[0] == 1:
+            self._engine.steered(self.tag(execution), execution, op)
+        return {"id": execution, "execution_id": execution, "status": STATES[state]}
+
+    async def _insist(self, tag: int, **args: Any) -> Any:
+        """Repeated for a while: each verb answers the same when it is asked again."""
+        wait_s = 0.05
+        for _ in range(_REPEATS):
+            try:
+                script = SCRIPTS["execution_control"]
+                return await self._store.run(script, self._store.prefix(tag), **args)
+            except (StoreAway, NotReplicated):
+                if wait_s > 1:
+                    raise
+            await anyio.sleep(wait_s)
+            wait_s *= 2
+        raise StoreAway
+
+
+def _wrong_state(op: str, state: str) -> WrongState:
+    shown, allowed = STATES[state], [name for name in _ALLOWED[state] if name != op]
+    if op in _ALLOWED[state]:
+        detail = f"{op} has to wait: attempts that were stopped are still ending"
+        return WrongState(detail, execution_status=shown, allowed=allowed, retry_after_ms=1_000)
+    return WrongState(
+        f"an execution that is {shown} cannot {op}", execution_status=shown, allowed=allowed
+    )
+
+
+def _wanted(item: dict[str, Json], want: Mapping[str, str | None]) -> bool:
+    level, step, attempt = want.get("level"), want.get("step"), want.get("attempt")
+    after, text = want.get("after"), want.get("q")
+    order = ("debug", "info", "warning", "error")
+    if level in order and order.index(item["level"]) < order.index(level):
+        return False
+    if (step and item["step"] != step) or (attempt and str(item["attempt"]) != attempt):
+        return False
+    if after and item["id"] <= after:
+        return False
+    return not text or text.lower() in msgspec.json.encode(item).decode().lower()
+
+
+def _hash(flat: list[bytes]) -> dict[str, bytes]:
+    return {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)}

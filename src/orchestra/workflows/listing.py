@@ -1,0 +1,133 @@
+"""Lists of executions: one index a partition, merged by start, filtered, bounded."""
+
+import heapq
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+from orchestra.clock import instant
+from orchestra.errors import Invalid
+from orchestra.store import keys
+from orchestra.store.keys import Tenant
+from orchestra.workflows.definition import Json
+from orchestra.workflows.facts import unpack_envelope
+from orchestra.workflows.ports import Partitions
+from orchestra.workflows.showing import STATES
+
+PAGE, SCANNED_MAX = 100, 5_000
+
+
+class Listing:
+    """Executions of a tenant, newest first."""
+
+    def __init__(self, store: Partitions) -> None:
+        self._store = store
+
+    async def page(
+        self, tenant: Tenant, want: Mapping[str, str | None], cursor: str | None, limit: int
+    ) -> dict[str, Json]:
+        """`want`: status, workflow, label, started_after, started_before (ms), q.
+
+        At most 5,000 executions are looked at for one page; then `next_cursor` goes on from there.
+        Raises Invalid for a bad cursor, StoreAway.
+        """
+        before = _cursor(cursor)
+        items: list[dict[str, Json]] = []
+        scanned = 0
+        while len(items) < limit and scanned < SCANNED_MAX:
+            entries = await self._newest(tenant, before, want.get("started_after"))
+            if not entries:
+                return {"items": items, "next_cursor": None}
+            for shown in await self._shown(entries):
+                scanned += 1
+                before = (shown["_ms"], shown["id"])
+                if _fits(shown, want):
+                    items.append({k: v for k, v in shown.items() if k[0] != "_"})
+                    if len(items) == limit:
+                        break
+        return {"items": items, "next_cursor": f"{before[0]}.{before[1]}" if before else None}
+
+    async def _newest(
+        self, tenant: Tenant, before: tuple[int, str] | None, after: str | None
+    ) -> list[tuple[int, str, int]]:
+        """The next ids of all partitions, merged: start, id, partition."""
+        highest = "+inf" if before is None else str(before[0])
+        lowest = "-inf" if after is None else after
+        sent: list[tuple[int, Awaitable[Any]]] = []
+        for tag in self._store.partitions:
+            prefix = self._store.prefix(tag)
+            reply = self._store.read(
+                prefix, "ZRANGE", f"{prefix}ix:{tenant}", highest, lowest,
+                "BYSCORE", "REV", "LIMIT", 0, PAGE, "WITHSCORES",
+            )  # fmt: skip
+            sent.append((tag, reply))
+        found: list[tuple[int, str, int]] = []
+        for tag, reply in sent:
+            flat: list[bytes] = await reply
+            for name, score in zip(flat[::2], flat[1::2], strict=True):
+                entry = (int(float(score)), name.decode(), tag)
+                if before is None or entry[:2] < before:
+                    found.append(entry)
+        return heapq.nlargest(PAGE, found)
+
+    async def _shown(self, entries: list[tuple[int, str, int]]) -> list[dict[str, Json]]:
+        sent: list[tuple[int, str, Awaitable[Any], Awaitable[Any]]] = []
+        for created_ms, execution, tag in entries:
+            prefix = self._store.prefix(tag)
+            state = self._store.read(
+                prefix, "HMGET", keys.state(prefix, execution), "@s", "@f", "@d", "@z"
+            )
+            start = self._store.read(prefix, "HGET", keys.results(prefix, execution), "@in")
+            sent.append((created_ms, execution, state, start))
+        return [
+            _summary(created_ms, execution, await state, await start)
+            for created_ms, execution, state, start in sent
+        ]
+
+
+def _summary(
+    created_ms: int, execution: str, state: list[bytes | None], start: bytes | None
+) -> dict[str, Json]:
+    letter = (state[0] or b"").decode()
+    envelope = unpack_envelope(start) if start else None
+    ended_ms = int(state[1]) if state[1] else None
+    base = f"/api/executions/{execution}"
+    return {
+        "id": execution,
+        "execution_id": execution,
+        "workflow_id": envelope.workflow_id if envelope else None,
+        "workflow_name": envelope.workflow_name if envelope else None,
+        "workflow_version": envelope.workflow_version if envelope else None,
+        "status": STATES.get(letter, "archived"),
+        "labels": envelope.labels if envelope else {},
+        "created_at": instant(created_ms),
+        "ended_at": instant(ended_ms) if ended_ms else None,
+        "duration_ms": ended_ms - created_ms if ended_ms else None,
+        "links": {"self": base, "status": f"{base}/status", "logs": f"{base}/logs"},
+        "_ms": created_ms,
+    }
+
+
+def _fits(shown: dict[str, Json], want: Mapping[str, str | None]) -> bool:
+    status, workflow, label = want.get("status"), want.get("workflow"), want.get("label")
+    if status and shown["status"] not in status.split(","):
+        return False
+    if workflow and workflow not in (shown["workflow_id"], shown["workflow_name"]):
+        return False
+    before = want.get("started_before")
+    if before and shown["_ms"] >= int(before):
+        return False
+    if label:
+        key, _, value = label.partition("=")
+        if key not in shown["labels"] or (value and shown["labels"][key] != value):
+            return False
+    text = want.get("q")
+    return not text or text.lower() in f"{shown['id']} {shown['workflow_name']}".lower()
+
+
+def _cursor(text: str | None) -> tuple[int, str] | None:
+    if text is None:
+        return None
+    ms, _, execution = text.partition(".")
+    if not ms.isdigit() or not execution.startswith("exe_"):
+        raise Invalid("the cursor is not one of this list")
+    return int(ms), execution

@@ -1,0 +1,103 @@
+"""The workflows module: wiring and lifetime."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+from litestar import Router
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from orchestra.agents import Agents
+from orchestra.clock import Clock, Ids, Random
+from orchestra.errors import Unavailable
+from orchestra.settings import Settings
+from orchestra.store.client import Store
+from orchestra.store.leases import LeaseClock
+from orchestra.workflows.catalogue import Catalogue
+from orchestra.workflows.engine import Engine
+from orchestra.workflows.execution_routes import ExecutionRoutes
+from orchestra.workflows.executions import Executions
+from orchestra.workflows.hands import Hands
+from orchestra.workflows.listing import Listing
+from orchestra.workflows.memory import Memory
+from orchestra.workflows.starting import Starter
+from orchestra.workflows.worker import Around
+from orchestra.workflows.workflow_routes import WorkflowRoutes
+from orchestra.workflows.workflows import Workflows
+
+
+class WorkflowsModule:
+    """Definitions, executions and the engine of one replica. A `Module`."""
+
+    name = "workflows"
+
+    def __init__(
+        self, store: Store, agents: Agents, clock: Clock, ids: Ids, chance: Random,
+        settings: Settings,
+    ) -> None:  # fmt: skip
+        self._store, self._settings, self._clock = store, settings, clock
+        self._group: anyio.abc.TaskGroup | None = None
+        self._lease = LeaseClock(store.partitions, clock.monotonic, chance)
+        self.catalogue = Catalogue(store)
+        around = Around(
+            store=store, agents=agents, catalogue=self.catalogue, memory=Memory(store),
+            hands=Hands(settings.slots_max), lease=self._lease, clock=clock, chance=chance,
+            spawn=self._spawn,
+        )  # fmt: skip
+        self.engine = Engine(around, alone=settings.store_url is None)
+        self.workflows = Workflows(self.catalogue, agents, clock, ids)
+        self.starter = Starter(store, self.catalogue, self.engine, self._lease, clock, chance)
+        durability = store.durability.appendfsync
+        self.executions = Executions(store, self.catalogue, self.engine, clock, durability)
+        self.listing = Listing(store)
+        self.routes: Sequence[ControllerRouterHandler] = (self._router(),)
+
+    def _router(self) -> Router:
+        """The routes, with what they ask."""
+        parts = {
+            "workflows": self.workflows,
+            "starter": self.starter,
+            "executions": self.executions,
+            "listing": self.listing,
+        }
+        provided = {
+            name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
+        }
+        return Router("/", route_handlers=[WorkflowRoutes, ExecutionRoutes], dependencies=provided)
+
+    def _spawn(self, function: object, *args: object) -> None:
+        assert self._group is not None, "the engine runs only inside `running`"
+        self._group.start_soon(function, *args)  # type: ignore[arg-type]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The engine works and the lease is renewed for the duration of the block."""
+        async with (
+            anyio.create_task_group() as group,
+            self._store.keeping(self._lease, self.engine),
+        ):
+            self._group = group
+            group.start_soon(self._store.listen, self.engine.woken)
+            self.engine.start()
+            try:
+                yield
+            finally:
+                group.cancel_scope.cancel()
+
+    async def quiesce(self) -> None:
+        """Claim nothing more, finish or hand back what runs."""
+        await self.engine.drain(self._settings.drain_s)
+
+    async def check(self) -> None:
+        """Raise Unavailable when no partition is joined, or the lease may be over in one."""
+        fenced = [tag for tag in self._store.partitions if self._lease.fenced(tag)]
+        if fenced:
+            raise Unavailable("the engine has no lease yet", retry_after_ms=500)
+
+
+def _constant(part: object) -> Callable[[], object]:
+    def provide() -> object:
+        return part
+
+    return provide

@@ -1,0 +1,178 @@
+"""Starting executions: input checked before anything is stored, then one script (R1 to R4)."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from orchestra.clock import Clock, Random
+from orchestra.errors import Invalid, TooLarge
+from orchestra.store import partitions
+from orchestra.store.failures import NotReplicated, StoreAway
+from orchestra.store.keys import Tenant
+from orchestra.workflows.catalogue import (
+    IDEMPOTENCY_TTL_MS,
+    Catalogue,
+    IdempotencyMismatch,
+    NoSuchVersion,
+    Workflow,
+    WorkflowArchived,
+)
+from orchestra.workflows.definition import Json
+from orchestra.workflows.durations import parsed_ms
+from orchestra.workflows.engine import Engine
+from orchestra.workflows.facts import Envelope, pack
+from orchestra.workflows.plan import Plan
+from orchestra.workflows.ports import SCRIPTS, Lease, Partitions
+from orchestra.workflows.worker import STICKY, claims_in
+
+INPUT_MAX_BYTES = 1024 * 1024
+PRIORITY_COST = 1_000
+_REPEATS = 20
+
+
+class InputInvalid(Invalid):
+    """The input does not fit the workflow's `input_schema`."""
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a start."""
+
+    input_data: Json = msgspec.UNSET
+    input: Json = msgspec.UNSET
+    version: int | None = None
+    labels: dict[str, str] = {}
+    delay: str | None = None
+    timeout: str | None = None
+
+
+class Started(msgspec.Struct, frozen=True):
+    """An accepted execution. `created` is False when the key was used before."""
+
+    execution: str
+    workflow: str
+    version: int
+    created: bool
+
+
+class Starter:
+    """Accepts executions, and hands their first steps to the engine of this replica."""
+
+    def __init__(
+        self, store: Partitions, catalogue: Catalogue, engine: Engine, lease: Lease,
+        clock: Clock, chance: Random,
+    ) -> None:  # fmt: skip
+        self._store, self._catalogue, self._engine = store, catalogue, engine
+        self._lease, self._clock, self._chance = lease, clock, chance
+
+    async def start(
+        self, tenant: Tenant, reference: str, request: Request, *, actor: str,
+        key: str | None = None, watch: bool = False,
+    ) -> Started:  # fmt: skip
+        """Accept an execution of a workflow, by id or name.
+
+        Raises NoSuchWorkflow, NoSuchVersion, WorkflowArchived, InputInvalid, IdempotencyMismatch,
+        StoreAway, StoreFull. With `key` it is safe to repeat, from anywhere, for 24 h.
+        """
+        workflow = await self._catalogue.get(tenant, reference)
+        if workflow.archived:
+            raise WorkflowArchived("the workflow is archived: it starts nothing")
+        version = request.version or workflow.active
+        if version not in workflow.digests:
+            raise NoSuchVersion(f"the workflow has no version {version}", version=version)
+        plan = await self._catalogue.plan(workflow.digests[version][0])
+        given = self._input(plan, request)
+        envelope = Envelope(
+            input=given,
+            workflow_id=workflow.id,
+            workflow_name=workflow.name,
+            workflow_version=version,
+            created_ms=self._clock.now_ms(),
+            actor=actor,
+            labels={**plan.definition.labels, **request.labels},
+        )
+        return await self._accept(tenant, workflow, plan, envelope, request, key, watch=watch)
+
+    def _input(self, plan: Plan, request: Request) -> Json:
+        """The input, defaulted and checked (R4)."""
+        given = request.input_data if request.input_data is not msgspec.UNSET else request.input
+        given = {} if given is msgspec.UNSET else given
+        if plan.input_schema is None:
+            return given
+        made = plan.input_schema.defaulted(given)
+        wrong = plan.input_schema.errors(made)
+        if wrong:
+            findings = [
+                {"pointer": f"/input_data{pointer}", "code": "input.invalid", "message": message}
+                for pointer, message in wrong[:200]
+            ]
+            raise InputInvalid("the input does not fit the workflow's input_schema", findings)
+        return made
+
+    async def _accept(
+        self, tenant: Tenant, workflow: Workflow, plan: Plan, envelope: Envelope,
+        request: Request, key: str | None, *, watch: bool,
+    ) -> Started:  # fmt: skip
+        framed = pack(envelope)
+        if len(framed) > INPUT_MAX_BYTES:
+            raise TooLarge("the input is over 1 MiB", limit_bytes=INPUT_MAX_BYTES)
+        tags = self._store.partitions
+        idem = digest = ""
+        if key is None:
+            tag = tags[self._chance.getrandbits(32) % len(tags)]
+        else:
+            idem = _sha(f"{tenant}|{workflow.id}|{key}".encode())
+            digest = _sha(msgspec.json.encode(request, order="deterministic"))
+            tag = tags[int(idem[:8], 16) % len(tags)]
+        execution = partitions.execution_id(self._clock.now_ms(), tag, self._chance.getrandbits)
+        timeout_ms = plan.definition.timeout_ms
+        if request.timeout is not None:
+            timeout_ms = min(timeout_ms, _duration(request.timeout, "/timeout"))
+        delay_ms = 0 if request.delay is None else _duration(request.delay, "/delay")
+        claiming = delay_ms == 0 and self._lease.joined(tag) and not self._lease.fenced(tag)
+        reply = await self._insist(
+            tag, eid=execution, definition=plan.digest, tenant=tenant, cost=PRIORITY_COST,
+            delay_ms=delay_ms, idem=idem, idem_digest=digest, idem_ttl_ms=IDEMPOTENCY_TTL_MS,
+            deadline_ms=timeout_ms, on_late=plan.on_late, last="", parent="", input=framed,
+            steps=plan.body.spawn, session=self._lease.session,
+            sticky=min(STICKY, self._engine.hands.free) if claiming else 0, queues="*",
+            watch="1" if watch else "",
+        )  # fmt: skip
+        first = reply[1].decode()
+        if reply[0] == 3:
+            raise IdempotencyMismatch("this Idempotency-Key was used with another body")
+        if reply[0] == 1:
+            self._engine.facts(execution).envelope = envelope
+            self._engine.worker.take(claims_in(tag, reply, 2))
+        return Started(first, workflow.id, envelope.workflow_version, reply[0] != 2)
+
+    async def _insist(self, tag: int, **args: Any) -> Any:
+        """The same start, repeated for some seconds: the id makes a repeat harmless."""
+        wait_s, again = 0.05, False
+        for tried in range(_REPEATS):
+            try:
+                prefix = self._store.prefix(tag)
+                return await self._store.run(SCRIPTS["execution_start"], prefix, **args)
+            except (StoreAway, NotReplicated):
+                if tried == _REPEATS - 1 or wait_s > 0.8:
+                    raise
+                again = True
+            await self._clock.sleep(wait_s)
+            wait_s *= 2
+            if again:
+                self._engine.suspect(tag)
+        raise AssertionError("the loop returns or raises")
+
+
+def _sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:40]
+
+
+def _duration(text: str, pointer: str) -> int:
+    """Milliseconds. Raises Invalid."""
+    made = parsed_ms(text)
+    if made is None or not 0 <= made <= 366 * 86_400_000:
+        message = f'{text[:40]!r} is not a duration such as "30s" or "1h30m", at most 366d'
+        finding = {"pointer": pointer, "code": "duration.bad", "message": message}
+        raise Invalid("the request is not valid", [finding])
+    return made

@@ -1,0 +1,217 @@
+"""Workflows over HTTP: WORKFLOWS.md §12, core part."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Request, Response, delete, get, post, put
+from litestar.di import NamedDependency
+from litestar.params import (
+    FromPath,
+    FromQuery,
+    HeaderParameter,
+    QueryParameter,
+    RawBody,
+    SkipValidation,
+)
+
+from orchestra.errors import Invalid, Problem
+from orchestra.security import Permission, Principal, requires
+from orchestra.security.bodies import read_body
+from orchestra.security.hardened import loads
+from orchestra.workflows.definition import Json
+from orchestra.workflows.executions import Executions
+from orchestra.workflows.schema import language_schema
+from orchestra.workflows.starting import Request as Start
+from orchestra.workflows.starting import Starter
+from orchestra.workflows.workflows import Workflows
+
+Caller = NamedDependency[SkipValidation[Principal]]
+IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=255)]
+IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=32)]
+Prefer = Annotated[str | None, HeaderParameter(name="Prefer", max_length=64)]
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Items on a page.")]
+
+WAIT_MAX_S = 300.0
+_schema = msgspec.json.encode(language_schema())
+
+
+class WorkflowRoutes(Controller):
+    """`/api/workflows`."""
+
+    path = "/api/workflows"
+    tags = ("workflows",)
+
+    @post("/", guards=[requires(Permission.WORKFLOWS_WRITE)], status_code=201)
+    async def create(
+        self,
+        body: RawBody,
+        principal: Caller,
+        workflows: NamedDependency[SkipValidation[Workflows]],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response[dict[str, Json]]:
+        """Save a definition as a new workflow.
+
+        Every mistake is reported at once (422). Repeating an `Idempotency-Key` answers 200 with
+        the workflow it made.
+        """
+        made, replayed = await workflows.create(
+            principal.tenant, loads(body), body, idempotency_key
+        )
+        headers = {"Location": made["links"]["self"]}
+        if replayed:
+            headers["Idempotency-Replayed"] = "true"
+        return Response(made, status_code=200 if replayed else 201, headers=headers)
+
+    @get("/", guards=[requires(Permission.WORKFLOWS_READ)])
+    async def page(
+        self,
+        principal: Caller,
+        workflows: NamedDependency[SkipValidation[Workflows]],
+        name: FromQuery[str | None] = None,
+        label: FromQuery[str | None] = None,
+        q: FromQuery[str | None] = None,
+        archived: FromQuery[bool] = False,
+        cursor: FromQuery[int | None] = None,
+        limit: Limit = 50,
+    ) -> dict[str, Json]:
+        """List workflows, newest first."""
+        want = {"name": name, "label": label, "q": q, "archived": "true" if archived else None}
+        return await workflows.page(principal.tenant, want, cursor, limit)
+
+    @post("/validate", guards=[requires(Permission.WORKFLOWS_READ)], status_code=200)
+    async def validate(
+        self,
+        body: RawBody,
+        principal: Caller,
+        workflows: NamedDependency[SkipValidation[Workflows]],
+    ) -> dict[str, Json]:
+        """Check a definition without saving it. Always 200; `valid` says whether it could be."""
+        return workflows.validate(principal.tenant, body)
+
+    @get("/schema", guards=[requires(Permission.WORKFLOWS_READ)])
+    async def schema(self) -> Response[bytes]:
+        """The JSON Schema (draft 2020-12) of the language."""
+        return Response(_schema, media_type="application/schema+json")
+
+    @get("/{workflow:str}", guards=[requires(Permission.WORKFLOWS_READ)])
+    async def show(
+        self,
+        workflow: FromPath[str],
+        principal: Caller,
+        workflows: NamedDependency[SkipValidation[Workflows]],
+    ) -> Response[dict[str, Json]]:
+        """A workflow, by id or by a name that only one has, with its active definition."""
+        made = await workflows.get(principal.tenant, workflow, None)
+        return Response(made, headers={"ETag": f'"{made["version"]}"'})
+
+    @put("/{workflow:str}", guards=[requires(Permission.WORKFLOWS_WRITE)])
+    async def save(
+        self,
+        workflow: FromPath[str],
+        body: RawBody,
+        principal: Caller,
+        workflows: NamedDependency[SkipValidation[Workflows]],
+        if_match: IfMatch = None,
+    ) -> Response[dict[str, Json]]:
+        """Save the next version. The same content makes none; `If-Match: "n"` guards it (412)."""
+        expected = _version(if_match)
+        document = loads(body)
+        made = await workflows.save(principal.tenant, workflow, document, body, expected)
+        return Response(made, headers={"ETag": f'"{made["version"]}"'})
+
+    @delete("/{workflow:str}", guards=[requires(Permission.WORKFLOWS_WRITE)])
+    async def archive(
+        self,
+        workflow: FromPath[str],
+        principal: Caller,
+        workflows: NamedDependency[SkipValidation[Workflows]],
+    ) -> None:
+        """Archive it: it starts nothing any more, what runs goes on. 204, also when repeated."""
+        await workflows.archive(principal.tenant, workflow)
+
+    @get("/{workflow:str}/versions", guards=[requires(Permission.WORKFLOWS_READ)])
+    async def versions(
+        self,
+        workflow: FromPath[str],
+        principal: Caller,
+        workflows: NamedDependency[SkipValidation[Workflows]],
+    ) -> dict[str, Json]:
+        """All versions, newest first."""
+        return await workflows.versions(principal.tenant, workflow)
+
+    @get("/{workflow:str}/versions/{number:int}", guards=[requires(Permission.WORKFLOWS_READ)])
+    async def version(
+        self,
+        workflow: FromPath[str],
+        number: FromPath[int],
+        principal: Caller,
+        workflows: NamedDependency[SkipValidation[Workflows]],
+    ) -> dict[str, Json]:
+        """One version with its definition."""
+        return await workflows.get(principal.tenant, workflow, number)
+
+    @post(
+        "/{workflow:str}/execute",
+        guards=[requires(Permission.EXECUTIONS_START)],
+        status_code=202,
+    )
+    async def execute(
+        self,
+        workflow: FromPath[str],
+        request: Request[Any, Any, Any],
+        principal: Caller,
+        starter: NamedDependency[SkipValidation[Starter]],
+        executions: NamedDependency[SkipValidation[Executions]],
+        idempotency_key: IdempotencyKey = None,
+        prefer: Prefer = None,
+    ) -> Response[dict[str, Json]]:
+        """Start an execution: 202 means that it is accepted for good.
+
+        `Prefer: wait=30` answers 200 with the status if it ends in time. Repeating an
+        `Idempotency-Key` answers 200 with the execution it started.
+        """
+        start = read_body(await request.body(), Start)
+        wait_s = wait_seconds(prefer)
+        started = await starter.start(
+            principal.tenant, workflow, start, actor=principal.actor, key=idempotency_key,
+            watch=wait_s > 0,
+        )  # fmt: skip
+        base = f"/api/executions/{started.execution}"
+        headers = {"Location": base}
+        if not started.created:
+            headers["Idempotency-Replayed"] = "true"
+        if wait_s:
+            shown = await executions.wait(principal.tenant, started.execution, wait_s)
+            over = shown["ended_at"] is not None
+            headers["Preference-Applied"] = f"wait={wait_s:g}"
+            return Response(shown, status_code=200 if over else 202, headers=headers)
+        made: dict[str, Json] = {
+            "execution_id": started.execution,
+            "id": started.execution,
+            "workflow_id": started.workflow,
+            "workflow_version": started.version,
+            "status": "pending",
+            "created": started.created,
+            "durability": executions.durability,
+            "links": {"self": base, "status": f"{base}/status", "logs": f"{base}/logs"},
+        }
+        return Response(made, status_code=202 if started.created else 200, headers=headers)
+
+
+def wait_seconds(prefer: str | None) -> float:
+    """Seconds of `Prefer: wait=…` (RFC 7240), at most 300; 0 without one."""
+    for part in (prefer or "").split(","):
+        name, _, value = part.strip().partition("=")
+        if name.lower() == "wait" and value.isdigit():
+            return min(float(value), WAIT_MAX_S)
+    return 0.0
+
+
+def _version(if_match: str | None) -> int | None:
+    if if_match is None or if_match == "*":
+        return None
+    text = if_match.removeprefix("W/").strip('"')
+    if not text.isdigit():
+        finding = Problem("/headers/if-match", "field.type", 'If-Match is a version, such as "3"')
+        raise Invalid("If-Match is not a version", [finding])
+    return int(text)
