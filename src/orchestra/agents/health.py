@@ -44,6 +44,11 @@ class Health:
                 group.start_soon(self._look, prefix, members, found)
         return found
 
+    async def in_use(self, agent: Agent) -> int:
+        """Slots of the agent that are taken, by all replicas."""
+        prefix = self._balancer.prefix(agent.tenant, agent.spec.agent_type)
+        return int(await self._store.read(prefix, "HGET", f"{prefix}inf", agent.id) or 0)
+
     async def _look(self, prefix: str, agents: list[Agent], found: dict[str, Status]) -> None:
         ids = [agent.id for agent in agents]
         alive = await self._read(prefix, "ZMSCORE", f"{prefix}hb", *ids)

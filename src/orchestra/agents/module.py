@@ -5,17 +5,21 @@ from contextlib import asynccontextmanager
 
 import anyio
 import structlog
+from litestar import Router
+from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from orchestra.agents import PythonAgent
 from orchestra.agents.balancer import Balancer
 from orchestra.agents.deadlines import Deadlines
+from orchestra.agents.direct import Direct
 from orchestra.agents.executor import Executor
 from orchestra.agents.health import Health
 from orchestra.agents.needs import Needs
 from orchestra.agents.providers.http import HttpProvider
 from orchestra.agents.providers.python import PythonProvider
 from orchestra.agents.records import Registration
+from orchestra.agents.registrar import Registrar
 from orchestra.agents.registry import Registry, TypeIsFixed
 from orchestra.agents.routes import AgentRoutes
 from orchestra.agents.seats import Seats
@@ -59,13 +63,26 @@ class AgentsModule:
             self.registry, self._balancer, Seats(), {"python": python, "http": http}, clock
         )
         self._needs = Needs(self.registry, python.installed)
-        self._store = store
-        self.health = Health(store, self._balancer, clock)
-        self.routes: Sequence[ControllerRouterHandler] = (AgentRoutes,)
-        self._quiet = False
+        installed = python.installed.get
+        health = Health(store, self._balancer, clock)
+        self._registrar = Registrar(self.registry, health, self._outbound, installed, clock)
+        self._direct = Direct(self._executor, self.registry, ids)
+        self.routes: Sequence[ControllerRouterHandler] = (self._router(),)
         self.execute = self._executor.execute
         self.saturated = self._executor.saturated
         self.needs = self._needs.needs
+
+    def _router(self) -> Router:
+        """The routes, with what they ask."""
+        registrar, direct = self._registrar, self._direct
+        return Router(
+            "/",
+            route_handlers=[AgentRoutes],
+            dependencies={
+                "registrar": Provide(lambda: registrar, sync_to_thread=False),
+                "direct": Provide(lambda: direct, sync_to_thread=False),
+            },
+        )
 
     def known_types(self, tenant: Tenant) -> frozenset[str]:
         """Agent types registered, by this replica's last look."""

@@ -1,9 +1,149 @@
-"""Agents over HTTP."""
+"""Agents over HTTP: `/api/agents`."""
 
-from litestar import Controller
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Request, Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter, SkipValidation
+
+from orchestra.agents import Capability
+from orchestra.agents.direct import Direct, TaskBody
+from orchestra.agents.registrar import Document, Registrar, Wanted
+from orchestra.security import Permission, Principal, requires
+
+Caller = NamedDependency[SkipValidation[Principal]]
+Agents = NamedDependency[SkipValidation[Registrar]]
+Tasks = NamedDependency[SkipValidation[Direct]]
+
+IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
+IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=256)]
+
+
+class RegisterBody(msgspec.Struct, frozen=True):
+    """What `register` needs; AGENTS.md §2 has the optional fields."""
+
+    name: str
+    agent_type: str
+    capabilities: tuple[Capability, ...]
+    endpoint: str | None = None
+
+
+class HeartbeatBody(msgspec.Struct, frozen=True):
+    """What an agent may say with a heartbeat. Kept for later; that it came is what counts."""
+
+    load: float | None = None
+    in_flight: int | None = None
+    version: str | None = None
+    status: str | None = None
 
 
 class AgentRoutes(Controller):
-    """`/api/agents`."""
+    """Who can do what, and doing it."""
 
     path = "/api/agents"
+    tags = ("agents",)
+
+    @post(
+        "/register",
+        status_code=201,
+        guards=[requires(Permission.AGENTS_REGISTER)],
+        opt={"body": RegisterBody},
+    )
+    async def register(
+        self,
+        request: Request[Any, Any, Any],
+        principal: Caller,
+        registrar: Agents,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response[Document]:
+        """Register an agent, or change it: the same name is the same agent."""
+        document, written = await registrar.register(
+            principal.tenant, await request.body(), new_only=if_none_match == "*"
+        )
+        headers = {"Location": f"/api/agents/{document['id']}"}
+        return Response(document, status_code=201 if written == "new" else 200, headers=headers)
+
+    @post(
+        "/execute",
+        status_code=200,
+        guards=[requires(Permission.AGENTS_EXECUTE)],
+        opt={"body": TaskBody},
+    )
+    async def execute(
+        self,
+        request: Request[Any, Any, Any],
+        principal: Caller,
+        direct: Tasks,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Document:
+        """Have one task done, and wait for it."""
+        return await direct.execute(principal.tenant, await request.body(), idempotency_key)
+
+    @get("/", guards=[requires(Permission.AGENTS_READ)])
+    async def page(  # noqa: PLR0913 -- each is a parameter of the query
+        self,
+        *,
+        principal: Caller,
+        registrar: Agents,
+        agent_type: Annotated[str | None, QueryParameter(name="type")] = None,
+        capability: FromQuery[str | None] = None,
+        status: FromQuery[str | None] = None,
+        label: FromQuery[list[str] | None] = None,
+        cursor: FromQuery[str | None] = None,
+        limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
+    ) -> Document:
+        """Agents, by registration; `label` is `name` or `name:value`."""
+        wanted = Wanted(agent_type, capability, status, tuple(label or ()))
+        return await registrar.page(principal.tenant, wanted, limit, cursor)
+
+    @get("/types", guards=[requires(Permission.AGENTS_READ)])
+    async def types(self, principal: Caller, registrar: Agents) -> Document:
+        """Agent types, and the capabilities their agents declare."""
+        return await registrar.types(principal.tenant)
+
+    @get("/{agent_id:str}", guards=[requires(Permission.AGENTS_READ)])
+    async def one(self, agent_id: FromPath[str], principal: Caller, registrar: Agents) -> Document:
+        """One agent, by id or name."""
+        return await registrar.one(principal.tenant, agent_id)
+
+    @delete("/{agent_id:str}", status_code=204, guards=[requires(Permission.AGENTS_REGISTER)])
+    async def remove(
+        self,
+        agent_id: FromPath[str],
+        principal: Caller,
+        registrar: Agents,
+        drain_s: Annotated[int, QueryParameter(ge=0, le=3_600)] = 0,
+    ) -> None:
+        """Forget an agent; with `drain_s` what runs has that long to end."""
+        await registrar.remove(principal.tenant, agent_id, drain_s)
+
+    @post(
+        "/{agent_id:str}/heartbeat",
+        status_code=200,
+        guards=[requires(Permission.AGENTS_REGISTER)],
+        opt={"body": HeartbeatBody},
+    )
+    async def heartbeat(
+        self,
+        request: Request[Any, Any, Any],
+        agent_id: FromPath[str],
+        principal: Caller,
+        registrar: Agents,
+    ) -> Document:
+        """The agent lives. 404: register again."""
+        return await registrar.heartbeat(principal.tenant, agent_id, await request.body())
+
+    @post("/{agent_id:str}/drain", status_code=200, guards=[requires(Permission.AGENTS_OPERATE)])
+    async def drain(
+        self, agent_id: FromPath[str], principal: Caller, registrar: Agents
+    ) -> Document:
+        """No new tasks for the agent; what runs goes on."""
+        return await registrar.drain(principal.tenant, agent_id, draining=True)
+
+    @post("/{agent_id:str}/enable", status_code=200, guards=[requires(Permission.AGENTS_OPERATE)])
+    async def enable(
+        self, agent_id: FromPath[str], principal: Caller, registrar: Agents
+    ) -> Document:
+        """The agent gets tasks again."""
+        return await registrar.drain(principal.tenant, agent_id, draining=False)

@@ -12,6 +12,7 @@ from orchestra.agents import PythonAgent, PythonCapability, Reject, Retry, Task,
 from orchestra.agents.deadlines import Deadlines
 from orchestra.agents.providers import Answer, Call, Failure
 from orchestra.agents.records import Agent
+from orchestra.errors import Problem
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +60,12 @@ class PythonProvider:
             return Answer(output)
         except Reject as reject:
             return Failure(
-                TaskError("agent.bad_request", _clip(str(reject)), findings=reject.findings)
+                TaskError(
+                    "agent.bad_request",
+                    _clip(str(reject)),
+                    problem="input-invalid",
+                    findings=reject.findings,
+                )
             )
         except Retry as again:
             wait_ms = round(again.after_s * 1_000)
@@ -114,7 +120,10 @@ def _run(capability: PythonCapability, task: Task) -> object:
 
 
 def _refused(message: str) -> Failure:
-    return Failure(TaskError("agent.bad_request", message))
+    finding = Problem("/task_type", "missing_field", message)
+    return Failure(
+        TaskError("agent.bad_request", message, problem="input-invalid", findings=(finding,))
+    )
 
 
 def _clip(text: str) -> str:

@@ -5,12 +5,14 @@ What was filled in is never looked at again.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import msgspec
 
 PLACE = re.compile(r"\{\{\s*([A-Za-z_][\w.\-]*)\s*\}\}")
+
+ROOTS = ("input", "capability", "task_id")
 
 
 class MissingInput(ValueError):
@@ -30,6 +32,18 @@ def fill(template: object, scope: Mapping[str, object]) -> object:
     if isinstance(template, list):
         return [fill(item, scope) for item in cast("list[object]", template)]
     return template
+
+
+def places(template: object) -> Iterator[str]:
+    """Every place a template names."""
+    if isinstance(template, str):
+        yield from PLACE.findall(template)
+    elif isinstance(template, dict):
+        for value in cast("dict[str, object]", template).values():
+            yield from places(value)
+    elif isinstance(template, list):
+        for item in cast("list[object]", template):
+            yield from places(item)
 
 
 def walk(value: object, path: str) -> object:

@@ -1,0 +1,215 @@
+"""`POST /api/agents/execute`: one task for a caller who waits."""
+
+import hashlib
+from base64 import b32encode
+from collections.abc import Mapping
+from typing import cast
+
+import anyio
+import msgspec
+
+from orchestra.agents import (
+    NoAgentAvailable,
+    PoolSaturated,
+    Task,
+    TaskError,
+    TaskResult,
+)
+from orchestra.agents.executor import Executor
+from orchestra.agents.fields import Fields
+from orchestra.agents.registry import Registry
+from orchestra.agents.roster import capability_of, choose
+from orchestra.agents.versions import BadRange, matches
+from orchestra.clock import Ids
+from orchestra.errors import (
+    Invalid,
+    NotFound,
+    OrchestraError,
+    Problem,
+    TooMany,
+    Unavailable,
+)
+from orchestra.security.hardened import loads
+from orchestra.store.keys import Tenant
+
+TIMEOUT_MS = 60_000
+TIMEOUT_MAX_MS = 3_600_000
+GRACE_S = 0.25
+LATER = ("strategy", "spill", "budget_usd")
+ENVELOPE = frozenset(
+    {
+        "agent_type", "agent", "capability", "input_data", "version", "labels", "timeout_ms",
+        "session_id", "output_schema", *LATER,
+    }
+)  # fmt: skip
+
+
+class InputAmbiguous(Invalid):
+    """The input is given twice: as `input_data`, and as fields beside it."""
+
+
+class InputInvalid(Invalid):
+    """The agent refuses its input, or the request is wrong. `findings` say where."""
+
+
+class RateLimited(TooMany):
+    """The agent has a limit, and it is reached. Context: `retry_after_ms`, `attempts`."""
+
+
+class AgentFailed(OrchestraError):
+    """The agent failed. Context: `attempts`."""
+
+    status = 502
+
+
+class DeadlineExceeded(OrchestraError):
+    """There was no answer in time; the work may have been done. Context: `attempts`."""
+
+    status = 504
+    retryable = True
+
+
+class Direct:
+    """Executes tasks for callers over HTTP."""
+
+    def __init__(self, executor: Executor, registry: Registry, ids: Ids) -> None:
+        self._executor, self._registry, self._ids = executor, registry, ids
+
+    async def execute(self, tenant: Tenant, body: bytes, key: str | None) -> dict[str, object]:
+        """The result as a document; every failure is an exception with its own status."""
+        task = read_task(loads(body), self._ids.new("tsk"), tenant, key)
+        await self._check(task)
+        result: TaskResult | None = None
+        with anyio.move_on_after(task.timeout_ms / 1_000 + GRACE_S):
+            result = await self._executor.execute(task)
+        if result is None:
+            raise DeadlineExceeded("no answer in time", attempts=[])
+        if result.error is not None:
+            raise refusal_of(result, result.error)
+        return {
+            "task_id": task.id,
+            "status": "completed",
+            "agent": {
+                "id": result.agent_id,
+                "name": result.agent_name,
+                "version": result.agent_version,
+            },
+            "degraded": result.degraded,
+            "capability": capability_of(task),
+            "output": result.output,
+            "usage": {
+                "input_tokens": 0,
+                "output_tokens": 0,
+                "cost_usd": None,
+                "cost_source": "unknown",
+            }
+            | (result.usage or {}),
+            "cached": False,
+            "attempts": result.calls,
+        }
+
+    async def _check(self, task: Task) -> None:
+        """Raises what is wrong with the target, after a second look at what is registered."""
+        try:
+            choose(self._registry.roster(task.tenant), task)
+        except (NotFound, Invalid, NoAgentAvailable):
+            await self._registry.refresh()
+            choose(self._registry.roster(task.tenant), task)
+
+
+def read_task(body: object, task_id: str, tenant: Tenant, key: str | None) -> Task:
+    """The task in a request body. Raises InputInvalid, InputAmbiguous."""
+    if not isinstance(body, dict):
+        raise InputInvalid("a task is a JSON object", [Problem("", "type", "must be an object")])
+    fields = Fields(cast("Mapping[str, object]", body), "", [])
+    beside = {name: value for name, value in fields.body.items() if name not in ENVELOPE}
+    if beside and "input_data" in fields.body:
+        for name in beside:
+            fields.find(name, "input_ambiguous", "move it into input_data")
+        raise InputAmbiguous("the input is given twice", fields.findings)
+    agent_type, agent, capability = (
+        fields.text(name, "", most=64) or None for name in ("agent_type", "agent", "capability")
+    )
+    if agent_type is None and agent is None and capability is None and not fields.findings:
+        fields.find("agent_type", "missing_field", "one of agent_type, agent, capability is needed")
+    if agent_type is not None and agent is not None:
+        fields.find("agent", "ambiguous_target", "an agent has its type: give one of the two")
+    for name in LATER:
+        if fields.body.get(name) not in (None, False, "least_load"):
+            fields.find(name, "not_in_this_version", "this is not in this version")
+    schema = fields.inner("output_schema")
+    timeout_ms = fields.whole("timeout_ms", TIMEOUT_MS, 100, TIMEOUT_MAX_MS)
+    task = Task(
+        id=task_id,
+        tenant=tenant,
+        input_data=fields.body.get("input_data", beside),
+        agent_type=agent_type,
+        agent=agent,
+        capability=capability,
+        version=_version(fields),
+        labels=fields.texts("labels", 64),
+        timeout_ms=timeout_ms,
+        queue_timeout_ms=timeout_ms,
+        key=_key(tenant, key) if key else "",
+        session=fields.text("session_id", "", most=256) or None,
+        output_schema=dict(schema.body) if schema else None,
+    )
+    if fields.findings:
+        raise InputInvalid("the request is wrong", fields.findings)
+    return task
+
+
+def refusal_of(result: TaskResult, error: TaskError) -> OrchestraError:
+    """The problem that a failed result is over HTTP."""
+    context: dict[str, object] = {"attempts": result.calls}
+    if error.retry_after_ms is not None:
+        context["retry_after_ms"] = error.retry_after_ms
+    match (error.code, error.problem):
+        case (_, "input-invalid"):
+            return InputInvalid(error.message, error.findings, **context)
+        case (_, "no-agent-available"):
+            return NoAgentAvailable(error.message, **context)
+        case (_, "store-away"):
+            return Unavailable(error.message, **context)
+        case ("timeout.queue", _) | (_, "pool-saturated"):
+            return PoolSaturated("every agent that could do it is busy", **context)
+        case ("agent.rate_limited", _):
+            return RateLimited("the agent's limit is reached", **context)
+        case ("timeout.attempt" | "timeout.heartbeat", _):
+            return DeadlineExceeded("no answer in time", **context)
+        case _:
+            return AgentFailed("the agent failed", **(context | {"error": _told(error)}))
+
+
+def _told(error: TaskError) -> dict[str, object]:
+    return {"code": error.code, "message": error.message, "retryable": error.retryable}
+
+
+def _version(fields: Fields) -> str | None:
+    version = fields.text("version", "", most=256) or None
+    if version is not None:
+        try:
+            matches("0.0.0", version)
+        except BadRange as bad:
+            fields.find("version", "format", str(bad))
+    return version
+
+
+def _key(tenant: Tenant, key: str) -> str:
+    """The agent's key for the caller's: the same for the same, and no other tenant's."""
+    digest = hashlib.sha256(f"{tenant}|{key}".encode()).digest()
+    return "orc-" + b32encode(digest).decode().lower()[:26]
+
+
+class TaskBody(msgspec.Struct, frozen=True):
+    """What `execute` takes. Without `input_data`, fields that are none of these are the input."""
+
+    agent_type: str | None = None
+    agent: str | None = None
+    capability: str | None = None
+    input_data: dict[str, object] = {}
+    version: str | None = None
+    labels: dict[str, str] = {}
+    timeout_ms: int = TIMEOUT_MS
+    session_id: str | None = None
+    output_schema: dict[str, object] | None = None

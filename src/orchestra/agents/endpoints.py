@@ -1,0 +1,66 @@
+"""The part of a registration that says how an agent is called over HTTP."""
+
+import re
+from typing import Literal, cast
+from urllib.parse import urlsplit
+
+import msgspec
+
+from orchestra.agents.fields import Fields
+from orchestra.agents.providers.templates import ROOTS, places
+
+TEMPLATE_MAX_BYTES = 65_536
+URL_MAX_CHARS = 2_048
+PATH = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){0,15}")
+
+Format = Literal["envelope", "input", "template"]
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """Where to post, what, and where in the answer the output is."""
+
+    url: str = ""
+    format: Format = "envelope"
+    template: object = None
+    response_path: str = ""
+
+
+def read_endpoint(fields: Fields) -> Endpoint:
+    """The fields of an `http` agent. Whether the destination is allowed is judged elsewhere."""
+    url = fields.text("endpoint", most=URL_MAX_CHARS)
+    if url and not _is_web(url):
+        fields.find("endpoint", "format", "must be an http or https URL without user and password")
+    if fields.flag("async"):
+        fields.find("async", "async_unsupported", "answers that come later are not in this version")
+    shape = cast("Format", fields.one_of("format", "envelope", ("envelope", "input", "template")))
+    return Endpoint(
+        url, shape, _template(fields, shape), fields.text("response_path", "", pattern=PATH)
+    )
+
+
+def _is_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # reading it checks it
+    except ValueError:
+        return False
+    plain = "\\" not in url and parts.username is None and parts.password is None
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and plain
+
+
+def _template(fields: Fields, shape: Format) -> object:
+    template = fields.body.get("request_template")
+    if shape != "template":
+        if template is not None:
+            fields.find("request_template", "unused", "only for format template")
+        return None
+    if template is None:
+        fields.find("request_template", "missing_field", "this field is required here")
+    elif len(msgspec.json.encode(template)) > TEMPLATE_MAX_BYTES:
+        fields.find("request_template", "too_long", f"has at most {TEMPLATE_MAX_BYTES} bytes")
+    for place in places(template):
+        if place.partition(".")[0] not in ROOTS:
+            fields.find(
+                "request_template", "unknown_place", f"places begin with {', '.join(ROOTS)}"
+            )
+    return template

@@ -1,0 +1,48 @@
+"""JSON Schemas that people register: valid, bounded, and reaching nothing outside themselves."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn, cast
+
+import jsonschema_rs
+import msgspec
+
+SCHEMA_MAX_BYTES = 65_536
+DEPTH_MAX = 64
+
+
+def fault_of(schema: Mapping[str, object]) -> str | None:
+    """What is wrong with a schema; None when nothing is."""
+    if len(msgspec.json.encode(schema)) > SCHEMA_MAX_BYTES:
+        return f"a schema has at most {SCHEMA_MAX_BYTES} bytes"
+    for name, target in _references(schema, 0):
+        if name == "":
+            return f"a schema is nested at most {DEPTH_MAX} deep"
+        if not target.startswith("#"):
+            return "a schema refers only to itself: $ref begins with #"
+    try:
+        # Linear patterns only: no look-around, no back references.
+        jsonschema_rs.Draft202012Validator(
+            dict(schema), retriever=_refuse, pattern_options=jsonschema_rs.RegexOptions()
+        )
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
+        return "not a JSON Schema (2020-12) that can be used"
+    return None
+
+
+def _references(value: object, depth: int) -> Iterator[tuple[str, str]]:
+    if depth > DEPTH_MAX:
+        yield "", ""
+    elif isinstance(value, dict):
+        for name, inner in cast("Mapping[str, Any]", value).items():
+            if name in ("$ref", "$dynamicRef", "$schema") and isinstance(inner, str):
+                if name != "$schema":
+                    yield name, inner
+            else:
+                yield from _references(inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in cast("list[Any]", value):
+            yield from _references(inner, depth + 1)
+
+
+def _refuse(uri: str) -> NoReturn:
+    raise ValueError(f"not fetched: {len(uri)} characters")
