@@ -6,7 +6,7 @@ Nothing else imports a module's inside. Order: store, keys, agents, workflows, r
 import ipaddress
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -131,7 +131,7 @@ async def running(
         if stage.mode == "required":
             await ensure_first_key(settings, ring)
         modules = build(settings, store, ports)
-        app = application([route for module in modules for route in module.routes], stage, settings)
+        app = application(modules, stage, settings)
         stage.gateway.verifier = ring
         stage.health.durability = store.durability
         stage.health.checks = {"store": store.check} | {one.name: one.check for one in modules}
@@ -149,22 +149,22 @@ async def key_ring(settings: Settings) -> AsyncIterator[KeyRing]:
         yield KeyRing(store, ports.clock, await pepper_of(settings, store))
 
 
-def application(
-    routes: Sequence[ControllerRouterHandler], stage: Stage, settings: Settings
-) -> Litestar:
+def application(modules: Sequence[Module], stage: Stage, settings: Settings) -> Litestar:
     """The routes of all modules, the probes, the documentation, static files.
 
     Raises RouteUndeclared unless each says who may call it.
     """
     assets = Assets(folder("static"))
+    routes: list[ControllerRouterHandler] = [route for one in modules for route in one.routes]
+    dependencies = _dependencies(modules)
     app = Litestar(
         [
             *routes,
             *stage.health.routes(),
             *assets.routes(),
-            *documentation(assets, routes, DEPENDENCIES),
+            *documentation(assets, routes, dependencies),
         ],
-        dependencies=DEPENDENCIES,
+        dependencies=dependencies,
         exception_handlers=handlers(),
         request_class=StrictRequest,
         request_max_body_size=settings.body_max_bytes,
@@ -179,9 +179,12 @@ def _principal(request: Request[Any, Any, Any]) -> Principal:
     return principal_of(request)
 
 
-DEPENDENCIES: Final[Mapping[str, Provide]] = {
-    "principal": Provide(_principal, sync_to_thread=False)
-}
+def _dependencies(modules: Sequence[Module]) -> dict[str, Provide]:
+    """What handlers may ask for by name: the caller, and what the modules offer their routes."""
+    offered: dict[str, Provide] = {"principal": Provide(_principal, sync_to_thread=False)}
+    for module in modules:
+        offered |= cast("Mapping[str, Provide]", getattr(module, "dependencies", {}))
+    return offered
 
 
 def store_options(settings: Settings) -> StoreOptions:

@@ -7,6 +7,7 @@ input, an exception's text, a path of this machine or a key of the store.
 import math
 import re
 from collections.abc import Mapping
+from enum import Enum
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -181,7 +182,10 @@ def _parameters(extra: object) -> list[Problem]:
     for entry in cast("list[object]", extra if isinstance(extra, list) else []):
         if isinstance(entry, dict):
             fact = cast("dict[str, object]", entry)
-            pointer = f"/{fact.get('source', 'request')}/{fact.get('key', '')}"
+            source = fact.get("source", "request")
+            pointer = (
+                f"/{source.value if isinstance(source, Enum) else source}/{fact.get('key', '')}"
+            )
             found.append(_problem(pointer, "value", str(fact.get("message", "not valid"))))
     return found
 

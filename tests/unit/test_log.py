@@ -1,0 +1,90 @@
+"""Log lines: facts as JSON, context merged, nothing secret."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from orchestra.log import configure
+from orchestra.settings import Settings
+
+
+@pytest.fixture
+def out() -> Iterator[io.StringIO]:
+    """What is written, as JSON at level info."""
+    stream = io.StringIO()
+    configure(Settings(log_format="json"), stream)
+    yield stream
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def lines(out: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_a_line_holds_the_event_its_facts_and_the_context(out: io.StringIO) -> None:
+    structlog.contextvars.bind_contextvars(request_id="req_1")
+
+    structlog.get_logger("x").info("execution.completed", steps=4)
+
+    (line,) = lines(out)
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "level": "info", "event": "execution.completed", "request_id": "req_1", "steps": 4,
+    }  # fmt: skip
+
+
+def test_a_level_that_is_off_writes_nothing(out: io.StringIO) -> None:
+    structlog.get_logger("x").debug("queue.message_taken")
+
+    assert lines(out) == []
+
+
+def test_secrets_are_masked_by_name_and_by_shape(out: io.StringIO) -> None:
+    structlog.get_logger("x").info(
+        "x.y_done",
+        password="hunter2",
+        openai_api_key="hunter2",
+        store_url="redis://user:hunter2@host:1/0",
+        text="key orc_live_abcdefgh_hunter2 was sent",
+        headers={"Authorization": "Bearer hunter2", "list": ["Bearer hunter2", {"token": "hunter2"}]},
+        input_tokens=12,
+        idempotency_key="kept",
+    )
+
+    assert "hunter2" not in out.getvalue()
+    assert lines(out)[0]["input_tokens"] == 12
+    assert lines(out)[0]["idempotency_key"] == "kept"
+
+
+def test_an_exception_is_told_without_the_values_of_variables(out: io.StringIO) -> None:
+    secret = "hunter2"
+    try:
+        len(secret) / 0
+    except ZeroDivisionError:
+        structlog.get_logger("x").exception("x.y_failed")
+
+    assert "ZeroDivisionError" in lines(out)[0]["exception"]
+    assert "'hunter2'" not in out.getvalue()
+
+
+def test_warnings_of_libraries_are_events_too(out: io.StringIO) -> None:
+    logging.getLogger("some.library").warning("odd %s", "thing")
+
+    assert lines(out)[0]["text"] == "odd thing"
+
+
+def test_a_person_gets_text() -> None:
+    stream = io.StringIO()
+    configure(Settings(log_format="console"), stream)
+
+    structlog.get_logger("x").info("x.y_done", token="hunter2")
+    structlog.reset_defaults()
+
+    assert "x.y_done" in stream.getvalue()
+    assert "hunter2" not in stream.getvalue()
