@@ -23,7 +23,8 @@ def option_of(setting: Setting) -> Callable[[Callable[..., None]], Callable[...,
     if setting.kind == "true|false":
         names = f"{setting.option}/--no-{setting.option[2:]}"
         return click.option(names, setting.name, default=None, help=setting.help)
-    return click.option(setting.option, setting.name, metavar=setting.kind.upper(), help=told)
+    metavar = setting.kind if "|" in setting.kind else setting.kind.upper()
+    return click.option(setting.option, setting.name, metavar=metavar, help=told)
 
 
 @click.command()
