@@ -6,7 +6,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lint types contracts tidy bench chaos chaos-long docker lock clean setup setup-test
+.PHONY: help demo serve test check format lint types contracts tidy bench chaos chaos-long docker docs lock clean setup setup-test
 
 bin := .venv/bin
 ARGS ?=
@@ -61,6 +61,9 @@ chaos-long: setup-test ## the long round: the figures of docs/reliability.md
 
 docker: ## build the image orchestra:dev
 	docker build -t orchestra:dev .
+
+docs: setup-test ## bring the tables of the documentation up to the code
+	@$(bin)/python tests/doc_tables.py
 
 lock: setup-test ## bring the locks up to pyproject.toml; ARGS=--upgrade takes the newest versions
 	@scripts/lock $(ARGS)
