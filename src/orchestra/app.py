@@ -4,9 +4,9 @@ Nothing else imports a module's inside. Order: store, keys, agents, workflows, r
 """
 
 import ipaddress
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -15,8 +15,11 @@ from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+from orchestra.agents import PythonAgent
+from orchestra.agents.module import AgentsModule
 from orchestra.assets import Assets, folder
 from orchestra.clock import Clock, Ids, Random, SystemClock, system_random
+from orchestra.connectors.builtin import BUILT_IN
 from orchestra.health import Health
 from orchestra.module import Module, run_modules
 from orchestra.openapi import documentation
@@ -41,6 +44,7 @@ from orchestra.settings import Settings
 from orchestra.store.client import Store
 from orchestra.store.durability import Durability
 from orchestra.store.opening import StoreOptions, open_store
+from orchestra.workflows.module import WorkflowsModule
 
 log = structlog.get_logger(__name__)
 
@@ -84,9 +88,19 @@ class Running(msgspec.Struct, frozen=True):
 BuildModules = Callable[[Settings, Store, Ports], Sequence[Module]]
 
 
-def build_modules(settings: Settings, store: Store, ports: Ports) -> Sequence[Module]:
-    """The modules of the product, in the order in which they start."""
-    return ()
+def build_modules(
+    settings: Settings, store: Store, ports: Ports, *, python_agents: Sequence[PythonAgent] = ()
+) -> Sequence[Module]:
+    """The modules of the product, in the order in which they start.
+
+    `python_agents` live in this process beside the built-in ones.
+    """
+    installed = (*BUILT_IN, *python_agents)
+    agents = AgentsModule(
+        store, ports.clock, ports.ids, ports.chance, settings, python_agents=installed
+    )
+    workflows = WorkflowsModule(store, agents, ports.clock, ports.ids, ports.chance, settings)
+    return (agents, workflows)
 
 
 def prepare(settings: Settings, listeners: Sequence[Address | str], ports: Ports) -> Stage:
@@ -156,7 +170,7 @@ def application(modules: Sequence[Module], stage: Stage, settings: Settings) -> 
     """
     assets = Assets(folder("static"))
     routes: list[ControllerRouterHandler] = [route for one in modules for route in one.routes]
-    dependencies = _dependencies(modules)
+    dependencies = {"principal": Provide(_principal, sync_to_thread=False)}
     app = Litestar(
         [
             *routes,
@@ -177,14 +191,6 @@ def application(modules: Sequence[Module], stage: Stage, settings: Settings) -> 
 
 def _principal(request: Request[Any, Any, Any]) -> Principal:
     return principal_of(request)
-
-
-def _dependencies(modules: Sequence[Module]) -> dict[str, Provide]:
-    """What handlers may ask for by name: the caller, and what the modules offer their routes."""
-    offered: dict[str, Provide] = {"principal": Provide(_principal, sync_to_thread=False)}
-    for module in modules:
-        offered |= cast("Mapping[str, Provide]", getattr(module, "dependencies", {}))
-    return offered
 
 
 def store_options(settings: Settings) -> StoreOptions:
