@@ -196,7 +196,7 @@ def cancelled(work: Work, record: Record, *, unknown: bool) -> Completion:
     return Completion("F", {**record, "status": "failed", "error": shown}, undo=undo)
 
 
-def reopened(node: Node, handler_nodes: tuple[Node, ...], facts: Facts) -> str:
+def reopened(nodes: tuple[Node, ...], facts: Facts) -> str:
     """Spawn lines of a scope that is opened again: what completed is kept (R36)."""
-    done = frozenset(n.path for n in handler_nodes if facts.status(n.path) == "completed")
-    return spawn_lines(handler_nodes, done)
+    done = frozenset(n.path for n in nodes if facts.status(n.path) == "completed")
+    return spawn_lines(nodes, done)
