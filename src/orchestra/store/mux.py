@@ -159,8 +159,10 @@ class Mux(asyncio.Protocol):
         """
         silent, seen = 0, -1
         while not self._down.is_set():
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._down.wait(), self._profile.stall_s / _SILENT_TICKS)
+                async with asyncio.timeout(self._profile.stall_s / _SILENT_TICKS):
+                    await self._down.wait()
             silent = silent + 1 if self._sent and seen == self._received else 0
             seen = self._received
             if silent >= _SILENT_TICKS:

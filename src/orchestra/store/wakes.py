@@ -82,7 +82,8 @@ async def _subscribed(
         reader, silent = hiredis.Reader(replyError=failure), 0
         while True:
             try:
-                data = await asyncio.wait_for(stream.read(65_536), _PING_S)
+                async with asyncio.timeout(_PING_S):
+                    data = await stream.read(65_536)
             except TimeoutError:
                 silent += 1
                 if silent > 2:
