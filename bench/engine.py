@@ -62,7 +62,7 @@ async def bench(scenario: Scenario, mode: str, place: Path) -> dict[str, Any]:
         saved = await module.workflows.create(DEFAULT_TENANT, scenario.definition, source, None)
         workflow = str(saved[0]["id"])
         await execute(module, workflow, scenario.warm_up, scenario.concurrency)
-        store = child_named(os.getpid(), "--unixsocket")
+        store = child_named(os.getpid(), "valkey-server")
         assert store is not None
         pids = {"engine": os.getpid(), "store": store}
         before = {name: cpu_ms(pid) for name, pid in pids.items()}

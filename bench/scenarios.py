@@ -40,8 +40,8 @@ def _noop(i: int) -> dict[str, Any]:
     return {"id": f"s{i}", "type": "transform", "input_data": {"n": i}}
 
 
-def _call(i: int, task: str, **more: Any) -> dict[str, Any]:
-    return {"id": f"s{i}", "agent_type": "bench", "task_type": task, **more}
+def _call(i: int, agent_type: str, task: str, **more: Any) -> dict[str, Any]:
+    return {"id": f"s{i}", "agent_type": agent_type, "task_type": task, **more}
 
 
 def _fan(width: int) -> Steps:
@@ -69,7 +69,7 @@ SCENARIOS = {
         Scenario(
             "W1a",
             "as W1, each step a call of a no-op agent in the process",
-            [_call(i, "noop") for i in range(3)],
+            [_call(i, "idler", "noop") for i in range(3)],
             2_000,
             50,
             sequence(3),
@@ -87,7 +87,7 @@ SCENARIOS = {
         Scenario(
             "W4",
             "one step that waits 1 s, all at once",
-            [_call(0, "sleep", input_data={"seconds": 1})],
+            [_call(0, "sleeper", "sleep", input_data={"seconds": 1})],
             1_000,
             1_000,
             sequence(1),

@@ -1,4 +1,4 @@
-"""`orchestra serve` with one more Python agent in the process: what W1a and W4 call.
+"""`orchestra serve` with two more Python agents in the process: what W1a and W4 call.
 
     python -m bench.server --port 8001 --data DIR --durability process --log-level warning
 
@@ -30,20 +30,26 @@ async def sleep(task: Task) -> object:
     return {"slept_s": seconds}
 
 
-BENCH = PythonAgent(
-    name="bench",
-    agent_type="bench",
-    capabilities=(
-        PythonCapability(Capability(name="noop"), noop),
-        PythonCapability(Capability(name="sleep"), sleep),
+AGENTS = (
+    PythonAgent(
+        name="bench-idler",
+        agent_type="idler",
+        capabilities=(PythonCapability(Capability(name="noop"), noop),),
+        description="Does nothing. Its seats are counted in the process: no slot of the store.",
     ),
-    description="Does nothing, or waits.",
+    PythonAgent(
+        name="bench-sleeper",
+        agent_type="sleeper",
+        capabilities=(PythonCapability(Capability(name="sleep"), sleep),),
+        description="Waits. Without a number of its own it would do 64 at once.",
+        max_concurrency=2_000,
+    ),
 )
 
 
 def build(settings: Settings, store: Store, ports: Ports) -> Sequence[Module]:
-    """The product's modules, with the bench agent among the Python agents."""
-    return build_modules(settings, store, ports, python_agents=(BENCH,))
+    """The product's modules, with ours among the Python agents."""
+    return build_modules(settings, store, ports, python_agents=AGENTS)
 
 
 def main() -> None:

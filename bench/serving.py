@@ -62,7 +62,7 @@ def served(directory: Path, durability: str, *, profile: Path | None = None) -> 
         try:
             _await_ready(process, port, log)
             took = time.monotonic() - began
-            store = child_named(process.pid, "--unixsocket")
+            store = child_named(process.pid, "valkey-server")
             assert store is not None, "the server has no store of its own"
             yield Served(port, process.pid, store, round(took, 3))
         finally:

@@ -10,6 +10,7 @@ from orchestra.cli.demo_run import Handled
 from orchestra.cli.printing import console, milliseconds, plain, shortened
 
 WIDE = 140
+FAILURES_SHOWN = 5
 TONES = {"positive": "green", "negative": "red", "neutral": "yellow"}
 
 
@@ -88,8 +89,10 @@ def print_totals(totals: Mapping[str, object], failures: Sequence[Handled] = ())
     """The line below the table, and why what failed failed."""
     out = console()
     out.print()
-    for handled in failures:
+    for handled in failures[:FAILURES_SHOWN]:
         out.print(Text(f"{handled.name}: {plain(handled.error)} ({handled.execution_id})", "red"))
+    if len(failures) > FAILURES_SHOWN:
+        out.print(Text(f"… and {len(failures) - FAILURES_SHOWN} more", "red"))
     out.print(
         f"{totals['executions']} executions ({totals['failed']} failed, {totals['escalated']} "
         f"escalated), {totals['steps']} steps in {totals['seconds']} s, "
