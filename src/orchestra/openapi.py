@@ -166,11 +166,15 @@ def _complete(
         operation["security"] = []
     if body is not None:
         (schema,), found = msgspec.json.schema_components(
-            [body], ref_template="#/components/schemas/{name}"
+            [body], ref_template="#/components/schemas/{name}", schema_hook=_anything
         )
         for name, definition in found.items():
             schemas.setdefault(name, definition)
         operation["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+
+
+def _anything(_: type) -> Document:
+    return {"description": "Any JSON."}
 
 
 def _probes() -> Document:

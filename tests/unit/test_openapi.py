@@ -1,0 +1,82 @@
+"""The description of the interface: whole, valid, readable without internet."""
+
+import re
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from edge import a_client, a_stage
+
+pytestmark = pytest.mark.anyio
+
+
+async def description() -> dict[str, Any]:
+    async with a_client(a_stage()) as client:
+        answer = await client.get("/openapi.json")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+async def test_every_route_is_described_with_its_permission() -> None:
+    document = await description()
+
+    assert document["openapi"].startswith("3.1")
+    assert document["paths"].keys() >= {"/api/notes", "/api/notes/keys", "/livez", "/readyz"}
+    create = document["paths"]["/api/notes"]["post"]
+    assert create["x-permission"] == "workflows:write"
+    assert {"bearer": []} in create["security"]
+    assert document["paths"]["/api/notes/open"]["get"]["security"] == []
+
+
+async def test_bodies_and_problems_are_described() -> None:
+    document = await description()
+    create = document["paths"]["/api/notes"]["post"]
+
+    body = create["requestBody"]["content"]["application/json"]["schema"]
+    assert body == {"$ref": "#/components/schemas/Note"}
+    assert "name" in document["components"]["schemas"]["Note"]["required"]
+    assert "application/problem+json" in create["responses"]["default"]["content"]
+    assert not [status for status in create["responses"] if status.startswith("4")]
+
+
+async def test_the_description_is_sound() -> None:
+    document = await description()
+    schemas = document["components"]["schemas"]
+
+    text = str(document)
+    for name in re.findall(r"#/components/schemas/([\w.]+)", text):
+        assert name in schemas
+    for schema in schemas.values():
+        jsonschema_rs.meta.validate(
+            {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
+        )
+    operations = [
+        (path, operation) for path, item in document["paths"].items() for operation in item.values()
+    ]
+    ids = [operation["operationId"] for _, operation in operations]
+    assert len(ids) == len(set(ids))
+    for path, operation in operations:
+        declared = {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"}
+        assert declared == set(re.findall(r"{(\w+)}", path))
+        assert operation["responses"]
+
+
+async def test_the_page_loads_nothing_from_elsewhere() -> None:
+    async with a_client(a_stage()) as client:
+        page = await client.get("/docs")
+        parts = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        statuses = [(await client.get(part)).status_code for part in parts]
+
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert len(parts) == 4
+    assert all(part.startswith("/static/") for part in parts)
+    assert set(statuses) == {200}
+    assert "http" not in page.text
+    assert "<script>" not in page.text
+    assert "script-src 'self';" in page.headers["content-security-policy"]
+
+
+async def test_the_page_and_the_description_need_a_permission() -> None:
+    async with a_client(a_stage(own=False)) as client:
+        assert (await client.get("/docs")).status_code == 401
+        assert (await client.get("/openapi.json")).status_code == 401
