@@ -60,7 +60,11 @@ class AgentsModule:
         self.registry = Registry(store, clock, ids, self._balancer, python.installed.get)
         http = HttpProvider(self._outbound, clock)
         self._executor = Executor(
-            self.registry, self._balancer, Seats(), {"python": python, "http": http}, clock
+            self.registry,
+            self._balancer,
+            Seats(settings.slots_max),
+            {"python": python, "http": http},
+            clock,
         )
         self._needs = Needs(self.registry, python.installed)
         installed = python.installed.get
