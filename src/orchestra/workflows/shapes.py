@@ -224,13 +224,14 @@ class ListOf(msgspec.Struct, frozen=True):
 
 
 class Either(msgspec.Struct, frozen=True):
-    """A short form that is a text or a number, or the long form, an object."""
+    """A short form that is a text or a number, or the long form: an object, or a number."""
 
     short: Shape
     long: Shape
 
     def read(self, value: Json, at: str, found: Findings) -> Read:
-        return (self.long if type(value) is dict else self.short).read(value, at, found)
+        longer = (int, float) if isinstance(self.long, Number) else (dict,)
+        return (self.long if type(value) in longer else self.short).read(value, at, found)
 
     def schema(self) -> dict[str, Json]:
         return {"anyOf": [self.short.schema(), self.long.schema()]}
