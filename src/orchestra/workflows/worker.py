@@ -336,8 +336,8 @@ class Worker:
 
     async def _framed(self, claimed: Claimed, claim: Claim, made: Completion) -> bytes:
         """The record as it is stored; a large one goes into a blob first."""
-        if made.out == "Y":
-            return msgspec.json.encode(made.record)
+        if made.out == "Y":  # the script records it as failed when nothing may follow any more
+            return pack({**made.record, "status": "failed"})
         framed = pack(made.record)
         if len(framed) <= INLINE_MAX:
             return framed

@@ -54,7 +54,7 @@ if out == 'Y' then
   tries = fmt('%d.%d.%d.%d', n, u + 1, k + tonumber(ARGV[10]), c)
   call('HSET', key, path, 't' .. tries)
   call('ZADD', p .. 't', now() + tonumber(ARGV[9]), 'R|' .. item)
-  note('Y', owner, path, token, record, x)
+  note('Y', owner, path, token, string.sub(record, 6), x)    -- without the frame of store/frames.py: people read it
 elseif out == 'A' then
   call('HSETNX', results, path .. '!', '')
   if record ~= '' then
