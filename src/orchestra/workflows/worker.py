@@ -144,7 +144,9 @@ class Worker:
     async def _completion(self, claimed: Claimed, claim: Claim, held: Held) -> Completion | None:
         """What to record; None when there is nothing to record any more."""
         a = self._a
-        plan = a.catalogue.cached(claimed.digest) or await a.catalogue.plan(claimed.digest)
+        plan = a.catalogue.cached(claimed.digest)
+        if plan is None:
+            plan = await self._insist(a.catalogue.plan, claimed.digest)
         node = plan.nodes[claim.path.removeprefix("~")]
         work = Work(plan, node, claim, a.memory.facts(claim.execution), claim.claimed_ms)
         prefix = a.store.prefix(claimed.tag)
