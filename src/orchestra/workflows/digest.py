@@ -9,8 +9,8 @@ from orchestra.workflows.definition import Json
 
 type_of: Callable[[object], object] = type
 _quoted: Final = encoder.encode_basestring
-_LARGEST_PLAIN: Final = 1e21
-"""From here on ECMAScript writes numbers with an exponent (ECMA-262, Number::toString)."""
+_PLAIN_DIGITS_MAX: Final = 21
+"""With more digits before the point ECMAScript writes an exponent."""
 
 
 def digest(document: Json) -> str:
@@ -65,15 +65,24 @@ def _sorted(keys: dict[str, Json]) -> list[str]:
 
 
 def number(value: float) -> str:
-    """A double as ECMAScript writes it: the shortest digits that read back as the same double."""
-    if value.is_integer() and abs(value) < _LARGEST_PLAIN:
-        return str(int(value))
-    digits, _, exponent = repr(value).partition("e")
-    if not exponent:
-        return digits
-    power = int(exponent)
-    if -7 < power < 0:  # ECMAScript writes these in full, Python only down to 1e-4.
-        sign, plain = ("-", digits[1:]) if digits.startswith("-") else ("", digits)
-        return f"{sign}0.{'0' * (-power - 1)}{plain.replace('.', '')}"
-    digits = digits.removesuffix(".0")
-    return f"{digits}e{'+' if power > 0 else '-'}{abs(power)}"
+    """A double as ECMAScript writes it: the shortest digits that read back as the same double.
+
+    ECMA-262, Number::toString: `point` is where the decimal point stands among the digits.
+    """
+    mantissa, _, exponent = repr(abs(value)).partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    every = (whole + fraction).lstrip("0")
+    digits = every.rstrip("0")
+    point = len(every) - len(fraction) + int(exponent or 0)
+    if not digits:
+        return "0"
+    if len(digits) <= point <= _PLAIN_DIGITS_MAX:
+        made = digits + "0" * (point - len(digits))
+    elif 0 < point <= _PLAIN_DIGITS_MAX:
+        made = f"{digits[:point]}.{digits[point:]}"
+    elif -6 < point <= 0:
+        made = f"0.{'0' * -point}{digits}"
+    else:
+        more = f".{digits[1:]}" if len(digits) > 1 else ""
+        made = f"{digits[0]}{more}e{'+' if point > 0 else '-'}{abs(point - 1)}"
+    return f"-{made}" if value < 0 else made

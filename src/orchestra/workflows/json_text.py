@@ -54,16 +54,21 @@ def acceptable(document: object, found: Findings) -> bool:
         below: list[Json] = []
         for value in level:
             if type(value) is dict:
-                below += value
+                below += map(_as_key, value)
                 below += value.values()
             elif type(value) is list:
                 below += value
             elif not _is_scalar(value):
-                found.error("json.syntax", "", "holds what JSON cannot: NaN, a key or text")
+                found.error("json.syntax", "", "holds a value that JSON, as it is used here, cannot hold")
                 return False
         level = below
     found.error("json.too_deep", "", f"nested deeper than {DEPTH_MAX}")
     return False
+
+
+def _as_key(key: object) -> object:
+    """The key to be looked at as a text; what is no text becomes something JSON cannot hold."""
+    return key if type(key) is str else ()
 
 
 def _is_scalar(value: Json) -> bool:
@@ -71,7 +76,9 @@ def _is_scalar(value: Json) -> bool:
         return "\0" not in value and (value.isascii() or _encodes(value))
     if type(value) is float:
         return -1.8e308 < value < 1.8e308
-    return value is None or type(value) in (bool, int)
+    if type(value) is int:
+        return -(2**63) <= value < 2**64
+    return value is None or type(value) is bool
 
 
 def _encodes(text: str) -> bool:

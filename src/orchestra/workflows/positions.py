@@ -15,6 +15,10 @@ import msgspec
 _TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 
 
+_DEPTH_MAX: Final = 128
+"""Deeper parts have no place: pointers to them would fill the memory."""
+
+
 class Range(msgspec.Struct, frozen=True):
     """A stretch of text. Lines and columns count from 1, columns in UTF-16 units as editors do.
 
@@ -137,6 +141,8 @@ def _spans(
                 top.note_key(twice)
         else:
             pointer, key = _begun(top)
+            if len(stack) > _DEPTH_MAX:
+                break
             if mark in "{[":
                 stack.append(_Open(pointer, span[0], key, mark == "{"))
             elif pointer in wanted:
