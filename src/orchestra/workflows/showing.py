@@ -92,7 +92,7 @@ def status(stored: Stored) -> dict[str, Json]:
     nodes = list(shown_nodes(stored))
     body = [n.path for n in stored.plan.body.nodes if n.path != OUTPUT]
     done = sum(stored.status(path) in _DONE for path in body)
-    running = [n.path for n in nodes if stored.mark(n.path) in "rbvo" and stored.mark(n.path)]
+    running = [n.path for n in nodes if stored.status(n.path) == "running"]
     steps = [step(stored, n.path) for n in nodes[:STEPS_SHOWN]]
     base = f"/api/executions/{stored.id}"
     started = [stored.record(n.path).get("started_ms", 0) for n in nodes]
