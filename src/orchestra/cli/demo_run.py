@@ -57,7 +57,7 @@ def handle_all(
 
     Progress is drawn on a terminal, and told once in plain text elsewhere.
     """
-    out = console(stderr=True)
+    out = console()
     with ThreadPoolExecutor(concurrency) as threads:
         if quiet or not out.is_terminal:
             if not quiet:

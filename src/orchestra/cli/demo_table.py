@@ -23,9 +23,9 @@ def print_results(results: Sequence[Handled]) -> None:
 
 def narrow(results: Sequence[Handled], out: Console) -> Table:
     """What the customer wrote and what was found in it, stacked; the verdict beside it."""
-    room = max(20, out.width - 12 - 16 - 7 - 3)
+    room = max(20, out.width - 15 - 16 - 7 - 3)
     rows = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    rows.add_column("customer", width=12, overflow="fold")
+    rows.add_column("customer", width=15, overflow="fold")
     rows.add_column("message, key facts, history", width=room)
     rows.add_column("verdict", width=16, overflow="fold")
     rows.add_column("time", width=7, justify="right")
