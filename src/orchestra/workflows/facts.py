@@ -6,6 +6,7 @@ A record is made once, when a step is done, and never changes. In the store it i
 started_ms, ended_ms, usage?, calls?}`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,6 +90,10 @@ class Facts:
     records: dict[str, Record] = field(default_factory=dict[str, Record])
     variables: dict[str, Json] = field(default_factory=dict[str, Json])
     bytes: int = 0
+    end: tuple[str, int] | None = None
+    """State letter and instant in ms, when it ended in a transition made here."""
+    digest: str = ""
+    """Of the definition, when the execution was started here."""
     _views: dict[str, Names] = field(default_factory=dict[str, Names])
 
     def keep(self, path: str, record: Record, size: int) -> None:
@@ -100,6 +105,10 @@ class Facts:
         """A step is tried again after its end: what was known of it no longer holds."""
         self.records.pop(path, None)
         self._views.pop(path, None)
+
+    def has(self, paths: Iterable[str]) -> bool:
+        """Whether every one of them is known to have completed."""
+        return all(self.status(path) == "completed" for path in paths)
 
     def status(self, path: str) -> str:
         """`waiting` for what has no record."""

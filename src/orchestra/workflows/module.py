@@ -21,6 +21,7 @@ from orchestra.workflows.executions import Executions
 from orchestra.workflows.hands import Hands
 from orchestra.workflows.listing import Listing
 from orchestra.workflows.memory import Memory
+from orchestra.workflows.hot import Parts
 from orchestra.workflows.starting import Starter
 from orchestra.workflows.worker import Around
 from orchestra.workflows.workflow_routes import WorkflowRoutes
@@ -57,7 +58,7 @@ class WorkflowsModule:
         """The routes, with what they ask."""
         parts = {
             "workflows": self.workflows,
-            "starter": self.starter,
+            "parts": Parts(self.starter, self.executions),
             "executions": self.executions,
             "listing": self.listing,
         }

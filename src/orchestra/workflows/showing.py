@@ -47,6 +47,8 @@ class Stored:
     """When it was paused, by whom, how, and why; while it is."""
     now_ms: int = 0
     durability: str = ""
+    known: tuple[Envelope, dict[str, Record]] | None = None
+    """Envelope and records that need not be decoded, where they are at hand."""
     _made: dict[str, Record] = field(default_factory=dict[str, Record])
 
     @property
@@ -57,10 +59,12 @@ class Stored:
     @property
     def envelope(self) -> Envelope:
         """What it was started with."""
-        return unpack_envelope(self.records["@in"])
+        return self.known[0] if self.known else unpack_envelope(self.records["@in"])
 
     def record(self, path: str) -> Record:
         """The record of a step; empty when it has none. Raises CorruptRecord."""
+        if self.known is not None:
+            return self.known[1].get(path, {})
         if path not in self._made:
             framed = self.records.get(path)
             self._made[path] = unpack_record(framed) if framed else {}
@@ -87,7 +91,7 @@ class Stored:
 def status(stored: Stored) -> dict[str, Json]:
     """The document of `GET /api/executions/{id}/status`."""
     envelope, letter = stored.envelope, stored.letter
-    created_ms = int(stored.state.get("@c", b"0"))
+    created_ms = envelope.created_ms
     ended_ms = int(stored.state["@f"]) if "@f" in stored.state else None
     nodes = list(shown_nodes(stored))
     body = [n.path for n in stored.plan.body.nodes if n.path != OUTPUT]

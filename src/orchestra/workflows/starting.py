@@ -142,7 +142,8 @@ class Starter:
         if reply[0] == 3:
             raise IdempotencyMismatch("this Idempotency-Key was used with another body")
         if reply[0] == 1:
-            self._engine.facts(execution).envelope = envelope
+            facts = self._engine.facts(execution)
+            facts.envelope, facts.digest = envelope, plan.digest
             self._engine.worker.take(claims_in(tag, reply, 2))
         return Started(first, workflow.id, envelope.workflow_version, reply[0] != 2)
 

@@ -82,7 +82,7 @@ class Around:
 class Listener(Protocol):
     """Who hears what a worker came across."""
 
-    def ended(self, execution: str, state: str) -> None:
+    def ended(self, execution: str) -> None:
         """An execution ended in a transition made here."""
         ...
 
@@ -332,8 +332,9 @@ class Worker:
         if made.delay_ms:
             self._listener.timer_set(claimed.tag, made.delay_ms)
         state = reply[1].decode()
-        if state in "DFCL":
-            self._listener.ended(claim.execution, state)
+        if len(state) > 1:
+            a.memory.facts(claim.execution).end = (state[0], int(state[1:]))
+            self._listener.ended(claim.execution)
         return claims_in(claimed.tag, reply, 2)
 
     async def _framed(self, claimed: Claimed, claim: Claim, made: Completion) -> bytes:

@@ -176,7 +176,7 @@ end
 
 local function finish(owner, x, s)
   local t = now()
-  x.s = s
+  x.s, x.f = s, fmt('%.0f', t)
   call('HSET', x.key, '@s', s, '@f', t)
   call('ZREM', p .. 'act', owner)
   call('ZADD', p .. 'fin', t, owner)

@@ -12,7 +12,7 @@
 --   spawn    lines "path\tdeps\troute"                          emit     '' | one event envelope
 --   vars     lines "name\tjson"
 --   sticky   how many steps that become ready here are claimed at once      max, queues: how many others, and from where
--- returns {1, state of the execution, item, token, def, tenant, body, …} with the work claimed; {2} applied before;
+-- returns {1, state of the execution (with its end in ms when it ended here), item, token, def, tenant, body, …} with the work claimed; {2} applied before;
 --         {0, state} somebody else owns or finished the step: nothing changed but a "late" entry in the journal
 -- repeats {2}; work the lost reply carried is found by session_held
 -- cost O(successors + spawned + max)
@@ -162,5 +162,5 @@ else
 end
 undo_next(owner, x, g)
 if g.max > 0 and ARGV[8] ~= '' then claim_from(session, g.max, g.serves, 0, g.out) end
-g.out[2] = x.s
+g.out[2] = x.f and x.s .. x.f or x.s
 return g.out
