@@ -1,0 +1,189 @@
+"""Hostile URLs do not reach a dial, and answers have bounds."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+import anyio
+import anyio.abc
+import httpcore
+import pytest
+
+from orchestra.security.destinations import Policy, policy
+from orchestra.security.outbound import (
+    AnswerLost,
+    AnswerTooLarge,
+    DestinationNotAllowed,
+    Guard,
+    NotReached,
+    Outbound,
+    system_resolve,
+)
+
+pytestmark = pytest.mark.anyio
+
+BAD = """http://127.0.0.1/ http://localhost/ http://127.1/ http://0/ http://0.0.0.0/
+http://2130706433/ http://0x7f000001/ http://0x7f.1/ http://0177.0.0.1/ http://017700000001/
+http://[::1]/ http://[::]/ http://[::ffff:127.0.0.1]/ http://[::ffff:7f00:1]/
+http://[0:0:0:0:0:ffff:169.254.169.254]/ http://169.254.169.254/latest/ http://[fd00:ec2::254]/
+http://100.100.100.200/ http://10.0.0.1/ http://172.16.0.1/ http://192.168.1.1/ http://100.64.0.1/
+http://198.18.0.1/ http://224.0.0.1/ http://255.255.255.255/ http://[fe80::1]/ http://[fc00::1]/
+http://[ff02::1]/ http://[2002:7f00:1::]/ http://[64:ff9b::7f00:1]/ http://[64:ff9b::a9fe:a9fe]/
+http://[64:ff9b:1::1]/ http://[2001::1]/ http://[::127.0.0.1]/ http://127.0.0.1.:80/
+http://①②⑦.⓪.⓪.①/ http://127。0。0。1/ http://user@127.0.0.1/ http://8.8.8.8@127.0.0.1/
+http://127.0.0.1#@8.8.8.8/ http://127.0.0.1\\@8.8.8.8/ http://rebind.test/ http://mixed.test/
+file:///etc/passwd gopher://127.0.0.1:6379/_PING ftp://127.0.0.1/ http://192.0.0.1/
+http://192.0.2.1/ http://240.0.0.1/ http://0.0.0.0.0/ http://[::ffff:0:127.0.0.1]/
+http://[::ffff:0:a9fe:a9fe]/ http://[2001:db8::1]/ http://[fec0::1]/ http://[100::1]/
+http://[3fff::1]/ http://[5f00::1]/ http://192.88.99.1/ http://203.0.113.1/ http://198.51.100.1/
+http://8.8.8.8:22/ http://8.8.8.8:6379/ http://user:pw@8.8.8.8/ http://nothing.test/
+http://[::ffff:10.0.0.1]/ http://0x0a000001/""".split()
+HI = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
+GOOD = ("http://8.8.8.8/", "https://1.1.1.1/", "http://ok.test/")
+NAMES = {
+    "rebind.test": ["127.0.0.1"],  # it answered with a public address when it was registered
+    "mixed.test": ["8.8.8.8", "127.0.0.1"],
+    "ok.test": ["93.184.216.34"],
+    "nothing.test": [],
+}
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    return NAMES[host] if host in NAMES else await system_resolve(host, port)
+
+
+class Recorder(httpcore.AsyncNetworkBackend):
+    """Dials nothing and remembers what it was asked to dial."""
+
+    def __init__(self) -> None:
+        self.dialled: list[str] = []
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,  # noqa: ARG002 -- the signature is httpcore's, here and below
+        timeout: float | None = None,  # noqa: ASYNC109, ARG002
+        local_address: str | None = None,  # noqa: ARG002
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002
+    ) -> httpcore.AsyncNetworkStream:
+        self.dialled.append(host)
+        raise httpcore.ConnectError("recorded")
+
+
+def outbound(policy: Policy, recorder: Recorder | None = None) -> Outbound:
+    made = Outbound(policy, resolve)
+    if recorder is not None:
+        made._guard = Guard(policy, resolve, recorder)
+    return made
+
+
+async def get(sender: Outbound, url: str, body_max_bytes: int = 1_000) -> bytes:
+    return (await sender.send("GET", url, {}, b"", 3.0, body_max_bytes)).body
+
+
+@pytest.mark.parametrize("url", BAD)
+async def test_a_hostile_url_is_not_dialled(url: str) -> None:
+    recorder = Recorder()
+
+    with pytest.raises((NotReached, DestinationNotAllowed), match=r"^destination not allowed$"):
+        await get(outbound(Policy(), recorder), url)
+
+    assert recorder.dialled == []
+
+
+@pytest.mark.parametrize("url", BAD)
+async def test_a_hostile_url_is_refused_when_it_is_saved(url: str) -> None:
+    with pytest.raises(DestinationNotAllowed):
+        await outbound(Policy()).admit(url)
+
+
+@pytest.mark.parametrize("url", GOOD)
+async def test_a_public_address_is_dialled_as_it_was_judged(url: str) -> None:
+    recorder = Recorder()
+
+    with pytest.raises(NotReached, match="could not connect"):
+        await get(outbound(Policy(), recorder), url)
+
+    assert recorder.dialled == NAMES.get(url.split("/")[2], [url.split("/")[2]])
+
+
+@asynccontextmanager
+async def a_server(answer: bytes, *, hang: bool = False) -> AsyncIterator[int]:
+    """Says `answer` to whoever connects, whatever was asked. Yields its port."""
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+
+    async def serve(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            await stream.receive()
+            await stream.send(answer)
+            if hang:
+                await anyio.sleep_forever()
+
+    async with listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, serve)
+        yield int(listener.listeners[0].extra(anyio.abc.SocketAttribute.local_port))  # noqa: S610 -- not Django
+        group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def allowed(port: int) -> AsyncIterator[Outbound]:
+    sender = Outbound(policy([f"127.0.0.0/8:{port}"]))
+    try:
+        yield sender
+    finally:
+        await sender.aclose()
+
+
+async def test_what_an_administrator_admits_is_reached() -> None:
+    async with a_server(HI) as port, allowed(port) as sender:
+        await sender.admit(f"http://127.0.0.1:{port}/")
+
+        assert await get(sender, f"http://localhost:{port}/") == b"hi"
+        with pytest.raises(DestinationNotAllowed):
+            await sender.admit(f"http://127.0.0.1:{port + 1}/")
+
+
+async def test_our_own_listener_is_never_reached_whatever_is_admitted() -> None:
+    async with a_server(HI) as port:
+        sender = Outbound(policy(["127.0.0.0/8"], [f"0.0.0.0:{port}"]))
+
+        for host in ("127.0.0.1", "localhost", "127.0.0.2", "[::ffff:127.0.0.1]"):
+            with pytest.raises(NotReached, match=r"^destination not allowed$"):
+                await get(sender, f"http://{host}:{port}/")
+
+
+async def test_a_body_over_the_limit_is_not_read_to_its_end() -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n"
+    async with a_server(head + b"S" * 100_000, hang=True) as port, allowed(port) as sender:
+        with pytest.raises(AnswerTooLarge):
+            await get(sender, f"http://127.0.0.1:{port}/")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab",
+        b"HTTP/1.1 200 OK\r\nx: " + b"h" * 200_000 + b"\r\n\r\n",
+    ],
+)
+async def test_an_answer_that_breaks_off_is_lost_and_may_have_had_effects(answer: bytes) -> None:
+    async with a_server(answer) as port, allowed(port) as sender:
+        with pytest.raises(AnswerLost):
+            await get(sender, f"http://127.0.0.1:{port}/")
+
+
+async def test_a_server_that_stays_silent_is_left_at_the_deadline() -> None:
+    async with a_server(b"HTTP/1.1 200 OK\r\n", hang=True) as port, allowed(port) as sender:
+        with pytest.raises(TimeoutError):
+            await sender.send("GET", f"http://127.0.0.1:{port}/", {}, b"", 0.1)
+
+
+async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with a_server(HI) as port:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
+
+        with pytest.raises(NotReached):
+            await get(Outbound(Policy()), "http://169.254.169.254/latest/")
