@@ -182,3 +182,27 @@ def read_until_closed(descriptor: int) -> Iterator[bytes]:
         if not data:
             return
         yield data
+
+
+def test_a_demo_that_is_stopped_leaves_nothing_behind(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [*ORCHESTRA, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout is not None
+        ready = next(line for line in process.stdout if b"Ready at" in line)
+        process.terminate()
+        process.communicate(timeout=20)
+
+    assert process.returncode == 1
+    assert not list(tmp_path.iterdir())
+    url = ready.decode().split("Ready at ")[1].split()[0]
+    assert "nothing listens" in orchestra("agent", "list", "--url", url).stderr
+
+
+def test_a_data_directory_that_cannot_be_made_is_told() -> None:
+    ran = orchestra("demo", "--data", "/proc/nowhere")
+
+    assert ran.returncode == 1
+    assert "cannot be made" in ran.stderr
+    assert "Traceback" not in ran.stderr

@@ -32,7 +32,10 @@ class Child(msgspec.Struct, frozen=True):
 @contextmanager
 def server(data_dir: Path, port: int | None, more: Sequence[str] = ()) -> Iterator[Child]:
     """A server on `data_dir`, ready when the block is entered and gone when it is left."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failed(f"{data_dir} cannot be made: {error.strerror}") from error
     chosen = free_port() if port is None else port
     log = data_dir / "server.log"
     with log.open("ab") as output:

@@ -51,6 +51,8 @@ def demo(
       orchestra demo --data ./demo-data --keep
     """
     out = console(stderr=as_json)
+    # Like Ctrl-C: the server is stopped and the temporary directory goes.
+    signal.signal(signal.SIGTERM, _interrupt)
     with place(data_dir, keep) as directory:
         out.print("Starting a server …")
         began = time.monotonic()
@@ -121,13 +123,10 @@ def linger(child: Child, as_json: bool) -> None:
         f"  curl {child.url}/api/executions/\n"
         f"  {child.url}/docs   in a browser"
     )
-    previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         child.process.wait()
     except KeyboardInterrupt:
         out.print("Stopping …")
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -1,11 +1,11 @@
 """The demo's work: one execution for each message, a few at a time, with live progress."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import Any
 
 import msgspec
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from orchestra.cli.client import Client, segment
@@ -58,26 +58,34 @@ def handle_all(
     Progress is drawn on a terminal, and told once in plain text elsewhere.
     """
     out = console()
-    with ThreadPoolExecutor(concurrency) as threads:
-        if quiet or not out.is_terminal:
-            if not quiet:
-                out.print(f"Executing {len(messages)} messages, {concurrency} at a time …")
-            return list(threads.map(partial(handle, client, workflow_id), messages))
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[last]}", style="dim"),
-        )
-        with Progress(*columns, console=out) as progress:
-            bar = progress.add_task("Messages", total=len(messages), last="")
-            futures = [threads.submit(handle, client, workflow_id, one) for one in messages]
-            for future in as_completed(futures):
-                done = future.result()
-                last = f"{shortened(done.name, 20)}: {done.sentiment}"
-                progress.update(bar, advance=1, last=last)
+    threads = ThreadPoolExecutor(concurrency)
+    try:
+        futures = [threads.submit(handle, client, workflow_id, one) for one in messages]
+        if out.is_terminal and not quiet:
+            draw(out, futures)
+        elif not quiet:
+            out.print(f"Executing {len(messages)} messages, {concurrency} at a time …")
         return [future.result() for future in futures]
+    finally:
+        # Not waited for: when we are interrupted, the server's end is what ends them.
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+def draw(out: Console, futures: Sequence[Future[Handled]]) -> None:
+    """A bar that moves with each execution that ends."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[last]}", style="dim"),
+    )
+    with Progress(*columns, console=out) as progress:
+        bar = progress.add_task("Messages", total=len(futures), last="")
+        for future in as_completed(futures):
+            done = future.result()
+            last = f"{shortened(done.name, 20)}: {done.sentiment or done.status}"
+            progress.update(bar, advance=1, last=last)
 
 
 def handle(client: Client, workflow_id: str, message: Message) -> Handled:
