@@ -1,8 +1,8 @@
 """Security: who asks, what they may do, and what may be dialled. This page is the contract."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 from litestar.connection import ASGIConnection
@@ -52,7 +52,7 @@ class Principal(msgspec.Struct, frozen=True):
 
 def principal_of(connection: Connection) -> Principal:
     """The caller the gateway established. Raises Unauthenticated when there is none."""
-    principal = connection.scope.get("principal")
+    principal = cast("Mapping[str, object]", connection.scope).get("principal")
     if not isinstance(principal, Principal):
         raise Unauthenticated(KEY_NEEDED)
     return principal

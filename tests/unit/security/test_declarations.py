@@ -1,9 +1,9 @@
 """Every route says who may call it, or there is no start."""
 
-from litestar import get, post
-from litestar.handlers import asgi
 import pytest
 from edge import NoteRoutes, Notes, a_stage
+from litestar import get, post
+from litestar.handlers import asgi
 
 from orchestra.security import Permission, public, requires
 from orchestra.security.declarations import RouteUndeclared, declarations

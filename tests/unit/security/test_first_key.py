@@ -28,6 +28,10 @@ class Terminal(io.StringIO):
         return True
 
 
+def files_in(folder: Path) -> list[str]:
+    return sorted(one.name for one in folder.iterdir())
+
+
 def a_ring(store: Store) -> KeyRing:
     return KeyRing(store, ManualClock(), b"p" * 32)
 
@@ -43,7 +47,7 @@ async def test_a_person_sees_the_first_key_once(store: Store, tmp_path: Path) ->
     text = next(word for word in shown.split() if word.startswith("orc_live_"))
     assert (await ring.verify(text)).role == "platform_admin"
     assert terminal.getvalue() == shown
-    assert list(tmp_path.iterdir()) == []
+    assert files_in(tmp_path) == []
 
 
 async def test_without_a_person_it_goes_into_a_file(store: Store, tmp_path: Path) -> None:
@@ -62,7 +66,7 @@ async def test_an_older_file_is_never_overwritten(store: Store, tmp_path: Path) 
     await ensure_first_key(Settings(data=str(tmp_path)), a_ring(store), io.StringIO())
 
     assert (tmp_path / "admin.key").read_text() == "old"
-    assert len(list(tmp_path.glob("admin.*.key"))) == 1
+    assert len(files_in(tmp_path)) == 2
 
 
 async def test_a_shared_store_without_a_key_refuses_and_names_the_ways(store: Store) -> None:

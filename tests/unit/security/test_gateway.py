@@ -207,10 +207,13 @@ async def test_two_hosts_are_a_bad_request() -> None:
         "server": ("127.0.0.1", 2), "headers": [(b"host", b"localhost"), (b"host", b"evil")],
     }  # fmt: skip
 
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request"}
+
     async def send(message: dict[str, object]) -> None:
         sent.append(message)
 
-    await stage.gateway(scope, send, send)
+    await stage.gateway(scope, receive, send)
 
     assert sent[0]["status"] == 400
 

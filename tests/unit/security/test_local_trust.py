@@ -22,7 +22,7 @@ STARTS: list[tuple[str, Start, Mode]] = [
     ("loopback v4", Start("auto", [LOOP], True), "developer"),
     ("loopback v4 and v6", Start("auto", [LOOP, ("::1", 8000)], True), "developer"),
     ("forced", Start("required", [LOOP], True), "required"),
-    ("all interfaces", Start("auto", [("0.0.0.0", 8000)], True), "required"),
+    ("all interfaces", Start("auto", [("0.0.0.0", 8000)], True), "required"),  # noqa: S104
     ("all interfaces v6", Start("auto", [("::", 8000)], True), "required"),
     ("one of two public", Start("auto", [LOOP, ("10.0.0.5", 8000)], True), "required"),
     ("unix socket", Start("auto", ["/run/orchestra.sock"], True), "required"),
