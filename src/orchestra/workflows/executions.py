@@ -243,6 +243,9 @@ class Executions:
             script_op = "skip_undo"
         if op == "cancel" and stored.plan.on_cancel == "rollback":
             script_op, otherwise = "rollback", "C"
+        if op == "retry" and stored.letter == "F" and stored.state.get("@z", b"")[:1] == b"~":
+            detail = "a rollback that stopped half way is gone on with, by rollback: retry cannot"
+            raise WrongState(detail, execution_status="failed", allowed=["rollback"])
         if op == "retry":
             await self._read_more(self._store.prefix(self.tag(execution)), stored)
             steps, deadline = retrying.lines(stored), stored.plan.definition.timeout_ms

@@ -62,7 +62,7 @@ elseif op == 'rollback' or op == 'skip_undo' then
   return {1, x.s}
 elseif op == 'retry' then
   if x.s == 'R' then return {2, x.s} end
-  if x.s ~= 'F' or x.r > 0 then return {0, x.s} end
+  if x.s ~= 'F' or x.r > 0 or string.sub(call('HGET', x.key, '@z') or '', 1, 1) == '~' then return {0, x.s} end
   call('ZREM', p .. 'fin', eid)
   if ARGV[9] ~= '0' then call('ZADD', p .. 't', t + tonumber(ARGV[9]), 'D|' .. eid) end
   call('ZREM', p .. 'cx', eid)
@@ -75,7 +75,7 @@ elseif op == 'retry' then
     local path, deps, route = match(line, '^([^\t]*)\t(%d+)\t(.*)$')
     local mark = string.sub(call('HGET', x.key, path) or '', 1, 1)
     if mark == 'f' or mark == 's' then x.n = call('HINCRBY', x.key, '@n', 1) end
-    if mark == 'f' or mark == 's' or mark == 'q' or mark == 'w' or mark == 't' or mark == 'p' then
+    if mark ~= '' and string.find('fsqwtpo', mark, 1, true) then
       if deps == '0' then ready(route .. '|' .. eid .. '/' .. path, x, next_try(eid, path) or '0.0.0.0')
       else wait_for(eid, path, deps) end
     end

@@ -117,6 +117,8 @@ else
       call('RPOP', p .. 'u:' .. owner)
       if was then call('HSET', home(owner, undone), undone, 'k' .. string.sub(was, 2)) end
     end
+  elseif not counts and kind ~= '~' and kind ~= '!' and not parent(path) then
+    call('HINCRBY', x.key, '@n', -1)                        -- done, if too late: retry counts from here
   elseif path == '!finally' and x.s == 'Z' then
     finish(owner, x, call('HGET', x.key, '@e'))
   elseif counts then
