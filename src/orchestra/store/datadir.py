@@ -116,13 +116,18 @@ def repair_tail(directory: Path, now_ms: int) -> bool:
 
 
 def has_room(directory: Path) -> bool:
-    """Whether the disk has room for new work: 5 % free, at least 64 MB; 2 GiB are always enough.
+    """Whether the disk has room for new work.
 
     A server that cannot append to its file exits, so new work stops before.
     """
     usage = shutil.disk_usage(directory)
-    wanted = min(usage.total * _ROOM_MIN_SHARE, _ROOM_ENOUGH_BYTES)
-    return usage.free >= max(_ROOM_MIN_BYTES, wanted)
+    return enough(usage.total, usage.free)
+
+
+def enough(total_bytes: int, free_bytes: int) -> bool:
+    """5 % free, and 64 MB at least; 2 GiB are enough on any disk."""
+    wanted = min(total_bytes * _ROOM_MIN_SHARE, _ROOM_ENOUGH_BYTES)
+    return free_bytes >= max(_ROOM_MIN_BYTES, wanted)
 
 
 def memory_bytes() -> int:

@@ -169,11 +169,13 @@ async def test_a_silent_server_is_given_up(tmp_path: Path) -> None:
         writer.close()
 
     path = str(tmp_path / "silent.sock")
-    async with await asyncio.start_unix_server(greet, path):
-        async with connected(path, Profile(stall_s=0.2)) as mux:
-            async with asyncio.timeout(2):
-                with pytest.raises(ReplyLost):
-                    await mux.call("PING")
+    async with (
+        await asyncio.start_unix_server(greet, path),
+        connected(path, Profile(stall_s=0.2)) as mux,
+        asyncio.timeout(2),
+    ):
+        with pytest.raises(ReplyLost):
+            await mux.call("PING")
 
 
 async def test_a_server_that_lets_nobody_in_says_why(server: Server) -> None:
