@@ -78,6 +78,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     slots_max: Annotated[
         int, Meta(ge=1, le=100_000, description="Steps this process runs at once.")
     ] = 1_024
+    live_ttl_s: Annotated[
+        float, Meta(ge=0, le=31_536_000, description="Ended executions are archived after this.")
+    ] = 3_600.0
+    retention_s: Annotated[
+        float, Meta(ge=1, le=31_536_000, description="Archived executions are kept this long.")
+    ] = 604_800.0
     drain_s: Annotated[
         float, Meta(ge=0, le=3_600, description="Longest wait for running steps at the end.")
     ] = 30.0

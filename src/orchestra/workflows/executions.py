@@ -1,6 +1,6 @@
 """Executions as callers see them: read, listed, waited for, and controlled."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import anyio
@@ -8,7 +8,7 @@ import msgspec
 
 from orchestra.clock import Clock
 from orchestra.errors import Conflict, Invalid, NotFound
-from orchestra.store import keys, partitions
+from orchestra.store import keys
 from orchestra.store.failures import NotReplicated, StoreAway
 from orchestra.store.keys import Tenant
 from orchestra.workflows import chronicle, retrying, showing
@@ -16,16 +16,13 @@ from orchestra.workflows.catalogue import Catalogue
 from orchestra.workflows.definition import Json
 from orchestra.workflows.engine import Engine, Signal
 from orchestra.workflows.ports import SCRIPTS, Partitions
+from orchestra.workflows.reader import NoSuchExecution, Reader
 from orchestra.workflows.showing import OVER, STATES, Stored
 
 WAIT_POLL_S = 0.25
 STEPS_PAGE = 200
 LOGS_PAGE = 1_000
 _REPEATS = 8
-
-
-class NoSuchExecution(NotFound):
-    """No execution of this id, for this tenant."""
 
 
 class NoSuchStep(NotFound):
@@ -61,78 +58,16 @@ class Executions:
     """Reads and steers executions; the engine moves them."""
 
     def __init__(
-        self, store: Partitions, catalogue: Catalogue, engine: Engine, clock: Clock,
-        durability: str,
-    ) -> None:  # fmt: skip
-        self._store, self._catalogue, self._engine = store, catalogue, engine
-        self._clock, self.durability = clock, durability
-
-    def tag(self, execution: str) -> int:
-        """The partition an id lives in. Raises NoSuchExecution for what is no such id."""
-        try:
-            tag = partitions.tag_number_of(execution) if execution.startswith("exe_") else -1
-        except ValueError:
-            tag = -1
-        if tag not in self._store.partitions:
-            raise NoSuchExecution("no execution of this id")
-        return tag
+        self, store: Partitions, reader: Reader, catalogue: Catalogue, engine: Engine, clock: Clock
+    ) -> None:
+        self._store, self._reader, self._catalogue = store, reader, catalogue
+        self._engine, self._clock, self.durability = engine, clock, reader.durability
 
     # reading
 
-    async def read(self, tenant: Tenant, execution: str) -> Stored:
-        """Everything the store has of it. Raises NoSuchExecution, CorruptRecord, StoreAway."""
-        prefix = self._store.prefix(self.tag(execution))
-        found = await self._gather(
-            prefix,
-            ("HGETALL", keys.state(prefix, execution)),
-            ("HGETALL", keys.results(prefix, execution)),
-        )
-        state = _hash(found[0])
-        if not state or state.get("@t", b"").decode() != tenant:
-            raise NoSuchExecution("no execution of this id")
-        plan = await self._catalogue.plan(state["@d"].decode())
-        stored = Stored(
-            execution, plan, state, {}, _hash(found[1]), now_ms=self._clock.now_ms(),
-            durability=self.durability,
-        )  # fmt: skip
-        deep = any(node.opens or node.undo for node in plan.nodes.values())
-        if deep or stored.letter == "P":
-            await self._read_more(prefix, stored)
-        return stored
-
-    async def _read_more(self, prefix: str, stored: Stored) -> None:
-        nested, undo = await self._gather(
-            prefix,
-            ("HGETALL", keys.nested(prefix, stored.id)),
-            ("LRANGE", keys.undo_stack(prefix, stored.id), 0, -1),
-        )
-        stored.nested, stored.undo = _hash(nested), undo
-        if stored.letter == "P":
-            stored.pause = chronicle.paused(await self._lines(prefix, stored.id))
-        for path in list(stored.records):
-            if path[0] not in "@$":
-                await self._unfold(prefix, stored, path)
-
-    async def _unfold(self, prefix: str, stored: Stored, path: str) -> None:
-        """A record that is in a blob is read from there."""
-        name = stored.record(path).get("blob")
-        if name:
-            framed = await self._store.read(prefix, "GET", keys.blob(prefix, stored.id, name))
-            if framed is not None:
-                stored.replace(path, framed)
-
-    async def _lines(self, prefix: str, execution: str) -> list[chronicle.Line]:
-        key = keys.history(prefix, execution)
-        return chronicle.read(await self._store.read(prefix, "LRANGE", key, 0, -1))
-
-    async def _gather(self, prefix: str, *commands: tuple[Any, ...]) -> list[Any]:
-        """Several reads in one round trip."""
-        sent: list[Awaitable[Any]] = [self._store.read(prefix, *words) for words in commands]
-        return [await reply for reply in sent]
-
     async def status(self, tenant: Tenant, execution: str) -> dict[str, Json]:
         """The document of `/status`."""
-        return showing.status(await self.read(tenant, execution))
+        return showing.status(await self._reader.read(tenant, execution))
 
     async def wait(self, tenant: Tenant, execution: str, seconds: float) -> dict[str, Json]:
         """As `status`, as soon as it ended or the time is over."""
@@ -151,7 +86,7 @@ class Executions:
             if not waiting:
                 self._engine.waiters.pop(execution, None)
         remembered = await self._remembered(tenant, execution)
-        return showing.status(remembered or await self.read(tenant, execution))
+        return showing.status(remembered or await self._reader.read(tenant, execution))
 
     async def _remembered(self, tenant: Tenant, execution: str) -> Stored | None:
         """An execution that ran and ended here, without asking the store; None when in doubt."""
@@ -170,27 +105,26 @@ class Executions:
         )  # fmt: skip
 
     async def _over(self, execution: str) -> bool:
-        prefix = self._store.prefix(self.tag(execution))
+        prefix = self._store.prefix(self._reader.tag(execution))
         state = await self._store.read(prefix, "HGET", keys.state(prefix, execution), "@s")
         return state is None or state.decode() in OVER
 
     async def step(self, tenant: Tenant, execution: str, path: str) -> dict[str, Json]:
         """One step, whole. Raises NoSuchStep."""
-        stored = await self.read(tenant, execution)
+        stored = await self._reader.read(tenant, execution)
         if path.removeprefix("~") not in stored.plan.nodes:
             raise NoSuchStep("the execution has no such step")
-        await self._unfold(self._store.prefix(self.tag(execution)), stored, path)
         shown = showing.step(stored, path, whole=True)
-        lines = await self._lines(self._store.prefix(self.tag(execution)), execution)
+        lines = await self._reader.lines(stored)
         mine = [line for line in lines if line.path == path]
-        shown["history"] = list(chronicle.logs(stored, mine, self.tag(execution)))
+        shown["history"] = list(chronicle.logs(stored, mine, self._reader.tag(execution)))
         return shown
 
     async def steps(
         self, tenant: Tenant, execution: str, prefix: str, after: str | None, limit: int
     ) -> dict[str, Json]:
         """Steps whose path begins with `prefix`, page by page."""
-        stored = await self.read(tenant, execution)
+        stored = await self._reader.read(tenant, execution)
         paths = [n.path for n in showing.shown_nodes(stored) if n.path.startswith(prefix)]
         paths += [path for path in stored.nested if path[:1] == "~" and path.startswith(prefix)]
         if after is not None:
@@ -204,9 +138,9 @@ class Executions:
         self, tenant: Tenant, execution: str, want: Mapping[str, str | None], limit: int
     ) -> dict[str, Json]:
         """The document of `/logs`. `want`: level, step, attempt, q, after."""
-        stored = await self.read(tenant, execution)
-        tag = self.tag(execution)
-        lines = await self._lines(self._store.prefix(tag), execution)
+        stored = await self._reader.read(tenant, execution)
+        tag = self._reader.tag(execution)
+        lines = await self._reader.lines(stored)
         found = [item for item in chronicle.logs(stored, lines, tag) if _wanted(item, want)]
         more = found[limit - 1]["id"] if len(found) > limit else None
         return {"execution_id": execution, "logs": found[:limit], "next_cursor": more}
@@ -215,8 +149,8 @@ class Executions:
         self, tenant: Tenant, execution: str, after: int, limit: int
     ) -> dict[str, Json]:
         """The document of `/history`; `after` is the last `seq` seen."""
-        stored = await self.read(tenant, execution)
-        lines = await self._lines(self._store.prefix(self.tag(execution)), execution)
+        stored = await self._reader.read(tenant, execution)
+        lines = await self._reader.lines(stored)
         rest = [line for line in lines if line.seq > after]
         items = list(chronicle.history(rest[:limit], stored.envelope.actor))
         more = rest[limit - 1].seq if len(rest) > limit else None
@@ -231,7 +165,7 @@ class Executions:
 
         Raises NoSuchExecution, WrongState, Invalid, StoreAway.
         """
-        stored = await self.read(tenant, execution)
+        stored = await self._reader.read(tenant, execution)
         script_op, otherwise, steps, deadline = op, "", "", 0
         if op == "pause" and body.mode not in (None, "drain", "interrupt"):
             message = 'mode is "drain" or "interrupt"'
@@ -247,11 +181,10 @@ class Executions:
             detail = "a rollback that stopped half way is gone on with, by rollback: retry cannot"
             raise WrongState(detail, execution_status="failed", allowed=["rollback"])
         if op == "retry":
-            await self._read_more(self._store.prefix(self.tag(execution)), stored)
             steps, deadline = retrying.lines(stored), stored.plan.definition.timeout_ms
         reason = " ".join((body.reason or "").split())[:500]
         reply = await self._insist(
-            self.tag(execution), eid=execution, tenant=tenant, op=script_op, steps=steps,
+            self._reader.tag(execution), eid=execution, tenant=tenant, op=script_op, steps=steps,
             generation="", otherwise=otherwise, actor=f"{actor}\t{reason}", deadline_ms=deadline,
         )  # fmt: skip
         if reply[0] == -1:
@@ -260,7 +193,7 @@ class Executions:
         if reply[0] == 0:
             raise _wrong_state(op, state)
         if reply[0] == 1:
-            self._engine.steered(self.tag(execution), execution, op)
+            self._engine.steered(self._reader.tag(execution), execution, op)
         return {"id": execution, "execution_id": execution, "status": STATES[state]}
 
     async def _insist(self, tag: int, **args: Any) -> Any:
@@ -299,7 +232,3 @@ def _wanted(item: dict[str, Json], want: Mapping[str, str | None]) -> bool:
     if after and item["id"] <= after:
         return False
     return not text or text.lower() in msgspec.json.encode(item).decode().lower()
-
-
-def _hash(flat: list[bytes]) -> dict[str, bytes]:
-    return {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)}

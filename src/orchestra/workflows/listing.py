@@ -9,8 +9,9 @@ from orchestra.errors import Invalid
 from orchestra.store import keys
 from orchestra.store.keys import Tenant
 from orchestra.workflows.definition import Json
-from orchestra.workflows.facts import unpack_envelope
+from orchestra.workflows.facts import Envelope, unpack_envelope
 from orchestra.workflows.ports import Partitions
+from orchestra.workflows.reader import NoSuchExecution, Reader
 from orchestra.workflows.showing import STATES
 
 PAGE, SCANNED_MAX = 100, 5_000
@@ -19,8 +20,8 @@ PAGE, SCANNED_MAX = 100, 5_000
 class Listing:
     """Executions of a tenant, newest first."""
 
-    def __init__(self, store: Partitions) -> None:
-        self._store = store
+    def __init__(self, store: Partitions, reader: Reader) -> None:
+        self._store, self._reader = store, reader
 
     async def page(
         self, tenant: Tenant, want: Mapping[str, str | None], cursor: str | None, limit: int
@@ -37,12 +38,13 @@ class Listing:
             entries = await self._newest(tenant, before, want.get("started_after"))
             if not entries:
                 return {"items": items, "next_cursor": None}
-            for shown in await self._shown(entries):
-                scanned += 1
-                before = (shown["_ms"], shown["id"])
+            scanned += len(entries)
+            before = entries[-1][:2]
+            for shown in await self._shown(tenant, entries):
                 if _fits(shown, want):
                     items.append({k: v for k, v in shown.items() if k[0] != "_"})
                     if len(items) == limit:
+                        before = (shown["_ms"], shown["id"])
                         break
         return {"items": items, "next_cursor": f"{before[0]}.{before[1]}" if before else None}
 
@@ -69,36 +71,49 @@ class Listing:
                     found.append(entry)
         return heapq.nlargest(PAGE, found)
 
-    async def _shown(self, entries: list[tuple[int, str, int]]) -> list[dict[str, Json]]:
+    async def _shown(
+        self, tenant: Tenant, entries: list[tuple[int, str, int]]
+    ) -> list[dict[str, Json]]:
         sent: list[tuple[int, str, Awaitable[Any], Awaitable[Any]]] = []
         for created_ms, execution, tag in entries:
             prefix = self._store.prefix(tag)
-            state = self._store.read(
-                prefix, "HMGET", keys.state(prefix, execution), "@s", "@f", "@d", "@z"
-            )
+            state = self._store.read(prefix, "HMGET", keys.state(prefix, execution), "@s", "@f")
             start = self._store.read(prefix, "HGET", keys.results(prefix, execution), "@in")
             sent.append((created_ms, execution, state, start))
-        return [
-            _summary(created_ms, execution, await state, await start)
-            for created_ms, execution, state, start in sent
-        ]
+        shown: list[dict[str, Json]] = []
+        for created_ms, execution, state, start in sent:
+            live, envelope = await state, await start
+            if live[0] is not None and envelope is not None:
+                shown.append(_summary(created_ms, execution, live, unpack_envelope(envelope)))
+            else:
+                shown += await self._archived(tenant, created_ms, execution)
+        return shown
+
+    async def _archived(
+        self, tenant: Tenant, created_ms: int, execution: str
+    ) -> list[dict[str, Json]]:
+        try:
+            stored = await self._reader.read(tenant, execution)
+        except NoSuchExecution:  # its archive ended, and the index is swept a little later
+            return []
+        state = [stored.state.get("@s"), stored.state.get("@f")]
+        return [_summary(created_ms, execution, state, stored.envelope)]
 
 
 def _summary(
-    created_ms: int, execution: str, state: list[bytes | None], start: bytes | None
+    created_ms: int, execution: str, state: list[bytes | None], envelope: Envelope
 ) -> dict[str, Json]:
     letter = (state[0] or b"").decode()
-    envelope = unpack_envelope(start) if start else None
     ended_ms = int(state[1]) if state[1] else None
     base = f"/api/executions/{execution}"
     return {
         "id": execution,
         "execution_id": execution,
-        "workflow_id": envelope.workflow_id if envelope else None,
-        "workflow_name": envelope.workflow_name if envelope else None,
-        "workflow_version": envelope.workflow_version if envelope else None,
-        "status": STATES.get(letter, "archived"),
-        "labels": envelope.labels if envelope else {},
+        "workflow_id": envelope.workflow_id,
+        "workflow_name": envelope.workflow_name,
+        "workflow_version": envelope.workflow_version,
+        "status": STATES[letter],
+        "labels": envelope.labels,
         "created_at": instant(created_ms),
         "ended_at": instant(ended_ms) if ended_ms else None,
         "duration_ms": ended_ms - created_ms if ended_ms else None,

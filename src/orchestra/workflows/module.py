@@ -19,9 +19,11 @@ from orchestra.workflows.engine import Engine
 from orchestra.workflows.execution_routes import ExecutionRoutes
 from orchestra.workflows.executions import Executions
 from orchestra.workflows.hands import Hands
+from orchestra.workflows.hot import Parts
 from orchestra.workflows.listing import Listing
 from orchestra.workflows.memory import Memory
-from orchestra.workflows.hot import Parts
+from orchestra.workflows.reader import Reader
+from orchestra.workflows.retention import Retention
 from orchestra.workflows.starting import Starter
 from orchestra.workflows.worker import Around
 from orchestra.workflows.workflow_routes import WorkflowRoutes
@@ -50,8 +52,13 @@ class WorkflowsModule:
         self.workflows = Workflows(self.catalogue, agents, clock, ids)
         self.starter = Starter(store, self.catalogue, self.engine, self._lease, clock, chance)
         durability = store.durability.appendfsync
-        self.executions = Executions(store, self.catalogue, self.engine, clock, durability)
-        self.listing = Listing(store)
+        reader = Reader(store, self.catalogue, clock, durability)
+        self.executions = Executions(store, reader, self.catalogue, self.engine, clock)
+        self.retention = Retention(
+            store, reader, clock, chance,
+            live_ms=round(settings.live_ttl_s * 1_000), kept_ms=round(settings.retention_s * 1_000),
+        )  # fmt: skip
+        self.listing = Listing(store, reader)
         self.routes: Sequence[ControllerRouterHandler] = (self._router(),)
 
     def _router(self) -> Router:
@@ -80,6 +87,7 @@ class WorkflowsModule:
         ):
             self._group = group
             group.start_soon(self._store.listen, self.engine.woken)
+            group.start_soon(self.retention.serve)
             self.engine.start()
             try:
                 yield

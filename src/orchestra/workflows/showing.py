@@ -45,6 +45,8 @@ class Stored:
     undo: list[bytes] = field(default_factory=list[bytes])
     pause: tuple[int, str, str, str] | None = None
     """When it was paused, by whom, how, and why; while it is."""
+    history: list[bytes] | None = None
+    """Lines of its history, once they were read."""
     now_ms: int = 0
     durability: str = ""
     known: tuple[Envelope, dict[str, Record]] | None = None
