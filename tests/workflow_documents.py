@@ -1,6 +1,9 @@
 """Definitions for tests: valid ones, of which a test changes what it is about."""
 
+import copy
 import json
+import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +38,7 @@ def a_switch(name: str, *steps: dict[str, Any], **fields: Any) -> dict[str, Any]
         "id": name,
         "type": "switch",
         "cases": [{"when": "input.x == 1", "steps": list(steps)}],
-        **fields,
+        **{key.rstrip("_"): value for key, value in fields.items()},
     }
 
 
@@ -66,3 +69,48 @@ def codes(document: object) -> list[str]:
 def example(name: str) -> Any:
     """A document of `examples/`."""
     return json.loads((EXAMPLES / f"{name}.json").read_text())
+
+
+_ODD: list[Any] = [
+    *(None, True, 0, -1, 1.5, "", "x", "${", "${input", "30s", "*", 10**18, "a" * 5_000),
+    *([], {}, [[]], {"": ""}, ["a"], {"steps": []}, {"type": "agent"}, {"agent_type": "t"}),
+]
+_KEYS = ("id", "type", "agent", "x", "dependsOn", "retry", "steps", "timeout", "vars", "effect")
+
+
+def mutants(count: int, seed: int) -> list[Any]:
+    """Definitions with one to four parts replaced, dropped, added or repeated."""
+    chance = random.Random(seed)
+    return [_mutant(chance) for _ in range(count)]
+
+
+def _mutant(chance: random.Random) -> Any:
+    short = {"name": "w", "steps": SHORT_STEPS}
+    document = chance.choice([example("customer-support"), copy.deepcopy(short)])
+    for _ in range(chance.randint(1, 4)):
+        places = list(_containers(document))
+        if not places:
+            break
+        _change(chance.choice(places), chance)
+    return document
+
+
+def _containers(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict | list) and value:
+        yield value
+        items: Any = value.values() if isinstance(value, dict) else value
+        for item in items:
+            yield from _containers(item)
+
+
+def _change(place: Any, chance: random.Random) -> None:
+    key = chance.choice(list(place) if isinstance(place, dict) else range(len(place)))
+    match chance.randrange(4):
+        case 0:
+            del place[key]
+        case 1 if isinstance(place, dict):
+            place[chance.choice(_KEYS)] = copy.deepcopy(chance.choice(_ODD))
+        case 2 if isinstance(place, list):
+            place.append(copy.deepcopy(place[key]))
+        case _:
+            place[key] = copy.deepcopy(chance.choice(_ODD))

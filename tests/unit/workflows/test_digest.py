@@ -1,3 +1,4 @@
+import json
 import struct
 
 import pytest
@@ -33,7 +34,9 @@ def test_numbers_are_written_as_rfc_8785_says(bits: str, text: str) -> None:
 def test_keys_are_sorted_by_utf_16_units() -> None:
     given = {"\u20ac": 1, "\r": 2, "\ufb33": 3, "1": 4, "\U0001f600": 5, "\u0080": 6, "ö": 7}
 
-    assert [*map(str, eval_keys(canonical(given)))] == ["\r", "1", "\x80", "ö", "€", "😀", "\ufb33"]
+    sorted_keys = list(json.loads(canonical(given)))
+
+    assert sorted_keys == ["\r", "1", "\x80", "ö", "€", "😀", "\ufb33"]
 
 
 def test_texts_escape_only_what_must_be() -> None:
@@ -41,13 +44,10 @@ def test_texts_escape_only_what_must_be() -> None:
 
 
 def test_order_and_spelling_of_numbers_make_no_difference() -> None:
-    assert digest({"a": 1, "b": [1.0, None, True, {}]}) == digest({"b": [1, None, True, {}], "a": 1.0})
+    assert digest({"a": 1, "b": [1.0, None, True, {}]}) == digest(
+        {"b": [1, None, True, {}], "a": 1.0}
+    )
 
 
 def test_content_does() -> None:
     assert digest({"a": 1}) != digest({"a": 2})
-
-
-def eval_keys(text: bytes) -> list[str]:
-    import_free = text.decode()[1:-1]
-    return [pair.partition('":')[0].strip('"').replace("\\r", "\r") for pair in import_free.split(",")]

@@ -12,7 +12,8 @@ def test_a_duration_is_milliseconds(text: str, ms: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "30", "s", "1 s", "-1s", "1e3s", "1S", "1s\n", "٣s", "9" * 13 + "s", 30, None, "1w"]
+    "text",
+    ["", "30", "s", "1 s", "-1s", "1e3s", "1S", "1s\n", "٣s", "9" * 13 + "s", 30, None, "1w"],
 )
 def test_what_has_no_unit_or_is_odd_is_refused(text: object) -> None:
     assert parsed_ms(text) is None
