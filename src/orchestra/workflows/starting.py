@@ -77,7 +77,7 @@ class Starter:
         workflow = await self._catalogue.get(tenant, reference)
         if workflow.archived:
             raise WorkflowArchived("the workflow is archived: it starts nothing")
-        version = request.version or workflow.active
+        version = workflow.active if request.version is None else request.version
         if version not in workflow.digests:
             raise NoSuchVersion(f"the workflow has no version {version}", version=version)
         plan = await self._catalogue.plan(workflow.digests[version][0])
