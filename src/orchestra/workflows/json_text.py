@@ -8,6 +8,7 @@ import msgspec
 
 from orchestra.workflows.definition import Json
 from orchestra.workflows.findings import Findings
+from orchestra.workflows.kinds import is_list, is_object
 from orchestra.workflows.positions import range_at, repeated_keys
 
 BYTES_MAX: Final = 1_048_576
@@ -53,10 +54,10 @@ def acceptable(document: object, found: Findings) -> bool:
             return False
         below: list[Json] = []
         for value in level:
-            if type(value) is dict:
+            if is_object(value):
                 below += map(_as_key, value)
                 below += value.values()
-            elif type(value) is list:
+            elif is_list(value):
                 below += value
             elif not _is_scalar(value):
                 found.error("json.syntax", "", "holds a value that JSON, as it is used here, cannot hold")
