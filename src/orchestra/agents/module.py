@@ -68,8 +68,8 @@ class AgentsModule:
         )
         self._needs = Needs(self.registry, python.installed)
         installed = python.installed.get
-        health = Health(store, self._balancer, clock)
-        self._registrar = Registrar(self.registry, health, self._outbound, installed, clock)
+        self.health = Health(store, self._balancer, clock)
+        self._registrar = Registrar(self.registry, self.health, self._outbound, installed, clock)
         self._direct = Direct(self._executor, self.registry, ids)
         self.routes: Sequence[ControllerRouterHandler] = (self._router(),)
         self.execute = self._executor.execute

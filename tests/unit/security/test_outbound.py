@@ -1,5 +1,7 @@
 """Hostile URLs do not reach a dial, and answers have bounds."""
 
+import socket
+import struct
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
@@ -172,6 +174,25 @@ async def test_an_answer_that_breaks_off_is_lost_and_may_have_had_effects(answer
     async with a_server(answer) as port, allowed(port) as sender:
         with pytest.raises(AnswerLost):
             await get(sender, f"http://127.0.0.1:{port}/")
+
+
+async def test_a_connection_that_is_reset_is_lost() -> None:
+    async def reset(stream: anyio.abc.SocketStream) -> None:
+        await stream.receive()
+        raw = stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610 -- not Django
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await stream.aclose()
+
+    async with (
+        await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(listener.serve, reset)
+        port = int(listener.listeners[0].extra(anyio.abc.SocketAttribute.local_port))  # noqa: S610
+        async with allowed(port) as sender:
+            with pytest.raises(AnswerLost):
+                await get(sender, f"http://127.0.0.1:{port}/")
+        group.cancel_scope.cancel()
 
 
 async def test_a_server_that_stays_silent_is_left_at_the_deadline() -> None:
