@@ -128,6 +128,9 @@ def prepare(settings: Settings, listeners: Sequence[Address | str], ports: Ports
     log.info("auth.mode_resolved", mode=mode, reason=reason)
     if mode == "developer" and not owners_are_known():
         log.warning("auth.local_users_trusted", reason="this system does not tell who connects")
+    beyond = any(isinstance(one, str) or not is_loopback(one[0]) for one in listeners)
+    if beyond and public.scheme != "https" and not settings.trusted_proxies:
+        log.warning("auth.transport_open", reason="keys cross the network unencrypted: use TLS")
     return Stage(gateway, health, mode, reason, ports)
 
 

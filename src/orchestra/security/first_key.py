@@ -65,7 +65,7 @@ async def ensure_first_key(
     if not settings.embedded:
         raise KeyMissing(
             "the store has no API key yet and this process does not listen on loopback only: "
-            "run `orchestra keys create --admin`, or name a file with one in "
+            "run `orchestra keys create --admin --name admin`, or name a file with one in "
             "ORCHESTRA_ADMIN_KEY_FILE"
         )
     text = new_key()

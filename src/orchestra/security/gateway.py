@@ -22,8 +22,8 @@ from orchestra.security.local_trust import (
     Address,
     Asked,
     Mode,
+    Owners,
     host_name,
-    is_own_socket,
     not_local_because,
 )
 from orchestra.security.roles import DEVELOPER
@@ -121,12 +121,12 @@ class Gateway:
         application: Application,
         clock: Clock,
         chance: Random,
-        is_own: Callable[[Address, Address], bool] = is_own_socket,
+        is_own: Callable[[Address, Address], bool] | None = None,
     ) -> None:
         self.application = application
         self.policy = Policy(mode="required")
         self.verifier: Verifier | None = None
-        self._clock, self._random, self._is_own = clock, chance, is_own
+        self._clock, self._random, self._is_own = clock, chance, is_own or Owners().is_own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""

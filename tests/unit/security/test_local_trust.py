@@ -10,8 +10,8 @@ from orchestra.security.local_trust import (
     Address,
     Asked,
     Mode,
+    Owners,
     Start,
-    is_own_socket,
     not_local_because,
     resolve,
 )
@@ -114,7 +114,12 @@ def test_somebody_elses_socket_is_not_the_developers() -> None:
 
 def test_our_own_connection_is_recognised() -> None:
     with connected() as (client, served):
-        assert is_own_socket(client.getsockname(), served.getsockname())
+        owners = Owners()
+
+        assert owners.is_own(client.getsockname(), served.getsockname())
+        assert not owners.is_own(served.getsockname(), ("127.0.0.1", 1))
+        assert owners.is_own(client.getsockname(), served.getsockname())
+        owners._forget()
 
 
 def test_a_peer_that_hung_up_is_nobody() -> None:
@@ -122,7 +127,9 @@ def test_a_peer_that_hung_up_is_nobody() -> None:
         ends = client.getsockname(), served.getsockname()
         client.close()
 
-        assert not is_own_socket(*ends)
+        owners = Owners()
+        assert not owners.is_own(*ends)
+        owners._forget()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -137,7 +144,9 @@ def test_another_users_connection_is_refused() -> None:
             os._exit(0)
         served, peer = listener.accept()
         with served:
-            own = is_own_socket(peer, served.getsockname())
+            owners = Owners()
+            own = owners.is_own(peer, served.getsockname())
+            owners._forget()
         os.write(writer, b".")
         os.waitpid(child, 0)
         os.close(reader)
