@@ -57,9 +57,9 @@ def environment(pid: int) -> bytes:
     return Path(f"/proc/{pid}/environ").read_bytes()
 
 
-def write_and_kill(directory: Path) -> int:
+def write_and_kill(directory: Path, program: str = HOLDER) -> int:
     """A process that holds the data writes one key and is killed. The id of its server."""
-    command = [sys.executable, "-c", HOLDER, str(directory)]
+    command = [sys.executable, "-c", program, str(directory)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid, path = parent.stdout.readline().split()
@@ -93,6 +93,19 @@ async def test_it_dies_with_a_killed_parent_and_what_was_acknowledged_stays(
 
     async with running(embedded(tmp_path), SystemClock()) as server:
         assert ask(server.socket, "GET", "a") == "1"
+
+
+async def test_a_server_nobody_told_that_its_owner_died_is_shut_down(tmp_path: Path) -> None:
+    # As on macOS: there is no signal when a parent dies.
+    deaf = HOLDER.replace(
+        "async def", "from orchestra.store import embedded\nembedded._PRCTL = None\nasync def"
+    )
+    pid = write_and_kill(tmp_path, deaf)
+    assert alive(pid)
+
+    async with running(embedded(tmp_path), SystemClock()) as server:
+        assert ask(server.socket, "GET", "a") == "1"
+        assert not alive(pid)
 
 
 async def test_a_long_path_gets_a_short_socket(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -36,15 +37,19 @@ def server_binary() -> str:
 def locked(directory: Path, wait_s: float = 5.0) -> Iterator[int]:
     """Hold the data directory; gives the lock's descriptor.
 
-    The server inherits it, so the lock lasts until both of us are gone. Behind an owner that died
-    its server may still be going down: that is waited for. A living owner is refused at once.
+    The server inherits it, so the lock lasts until both of us are gone. A server whose owner died
+    is going down, and where no signal told it to (macOS) it is told now: that is waited for.
+    A living owner is refused at once.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + wait_s
+    deadline, told = time.monotonic() + wait_s, False
     try:
         while not _try_lock(lock):
             holder = os.pread(lock, 20, 0).decode(errors="replace").strip()
+            if not told and not _alive(holder):
+                told = True
+                _shut_down(socket_path(directory))
             if _alive(holder) or time.monotonic() > deadline:
                 raise DataInUse(
                     f"{directory} is in use by process {holder or 'unknown'}: "
@@ -56,6 +61,18 @@ def locked(directory: Path, wait_s: float = 5.0) -> Iterator[int]:
         yield lock
     finally:
         os.close(lock)
+
+
+def socket_path(directory: Path) -> Path:
+    """Where the server of `directory` listens, unless the path is too long for a socket."""
+    return directory.absolute() / "store.sock"
+
+
+def _shut_down(path: Path) -> None:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(1)
+        line.connect(str(path))
+        line.sendall(b"SHUTDOWN\r\n")
 
 
 def _try_lock(lock: int) -> bool:

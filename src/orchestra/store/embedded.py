@@ -8,11 +8,12 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -26,11 +27,13 @@ from orchestra.store.datadir import (
     memory_bytes,
     repair_tail,
     server_binary,
+    socket_path,
 )
 
 log = structlog.get_logger(__name__)
 
 _SOCKET_PATH_MAX = 100  # sun_path holds 108 bytes
+_SHORT = "orchestra-store-"
 _RESTART_S = (0.0, 0.5, 1.0, 2.0, 5.0)
 _STEADY_S = 30.0
 _WATCH_S = 0.1
@@ -75,9 +78,9 @@ class Server:
 
     def __init__(self, settings: Embedded, lock: int, clock: Clock) -> None:
         self._settings, self._lock, self._clock = settings, lock, clock
-        path = settings.directory.absolute() / "store.sock"
+        path = socket_path(settings.directory)
         if len(str(path)) > _SOCKET_PATH_MAX:
-            path = Path(tempfile.mkdtemp(prefix="orchestra-")) / "store.sock"  # mkdtemp: 0700
+            path = Path(tempfile.mkdtemp(prefix=_SHORT)) / path.name  # mkdtemp: 0700
         self.socket = str(path)
         self.process: subprocess.Popen[bytes] | None = None
         self.has_room = True
@@ -115,12 +118,13 @@ class Server:
             process.kill()
             process.wait()
 
-    async def watch(self, on_restart: Callable[[], None] = lambda: None) -> None:
+    async def watch(self) -> None:
         """Start it again whenever it exits, after 0, 0.5, 1, 2, 5 s; look after the free space."""
         restarts, up_since = 0, self._clock.monotonic()
         while True:
             await asyncio.sleep(_WATCH_S)
-            self.has_room = has_room(self._settings.directory)
+            with contextlib.suppress(FileNotFoundError):  # somebody removed the directory
+                self.has_room = has_room(self._settings.directory)
             assert self.process is not None
             if self.process.poll() is None:
                 continue
@@ -132,36 +136,42 @@ class Server:
             restarts += 1
             try:
                 await self.start()
-            except DataDamaged as damaged:
-                log.error("store.server_not_restarted", reason=damaged.detail)  # noqa: TRY400 - the trace says nothing
+            except (DataDamaged, OSError) as failed:
+                log.error("store.server_not_restarted", reason=str(failed))  # noqa: TRY400 - the trace says nothing
                 continue
             up_since = self._clock.monotonic()
             log.info("store.server_restarted", pid=self.process.pid)
-            on_restart()
 
     async def _came_up(self) -> bool:
-        """Poll in steps of 2 ms: a start takes 40 ms, and a cold start is waited for by people."""
+        """Poll in steps of 2 ms: a start takes 40 ms, and a cold start is waited for by people.
+
+        A server that loads its data says so, and may take as long as it needs.
+        """
         assert self.process is not None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.start_s):
-                while self.process.poll() is None:
-                    if await self._answers():
-                        return True
-                    await asyncio.sleep(0.002)
+        heard = self._clock.monotonic()
+        while self.process.poll() is None:
+            answer = await self._answer()
+            if answer.startswith(b"+PONG"):
+                return True
+            if answer:
+                heard = self._clock.monotonic()
+            elif self._clock.monotonic() - heard > self._settings.start_s:
+                return False
+            await asyncio.sleep(0.002)
         return False
 
-    async def _answers(self) -> bool:
+    async def _answer(self) -> bytes:
+        """To PING: +PONG, -LOADING, or nothing."""
         try:
-            reader, writer = await asyncio.open_unix_connection(self.socket)
-        except OSError:
-            return False
-        try:
-            writer.write(b"PING\r\n")
-            return (await reader.readline()).startswith(b"+PONG")  # -LOADING means not yet
-        except OSError:
-            return False
-        finally:
-            writer.close()
+            async with asyncio.timeout(1):
+                reader, writer = await asyncio.open_unix_connection(self.socket)
+                try:
+                    writer.write(b"PING\r\n")
+                    return await reader.readline()
+                finally:
+                    writer.close()
+        except (OSError, TimeoutError):
+            return b""
 
     def _spawn(self) -> None:
         settings, parent = self._settings, os.getpid()
@@ -198,6 +208,8 @@ async def running(settings: Embedded, clock: Clock) -> AsyncIterator[Server]:
             yield server
         finally:
             await server.stop()
+            if (short := Path(server.socket).parent).name.startswith(_SHORT):
+                shutil.rmtree(short, ignore_errors=True)
 
 
 def _keep_previous_log(path: Path) -> None:

@@ -161,6 +161,16 @@ async def test_a_batch_no_replica_confirms_keeps_its_replies(server: Server) -> 
     assert (caught.value.reply, caught.value.replicas) == (1, 0)
 
 
+async def test_an_unknown_script_is_sent_with_a_wait_of_its_own(server: Server) -> None:
+    async with connected(server.socket, Profile(wait_replicas=1, wait_ms=20)) as mux:
+        command = ("EVALSHA", "0" * 40, 1, "n", "")
+
+        with pytest.raises(NotReplicated) as caught:
+            await mux.send(command, "return redis.call('INCR', KEYS[1])")
+
+    assert caught.value.reply == 1
+
+
 async def test_a_silent_server_is_given_up(tmp_path: Path) -> None:
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"HELLO\r\n$1\r\n2\r\n")
