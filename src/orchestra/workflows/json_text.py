@@ -60,7 +60,7 @@ def acceptable(document: object, found: Findings) -> bool:
             elif is_list(value):
                 below += value
             elif not _is_scalar(value):
-                found.error("json.syntax", "", "holds a value that JSON, as it is used here, cannot hold")
+                found.error("json.syntax", "", "holds a value that JSON cannot hold here")
                 return False
         level = below
     found.error("json.too_deep", "", f"nested deeper than {DEPTH_MAX}")

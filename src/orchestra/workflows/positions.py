@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-_TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
+_TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]|[^\s{}\[\]:,"]+', re.DOTALL)
 
 
 _DEPTH_MAX: Final = 128
@@ -126,8 +126,6 @@ def _spans(
     for found in _TOKEN.finditer(text):
         mark, span = found.group(), found.span()
         top = stack[-1] if stack else None
-        if mark in ",:":
-            continue
         if mark in "}]":
             if top is None:
                 break
