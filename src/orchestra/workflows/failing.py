@@ -148,7 +148,8 @@ def _ruled(work: Work, rule: Rule, record: Record, undo: str) -> Completion:
             assert rule.handler is not None
             number = work.node.rules.index(rule)
             opened = {**record, "status": "running", "handler": number, "try": work.claim.k}
-            return Completion("O", opened, spawn=rule.handler.spawn, undo=undo)
+            spawn = reopened(rule.handler.nodes, work.facts)
+            return Completion("O", opened, spawn=spawn, undo=undo)
         case "fail":
             error = dict(record["error"])
             error["code"] = written.error or error["code"]

@@ -12,13 +12,8 @@ import msgspec
 
 from orchestra.errors import OrchestraError
 from orchestra.store import keys
-from orchestra.workflows.facts import (
-    Facts,
-    Record,
-    Work,
-    unpack_envelope,
-    unpack_record,
-)
+from orchestra.workflows.facts import Facts, Record, Work
+from orchestra.workflows.framing import unpack_envelope, unpack_record
 from orchestra.workflows.ports import Partitions
 
 BYTES_MAX = 64 * 1024 * 1024
@@ -68,6 +63,8 @@ class Memory:
         paths = [p for p in (*node.needs, *more) if facts.status(p) != "completed"]
         if node.opens and work.claim.n > 1:
             paths.append(node.path)
+        if node.opens and work.claim.k > 0:  # what completed inside before is kept (R36)
+            paths += [n.path for n in node.inside if facts.status(n.path) != "completed"]
         if facts.envelope is None:
             paths.append("@in")
         if node.reads_vars and work.plan.sets_vars:

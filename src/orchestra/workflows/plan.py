@@ -79,6 +79,13 @@ class Node:
     opens: bool = False
     """It may have opened a scope: its own record is needed when it is claimed again."""
 
+    @property
+    def inside(self) -> "tuple[Node, ...]":
+        """The nodes of every scope it may open: cases, branches, handlers."""
+        scopes = [choice.steps for choice in self.choices] + [rule.handler for rule in self.rules]
+        opened = [scope for scope in (*scopes, self.branch) if scope is not None]
+        return (*self.branches, *(node for scope in opened for node in scope.nodes))
+
 
 @dataclass(slots=True)
 class Steps:

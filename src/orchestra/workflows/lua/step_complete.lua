@@ -95,6 +95,7 @@ elseif out == 'O' then
   if record ~= '' then call('HSET', results, path, record) end
   note('O', owner, path, token, tostring(count), x)
   for _, child in ipairs(first) do ready(child[1], x, next_try(owner, child[2]) or '0.0.0.0', g) end
+  if count == 0 then ready('1|@engine|' .. owner .. '/' .. path, x, tries, g) end         -- all in it was done before
 else
   call('HSET', key, path, becomes .. token)
   if record ~= '' then call('HSET', results, path, record) end
