@@ -1,5 +1,5 @@
 -- prelude: the state machine that every script of a partition shares
--- returns nothing: the loader puts in front of a script those of these functions that it uses, and no others
+-- returns nothing: the loader puts those of these functions in front of a script that it uses
 -- cost none by itself
 --
 -- KEYS[1] is always the prefix "o:{tag}:"; it never exists as a key, so a slot under key-by-key migration answers ASK
@@ -208,8 +208,7 @@ local function undo_next(owner, x, g)
   local route, path = match(entry, '^(%d+|[^|]*)|(.*)$')
   x.u = path
   call('HSET', x.key, '@u', path)
-  local _, n = numbers(call('HGET', p .. 'c:' .. owner, '~' .. path) or '')
-  ready(route .. '|' .. owner .. '/~' .. path, x, (n or 0) .. '.0.0.0', g)
+  ready(route .. '|' .. owner .. '/~' .. path, x, next_try(owner, '~' .. path) or '0.0.0.0', g)
 end
 
 -- otherwise: how it ends when there is nothing to undo; nil: rolled back all the same, because somebody asked for it.
