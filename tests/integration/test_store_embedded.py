@@ -14,7 +14,7 @@ from valkey_servers import until
 
 from orchestra.clock import SystemClock, system_random
 from orchestra.store.client import Store
-from orchestra.store.datadir import DataDamaged, DataInUse
+from orchestra.store.datadir import DataDamaged, DataInUse, cut_behind_damage
 from orchestra.store.embedded import Embedded, running
 from orchestra.store.failures import Refused
 from orchestra.store.opening import StoreOptions, open_store
@@ -159,6 +159,11 @@ async def test_damage_further_in_is_refused_naming_the_place_and_the_command(
             pass
 
     assert file.read_bytes() == damaged
+    copy, cut = cut_behind_damage(tmp_path, 1)
+    assert copy.read_bytes() == damaged
+    assert cut > 100_000
+    async with running(embedded(tmp_path), SystemClock()) as server:
+        assert ask(server.socket, "GET", "k0") == "v" * 100
 
 
 async def test_a_server_that_was_killed_is_started_again(tmp_path: Path) -> None:

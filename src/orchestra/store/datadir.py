@@ -102,24 +102,12 @@ def repair_tail(directory: Path, now_ms: int) -> bool:
     Only within its last 64 KiB and never across a whole transition; what was cut is kept in
     `damaged/`. Raises DataDamaged, the file unchanged, when the damage is further in.
     """
-    files = directory / "appendonlydir"
-    newest = max(files.glob("*.incr.aof"), key=lambda f: f.stat().st_mtime_ns, default=None)
+    newest = _newest(directory)
     if newest is None:
         return False
     before = newest.read_bytes()
-    evidence = directory / "damaged"
-    evidence.mkdir(mode=0o700, exist_ok=True)
-    (evidence / f"{newest.name}.{now_ms}").write_bytes(before)
-    # The incremental file by itself: the checker of 9.1 takes its own base file for damaged.
-    subprocess.run(  # noqa: S603 - our own binary and a name found on disk
-        ["valkey-check-aof", "--fix", newest.name],  # noqa: S607 - argv[0] only says who it is to be
-        executable=server_binary(),
-        cwd=files,
-        input=b"y\n",
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    evidence = _keep(directory, newest, before, now_ms)
+    _cut(newest)
     after = newest.stat().st_size
     cut = before[after:].rstrip(b"\0")
     # A whole transaction behind the damage was acknowledged: cutting it would lose it.
@@ -130,6 +118,47 @@ def repair_tail(directory: Path, now_ms: int) -> bool:
             "to cut everything behind that byte: orchestra doctor --repair-store"
         )
     return True
+
+
+def cut_behind_damage(directory: Path, now_ms: int) -> tuple[Path, int]:
+    """What an operator decides after DataDamaged: everything behind the damage is given up.
+
+    Hold the directory (`locked`). Gives the copy of what was there and how many bytes were cut;
+    0 when the file is sound, or there is none.
+    """
+    newest = _newest(directory)
+    if newest is None:
+        return directory, 0
+    before = newest.read_bytes()
+    evidence = _keep(directory, newest, before, now_ms)
+    _cut(newest)
+    return evidence, len(before) - newest.stat().st_size
+
+
+def _newest(directory: Path) -> Path | None:
+    files = (directory / "appendonlydir").glob("*.incr.aof")
+    return max(files, key=lambda file: file.stat().st_mtime_ns, default=None)
+
+
+def _keep(directory: Path, file: Path, content: bytes, now_ms: int) -> Path:
+    evidence = directory / "damaged"
+    evidence.mkdir(mode=0o700, exist_ok=True)
+    copy = evidence / f"{file.name}.{now_ms}"
+    copy.write_bytes(content)
+    return copy
+
+
+def _cut(file: Path) -> None:
+    """The server's own checker, on the incremental file alone: it takes its base for damaged."""
+    subprocess.run(  # noqa: S603 - our own binary and a name found on disk
+        ["valkey-check-aof", "--fix", file.name],  # noqa: S607 - argv[0] only says who it is to be
+        executable=server_binary(),
+        cwd=file.parent,
+        input=b"y\n",
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def has_room(directory: Path) -> bool:
