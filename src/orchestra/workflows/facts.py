@@ -12,8 +12,7 @@ from typing import Any
 
 import msgspec
 
-from orchestra.clock import instant
-from orchestra.store import frames
+from orchestra.instants import instant
 from orchestra.workflows.definition import Json
 from orchestra.workflows.plan import Node, Plan, Steps
 
@@ -23,7 +22,7 @@ Names = dict[str, Any]
 NOT_DONE: Record = {"status": "waiting"}
 
 
-class Envelope(msgspec.Struct, frozen=True):
+class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an execution was started with. Field `@in` of its records."""
 
     input: Json
@@ -31,27 +30,9 @@ class Envelope(msgspec.Struct, frozen=True):
     workflow_name: str
     workflow_version: int
     created_ms: int
+    delay_ms: int = 0
     actor: str = ""
     labels: dict[str, str] = {}
-
-
-_envelope = msgspec.json.Decoder(Envelope)
-_json = msgspec.json.Decoder()
-
-
-def pack(value: Envelope | Record) -> bytes:
-    """As it is stored: compact JSON in a frame with a checksum."""
-    return frames.pack(msgspec.json.encode(value))
-
-
-def unpack_envelope(framed: bytes) -> Envelope:
-    """Raises CorruptRecord."""
-    return _envelope.decode(frames.unpack(framed))
-
-
-def unpack_record(framed: bytes) -> Record:
-    """Raises CorruptRecord."""
-    return _json.decode(frames.unpack(framed))
 
 
 @dataclass(slots=True)

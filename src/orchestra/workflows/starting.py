@@ -15,16 +15,17 @@ from orchestra.workflows.catalogue import (
     Catalogue,
     IdempotencyMismatch,
     NoSuchVersion,
-    Workflow,
     WorkflowArchived,
 )
+from orchestra.workflows.claims import claims_in
 from orchestra.workflows.definition import Json
 from orchestra.workflows.durations import parsed_ms
 from orchestra.workflows.engine import Engine
-from orchestra.workflows.facts import Envelope, pack
+from orchestra.workflows.facts import Envelope
+from orchestra.workflows.framing import pack
 from orchestra.workflows.plan import Plan
 from orchestra.workflows.ports import SCRIPTS, Lease, Partitions
-from orchestra.workflows.worker import STICKY, claims_in
+from orchestra.workflows.recording import STICKY
 
 INPUT_MAX_BYTES = 1024 * 1024
 PRIORITY_COST = 1_000
@@ -88,10 +89,11 @@ class Starter:
             workflow_name=workflow.name,
             workflow_version=version,
             created_ms=self._clock.now_ms(),
+            delay_ms=0 if request.delay is None else _duration(request.delay, "/delay"),
             actor=actor,
             labels={**plan.definition.labels, **request.labels},
         )
-        return await self._accept(tenant, workflow, plan, envelope, request, key, watch=watch)
+        return await self._accept(tenant, plan, envelope, request, key, watch=watch)
 
     def _input(self, plan: Plan, request: Request) -> Json:
         """The input, defaulted and checked (R4)."""
@@ -110,7 +112,7 @@ class Starter:
         return made
 
     async def _accept(
-        self, tenant: Tenant, workflow: Workflow, plan: Plan, envelope: Envelope,
+        self, tenant: Tenant, plan: Plan, envelope: Envelope,
         request: Request, key: str | None, *, watch: bool,
     ) -> Started:  # fmt: skip
         framed = pack(envelope)
@@ -121,14 +123,14 @@ class Starter:
         if key is None:
             tag = tags[self._chance.getrandbits(32) % len(tags)]
         else:
-            idem = _sha(f"{tenant}|{workflow.id}|{key}".encode())
+            idem = _sha(f"{tenant}|{envelope.workflow_id}|{key}".encode())
             digest = _sha(msgspec.json.encode(request, order="deterministic"))
             tag = tags[int(idem[:8], 16) % len(tags)]
         execution = partitions.execution_id(self._clock.now_ms(), tag, self._chance.getrandbits)
         timeout_ms = plan.definition.timeout_ms
         if request.timeout is not None:
             timeout_ms = min(timeout_ms, _duration(request.timeout, "/timeout"))
-        delay_ms = 0 if request.delay is None else _duration(request.delay, "/delay")
+        delay_ms = envelope.delay_ms
         claiming = delay_ms == 0 and self._lease.joined(tag) and not self._lease.fenced(tag)
         reply = await self._insist(
             tag, eid=execution, definition=plan.digest, tenant=tenant, cost=PRIORITY_COST,
@@ -145,7 +147,9 @@ class Starter:
             facts = self._engine.facts(execution)
             facts.envelope, facts.digest = envelope, plan.digest
             self._engine.worker.take(claims_in(tag, reply, 2))
-        return Started(first, workflow.id, envelope.workflow_version, reply[0] != 2)
+            if delay_ms:
+                self._engine.timer_set(tag, delay_ms)
+        return Started(first, envelope.workflow_id, envelope.workflow_version, reply[0] != 2)
 
     async def _insist(self, tag: int, **args: Any) -> Any:
         """The same start, repeated for some seconds: the id makes a repeat harmless."""

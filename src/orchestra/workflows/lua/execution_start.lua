@@ -49,7 +49,7 @@ if ARGV[14] ~= '' then call('HSET', p .. 'r:' .. eid, '@in', ARGV[14]) end
 call('ZADD', p .. 'act', t, eid)
 call('ZADD', p .. 'ix:' .. tenant, t, eid)
 call('HINCRBY', p .. 'live', tenant, 1)
-if deadline > 0 then call('ZADD', p .. 't', t + deadline, 'D|' .. eid) end
+if deadline > 0 then call('ZADD', p .. 't', t + delay + deadline, 'D|' .. eid) end
 note('N', eid, '', '0', def, {t = tenant})
 local x = {s = 'N', n = n, t = tenant, d = def, r = 0, w = cost, b = '', key = key}
 local g = {sticky = tonumber(ARGV[17]), session = ARGV[16], serves = serving(ARGV[18]), out = {1, eid}}
