@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import doc_tables
 import pytest
+from click.testing import CliRunner
 
 from orchestra.cli.root import orchestra as command_line
 
@@ -37,6 +38,20 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_json_is_json(page: Path) -> None:
     for text in blocks(page, "json"):
         json.loads(text)
+
+
+@pytest.mark.parametrize("name", ["workflows.md", "getting-started.md"])
+def test_definitions_in_the_guides_are_valid(name: str, tmp_path: Path) -> None:
+    before = {"id": "sentiment", "agent_type": "text_processor", "task_type": "sentiment_analysis"}
+    for number, text in enumerate(blocks(ROOT / "docs" / name, "json")):
+        shown = json.loads(text)
+        whole = shown if "steps" in shown else {"name": "part", "steps": [before, shown]}
+        file = tmp_path / f"{number}.json"
+        file.write_text(json.dumps(whole), "utf-8")
+
+        told = CliRunner().invoke(command_line, ["workflow", "validate", str(file)])
+
+        assert told.exit_code == 0, told.output
 
 
 def test_commands_and_options_exist(page: Path) -> None:
