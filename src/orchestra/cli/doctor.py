@@ -22,7 +22,7 @@ from orchestra.cli.doctor_machine import (
 )
 from orchestra.cli.doctor_report import Check
 from orchestra.cli.doctor_server import check_port, check_server
-from orchestra.cli.doctor_store import check_store
+from orchestra.cli.doctor_store import check_store, repair
 from orchestra.cli.options import remote
 from orchestra.cli.printing import console, plain, print_document
 from orchestra.settings import Settings
@@ -34,23 +34,31 @@ MARKS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "bo
 @click.option("--data", metavar="DIR", help="The data directory; default: as `orchestra serve`.")
 @click.option("--store-url", metavar="URL", help="The store; default: as `orchestra serve`.")
 @click.option("--config", type=click.Path(path_type=Path), help="TOML file; else orchestra.toml.")
+@click.option("--repair-store", is_flag=True, help="Give up what lies behind damaged data.")
 @remote
 def doctor(
-    client: Client, data: str | None, store_url: str | None, config: Path | None, as_json: bool
+    client: Client, config: Path | None, repair_store: bool, as_json: bool, **given: str | None
 ) -> None:
     """Check this machine, its data and its server: one line each, with a remedy.
 
     It looks at the settings `orchestra serve` would use here. The exit code is 1 if a check failed;
     a warning is no failure.
 
+    --repair-store checks nothing else. It is for a start that was refused because the embedded
+    store's file is damaged: everything behind the damage is cut off, and lost. A copy is kept.
+
     \b
     Examples:
       orchestra doctor
       orchestra doctor --data /var/lib/orchestra --json
       orchestra doctor --url http://10.0.0.5:8000
+      orchestra doctor --repair-store --data /var/lib/orchestra
     """
-    settings = configured({"data": data, "store_url": store_url}, config)
+    settings = configured(given, config)
     log.configure(msgspec.structs.replace(settings, log_level="error"))
+    if repair_store:
+        repair(settings, as_json)
+        return
     found: list[Check] = []
     for check in examined(settings, client):
         found.append(check)

@@ -7,10 +7,12 @@ import anyio
 
 from orchestra.cli.doctor_machine import nearest_parent
 from orchestra.cli.doctor_report import Check
+from orchestra.cli.printing import console, print_document
+from orchestra.cli.problems import Failed
 from orchestra.clock import SystemClock
 from orchestra.errors import OrchestraError
 from orchestra.settings import Settings
-from orchestra.store.datadir import DataInUse, locked
+from orchestra.store.datadir import DataInUse, cut_behind_damage, locked
 from orchestra.store.durability import MODES, Durability, Mode, examine, judge
 from orchestra.store.embedded import Embedded, running
 from orchestra.store.endpoints import Access, Address, Location, locate
@@ -92,3 +94,25 @@ async def examined(location: Location, settings: Settings) -> Durability:
     requested = wanted(settings)
     replicas = 1 if requested == "replicated" else 0
     return judge(facts, requested, replicas, weaker=settings.allow_weaker_durability)
+
+
+def repair(settings: Settings, as_json: bool) -> None:
+    """Cut the embedded store's file at its damage, and say what was lost. Raises Failed."""
+    if not settings.embedded:
+        raise Failed("only an embedded store is repaired here, and the settings name another")
+    directory = settings.data_path
+    if not directory.is_dir():
+        raise Failed(f"{directory} is no data directory")
+    try:
+        with locked(directory):
+            copy, cut_bytes = cut_behind_damage(directory, SystemClock().now_ms())
+    except DataInUse as in_use:
+        raise Failed(in_use.detail) from in_use
+    except OSError as error:
+        raise Failed(f"{directory} cannot be repaired: {error.strerror}") from error
+    if as_json:
+        print_document({"data": str(directory), "cut_bytes": cut_bytes, "copy": str(copy)})
+    elif cut_bytes:
+        console().print(f"Cut off {cut_bytes:,} bytes. What was there before is kept in {copy}.")
+    else:
+        console().print(f"Nothing to cut: the store in {directory} is sound.")

@@ -118,3 +118,27 @@ def test_people_get_a_line_a_check_with_its_remedy(run: Run, tmp_path: Path) -> 
 
     assert "FAIL  data" in result.stdout
     assert "→ choose another with --data" in result.stdout
+
+
+def test_a_damaged_store_is_cut_at_its_damage_and_a_copy_is_kept(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "appendonlydir"
+    folder.mkdir(parents=True)
+    file = folder / "appendonly.aof.1.incr.aof"
+    sound = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n" * 20
+    file.write_bytes(sound + b"\0" * 300 + sound)
+
+    result = run("doctor", "--repair-store", "--json", "--data", str(tmp_path / "data"))
+
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told["cut_bytes"] == 300 + len(sound)
+    assert file.read_bytes() == sound
+    assert Path(told["copy"]).read_bytes() == sound + b"\0" * 300 + sound
+
+
+def test_a_store_in_use_is_not_repaired(run: Run, tmp_path: Path) -> None:
+    with locked(tmp_path / "data"):
+        result = run("doctor", "--repair-store", "--data", str(tmp_path / "data"))
+
+    assert result.exit_code == 1
+    assert f"in use by process {os.getpid()}" in result.stderr
