@@ -29,10 +29,11 @@ async def replica(
     url: str,
     agents: Sequence[PythonAgent] = (),
     network_allow: tuple[str, ...] = EVERYBODY,
+    slots_max: int = 64,
 ) -> AsyncIterator[AgentsModule]:
     """A running agents module with a connection of its own."""
     clock, chance = SystemClock(), system_random()
-    settings = Settings(network_allow=network_allow, port=1)
+    settings = Settings(network_allow=network_allow, port=1, slots_max=slots_max)
     async with store_at(url) as store:
         module = AgentsModule(
             store, clock, Ids(clock, chance), chance, settings, python_agents=agents

@@ -24,6 +24,7 @@ class Attempt:
         "definite",
         "error",
         "excluded",
+        "fallback",
         "last",
         "started",
         "task",
@@ -36,6 +37,7 @@ class Attempt:
         self.calls: list[dict[str, object]] = []
         self.excluded: set[str] = set()
         self.definite = True
+        self.fallback = False
         self.last: Failure | None = None
         self.error: TaskError | None = None
         self.who: Agent | None = None
@@ -53,7 +55,7 @@ class Attempt:
             agent_version=agent.spec.version,
             queue_ms=int((begun - self.started) * 1_000),
             duration_ms=int((ended - begun) * 1_000),
-            degraded=choice.fallback or agent.spec.priority > choice.best,
+            degraded=self.fallback or agent.spec.priority > choice.best,
             calls=tuple(self.calls),
             usage=reply.usage,
         )

@@ -18,6 +18,7 @@ class Deadlines:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._open: dict[anyio.CancelScope, float] = {}
+        self._idle: anyio.Event | None = None
 
     def scope(self, seconds: float) -> anyio.CancelScope:
         """A scope to enter; afterwards `close` it. Cancelled within 50 ms of its deadline."""
@@ -25,6 +26,9 @@ class Deadlines:
             return anyio.move_on_after(seconds)
         scope = anyio.CancelScope()
         self._open[scope] = self._clock.monotonic() + seconds
+        if self._idle is not None:
+            self._idle.set()
+            self._idle = None
         return scope
 
     def close(self, scope: anyio.CancelScope) -> None:
@@ -34,6 +38,9 @@ class Deadlines:
     async def serve(self) -> None:
         """Look after the open scopes until cancelled."""
         while True:
+            if not self._open:
+                self._idle = anyio.Event()
+                await self._idle.wait()
             await anyio.sleep(SWEEP_S)
             now = self._clock.monotonic()
             for scope, at in list(self._open.items()):

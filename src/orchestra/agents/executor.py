@@ -56,6 +56,7 @@ class Executor:
             except (NotFound, Invalid, NoAgentAvailable) as unfit:
                 why = unfit.detail
                 choices = await self._second_look(target)
+            attempt.fallback = target is not task
             for choice in choices:
                 result = await (
                     self._in_process(attempt, choice)
@@ -163,7 +164,7 @@ class Executor:
             return attempt.answered(choice, agent, reply, began, self._now())
         assert isinstance(reply, Failure)
         attempt.failed(choice, agent, reply, began, self._now())
-        log.info("call.failed", agent=agent.id, code=reply.error.code)
+        log.debug("call.failed", agent=agent.id, code=reply.error.code)
         return reply
 
     async def _forget(self, slot: Slot, choice: Choice) -> None:

@@ -40,7 +40,6 @@ class Choice:
     best: int
     local: bool
     only: bool = False
-    fallback: bool = False
 
     def narrowed(self, agents: Iterable[Agent]) -> "Choice":
         """The same for fewer agents."""

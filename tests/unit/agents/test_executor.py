@@ -9,10 +9,11 @@ from agent_replicas import a_task, an_agent, can, replica
 
 from orchestra.agents import Reject, Retry, Task, TaskResult
 from orchestra.agents.module import AgentsModule
-from orchestra.agents.seats import PLACES
 from orchestra.errors import Problem
 
 pytestmark = pytest.mark.anyio
+
+PLACES = 64
 
 
 class Door:
@@ -166,9 +167,10 @@ async def test_a_fallback_does_it_when_the_first_target_is_not_there(agents: Age
     result = await agents.execute(task)
 
     assert result.output == {"twice": 2}
+    assert result.degraded
 
 
-async def test_an_agent_without_a_limit_does_64_at_once_and_the_rest_in_order(
+async def test_an_agent_without_a_limit_does_as_many_as_the_replica_and_the_rest_in_order(
     agents: AgentsModule,
     door: Door,
 ) -> None:
