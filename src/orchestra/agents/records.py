@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from orchestra.agents import Capability, Provider, Status
-from orchestra.clock import instant
+from orchestra.instants import instant
 from orchestra.store.keys import Tenant
 
 

@@ -15,8 +15,8 @@ from orchestra.cli.configuration import configured
 from orchestra.cli.options import AS_JSON
 from orchestra.cli.printing import console, plain, print_document, table
 from orchestra.cli.problems import Failed
-from orchestra.clock import instant
 from orchestra.errors import OrchestraError
+from orchestra.instants import instant
 from orchestra.security import Role
 from orchestra.security.keys import LIFE_MAX_DAYS, ApiKey, KeyRing, Wish
 from orchestra.settings import Settings

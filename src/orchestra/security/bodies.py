@@ -1,8 +1,8 @@
-"""Request bodies into structs: every finding at once, where msgspec by itself stops at the first."""
+"""Request bodies into structs: every finding at once, where msgspec stops at the first."""
 
 import difflib
 from functools import cache
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -18,8 +18,7 @@ class RequestInvalid(Invalid):
 
 def read_body(body: bytes, kind: type[T]) -> T:
     """The body as `kind`; an empty one is all defaults. Raises BadRequest, RequestInvalid."""
-    raw = loads(body) if body else {}
-    return converted(raw, kind)
+    return converted(loads(body) if body else dict[str, object](), kind)
 
 
 def converted(raw: object, kind: type[T]) -> T:
@@ -27,15 +26,16 @@ def converted(raw: object, kind: type[T]) -> T:
     if not isinstance(raw, dict):
         finding = Problem("", "field.type", "the body has to be an object")
         raise RequestInvalid("the body is not valid", [finding])
+    given = cast("dict[str, object]", raw)
     fields = _fields(kind)
     found: list[Problem] = []
     values: dict[str, object] = {}
-    for name, value in raw.items():
-        at = "/" + str(name).replace("~", "~0").replace("/", "~1")
-        field = fields.get(str(name))
+    for name, value in given.items():
+        at = "/" + name.replace("~", "~0").replace("/", "~1")
+        field = fields.get(name)
         if field is None:
-            near = difflib.get_close_matches(str(name), fields, 1)
-            message = f"there is no field {str(name)[:64]!r}; known: {', '.join(fields)}"
+            near = difflib.get_close_matches(name, fields, 1)
+            message = f"there is no field {name[:64]!r}; known: {', '.join(fields)}"
             found.append(Problem(at, "field.unknown", message, near[0] if near else None))
             continue
         try:
@@ -43,7 +43,7 @@ def converted(raw: object, kind: type[T]) -> T:
         except msgspec.ValidationError as error:
             found.append(Problem(at, "field.type", str(error)))
     for name, field in fields.items():
-        if field.required and name not in raw:
+        if field.required and name not in given:
             found.append(Problem(f"/{name}", "field.missing", f"{name!r} is missing"))
     if found:
         raise RequestInvalid("the body is not valid", found)

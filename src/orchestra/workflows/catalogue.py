@@ -89,12 +89,21 @@ class Definitions(Protocol):
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """A checked definition on its way into the store."""
+    """A checked definition on its way into the store, as a new workflow or as its next version.
+
+    `expected` is the version the caller saw; `idempotency` the digests of a key and of the body.
+    """
+
+    workflow_id: str
+    created: bool
+    now_ms: int
 
     name: str
     digest: str
     document: dict[str, Json]
     facts: dict[str, Json]
+    expected: int | None = None
+    idempotency: tuple[str, str] = ("", "")
 
 
 class Catalogue:
@@ -131,23 +140,28 @@ class Catalogue:
             raise NoSuchVersion("this version of the workflow is not stored")
         return msgspec.json.decode(frames.unpack(framed))
 
-    async def save(
-        self, tenant: Tenant, draft: Draft, workflow_id: str, *, create: bool, now_ms: int,
-        expected: int | None = None, idempotency: tuple[str, str] = ("", ""),
-    ) -> Saved:  # fmt: skip
-        """A new workflow or version. `idempotency`: digests of the key and of the body.
+    async def save(self, tenant: Tenant, draft: Draft) -> Saved:
+        """Store it. Safe to repeat with the same draft.
 
-        Raises NoSuchWorkflow, VersionMismatch, IdempotencyMismatch, StoreAway, StoreFull. Safe to
-        repeat with the same arguments.
+        Raises NoSuchWorkflow, VersionMismatch, IdempotencyMismatch, StoreAway, StoreFull.
         """
+        key, body = draft.idempotency
         reply = await self._store.run(
-            SCRIPTS["workflow_save"], self._prefix,
-            tenant=tenant, id=workflow_id, name=draft.name, digest=draft.digest,
+            SCRIPTS["workflow_save"],
+            self._prefix,
+            tenant=tenant,
+            id=draft.workflow_id,
+            name=draft.name,
+            digest=draft.digest,
             document=frames.pack(msgspec.json.encode(draft.document)),
-            facts=msgspec.json.encode(draft.facts), expected="" if expected is None else expected,
-            create="1" if create else "", created_ms=now_ms, idem=idempotency[0],
-            idem_digest=idempotency[1], idem_ttl_ms=IDEMPOTENCY_TTL_MS,
-        )  # fmt: skip
+            facts=msgspec.json.encode(draft.facts),
+            expected="" if draft.expected is None else draft.expected,
+            create="1" if draft.created else "",
+            created_ms=draft.now_ms,
+            idem=key,
+            idem_digest=body,
+            idem_ttl_ms=IDEMPOTENCY_TTL_MS,
+        )
         match reply[0]:
             case -1:
                 raise NoSuchWorkflow("no workflow of this id")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from orchestra.clock import instant
+from orchestra.instants import instant
 from orchestra.store import partitions
 from orchestra.workflows.definition import Json
 from orchestra.workflows.showing import Stored, shown_error

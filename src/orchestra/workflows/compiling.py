@@ -1,6 +1,6 @@
 """Compiles a definition into a plan: expressions parsed, edges and routes written out. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
@@ -30,7 +30,7 @@ def compile_plan(digest: str, definition: Definition) -> Plan:
         _add_output_step(definition, body, nodes)
     for node in list(nodes.values()):
         _link(node)
-    for steps in [body, *_inner(nodes.values())]:
+    for steps in [body, *(inner for node in nodes.values() for inner in node.scopes())]:
         steps.spawn = spawn_lines(steps.nodes)
     rollback = definition.rollback_on
     written = [node.step.vars for node in nodes.values() if node.kind == "set"]
@@ -232,12 +232,3 @@ def _programs(node: Node) -> Iterator[tuple[Program, Steps]]:
         if template:
             for program in template.programs():
                 yield program, scope
-
-
-def _inner(nodes: Iterable[Node]) -> Iterator[Steps]:
-    """Every scope below the body."""
-    for node in nodes:
-        yield from (choice.steps for choice in node.choices if choice.steps)
-        yield from (rule.handler for rule in node.rules if rule.handler)
-        if node.branch:
-            yield node.branch

@@ -10,10 +10,11 @@ import anyio
 import structlog
 
 from orchestra.store.failures import NotReplicated, StoreAway
+from orchestra.workflows.claims import Around, claims_in
 from orchestra.workflows.facts import Facts
 from orchestra.workflows.hands import Hands
 from orchestra.workflows.ports import SCRIPTS, STORE_SCRIPTS
-from orchestra.workflows.worker import Around, Worker, claims_in
+from orchestra.workflows.worker import Worker
 
 log = structlog.get_logger(__name__)
 

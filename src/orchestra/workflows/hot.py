@@ -1,5 +1,6 @@
 """What a hot route needs, in one piece."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestra.workflows.executions import Executions
@@ -12,3 +13,5 @@ class Parts:
 
     starter: Starter
     executions: Executions
+    admit: Callable[[], None]
+    """Raises StoreFull or StoreDiskFull when there is no room for new work."""

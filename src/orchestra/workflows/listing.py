@@ -4,12 +4,13 @@ import heapq
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from orchestra.clock import instant
 from orchestra.errors import Invalid
+from orchestra.instants import instant
 from orchestra.store import keys
 from orchestra.store.keys import Tenant
 from orchestra.workflows.definition import Json
-from orchestra.workflows.facts import Envelope, unpack_envelope
+from orchestra.workflows.facts import Envelope
+from orchestra.workflows.framing import unpack_envelope
 from orchestra.workflows.ports import Partitions
 from orchestra.workflows.reader import NoSuchExecution, Reader
 from orchestra.workflows.showing import STATES

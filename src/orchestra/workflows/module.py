@@ -15,6 +15,7 @@ from orchestra.settings import Settings
 from orchestra.store.client import Store
 from orchestra.store.leases import LeaseClock
 from orchestra.workflows.catalogue import Catalogue
+from orchestra.workflows.claims import Around
 from orchestra.workflows.engine import Engine
 from orchestra.workflows.execution_routes import ExecutionRoutes
 from orchestra.workflows.executions import Executions
@@ -25,7 +26,6 @@ from orchestra.workflows.memory import Memory
 from orchestra.workflows.reader import Reader
 from orchestra.workflows.retention import Retention
 from orchestra.workflows.starting import Starter
-from orchestra.workflows.worker import Around
 from orchestra.workflows.workflow_routes import WorkflowRoutes
 from orchestra.workflows.workflows import Workflows
 
@@ -65,7 +65,7 @@ class WorkflowsModule:
         """The routes, with what they ask."""
         parts = {
             "workflows": self.workflows,
-            "parts": Parts(self.starter, self.executions),
+            "parts": Parts(self.starter, self.executions, self._store.admit),
             "executions": self.executions,
             "listing": self.listing,
         }

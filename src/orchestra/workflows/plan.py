@@ -4,7 +4,7 @@ Made once per version and kept; nothing in it changes. Paths name steps inside a
 `prepare/stock/reserve` is step `reserve` of branch `stock` of step `prepare`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from orchestra.workflows.definition import Compensation, Definition, ErrorRule, Step
@@ -82,9 +82,15 @@ class Node:
     @property
     def inside(self) -> "tuple[Node, ...]":
         """The nodes of every scope it may open: cases, branches, handlers."""
-        scopes = [choice.steps for choice in self.choices] + [rule.handler for rule in self.rules]
-        opened = [scope for scope in (*scopes, self.branch) if scope is not None]
-        return (*self.branches, *(node for scope in opened for node in scope.nodes))
+        return (*self.branches, *(node for scope in self.scopes() for node in scope.nodes))
+
+    def scopes(self) -> "Iterator[Steps]":
+        """Every scope of steps that it may open, those of its branches included."""
+        yield from (choice.steps for choice in self.choices if choice.steps)
+        yield from (part.branch for part in self.branches if part.branch)
+        yield from (rule.handler for rule in self.rules if rule.handler)
+        if self.branch:
+            yield self.branch
 
 
 @dataclass(slots=True)

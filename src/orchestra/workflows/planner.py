@@ -6,6 +6,7 @@ a container whose contents are done. Nothing here reads a clock, a store or a so
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 
@@ -163,6 +164,7 @@ def _call(work: Work, needs: Needs) -> Call:
     request = _rendered(work, work.node.input)
     filled: dict[str, str] = {}
     if step.context == "auto" and isinstance(request, dict):
+        request = cast("dict[str, Json]", request)
         missing = [name for name in needs(work) if name not in request]
         if missing:
             request, filled = _filled(work, request, missing)
@@ -184,11 +186,11 @@ def _filled(
             if record.get("status") == "completed":
                 places += [(f"steps.{path}.output", record.get("output"))]
                 places += [(f"steps.{path}.input", record.get("input"))]
-        found = [
-            (f"{where}.{name}", part[name])
-            for where, part in places
-            if isinstance(part, dict) and part.get(name) is not None
-        ]
+        found: list[tuple[str, Json]] = []
+        for where, part in places:
+            inner = cast("dict[str, Json]", part) if isinstance(part, dict) else {}
+            if inner.get(name) is not None:
+                found.append((f"{where}.{name}", inner[name]))
         if isinstance(given, dict):
             found += [(f"input.{n}", given[n]) for n in (name, f"input_{name}") if n in given]
         if found:

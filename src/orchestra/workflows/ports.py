@@ -1,4 +1,4 @@
-"""What the engine needs from outside, as narrow as it can be: the simulation has its own of each."""
+"""What the engine needs from outside, as narrow as it can be: a simulation has its own of each."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -38,11 +38,11 @@ class Lease(Protocol):
         """Its id; a new one after it expired."""
         ...
 
-    def joined(self, tag_number: int) -> bool:
+    def joined(self, tag: int) -> bool:
         """Whether the partition knows the session."""
         ...
 
-    def fenced(self, tag_number: int) -> bool:
+    def fenced(self, tag: int) -> bool:
         """Whether the lease may be over by now: start no call, claim nothing."""
         ...
 

@@ -1,4 +1,4 @@
-"""`retry` of a failed execution: which steps run again, and what each of them waits for (R36). Pure."""
+"""`retry` of a failed execution: which steps run again, and what each waits for (R36). Pure."""
 
 from orchestra.workflows.showing import Stored
 

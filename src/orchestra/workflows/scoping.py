@@ -51,7 +51,7 @@ def chosen(node: Node, record: Record) -> Choice:
 def contents(node: Node, record: Record) -> tuple[Node, ...]:
     """The nodes a step opened, by its own record: they must be known before it is closed."""
     if "handler" in record:
-        handler = node.rules[record["handler"]].handler
+        handler = node.rules[int(record["handler"])].handler
         return handler.nodes if handler else ()
     if node.kind == "branch":
         return node.branch.nodes if node.branch else ()
@@ -67,7 +67,7 @@ def closing(work: Work) -> Completion:
     record = dict(facts.records[node.path])
     record.pop("try", None)
     record["ended_ms"] = work.now_ms
-    number = record.pop("handler", None)
+    number: int | None = record.pop("handler", None)
     try:
         if number is not None:
             handler = node.rules[number].handler

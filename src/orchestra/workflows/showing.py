@@ -1,4 +1,4 @@
-"""How an execution is shown: what the store has of it -> the documents of WORKFLOWS.md §12. Pure."""
+"""How an execution is shown: what the store has -> the documents of WORKFLOWS.md §12. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from orchestra.clock import instant
+from orchestra.instants import instant
 from orchestra.workflows.definition import Json
-from orchestra.workflows.facts import Envelope, Record, unpack_envelope, unpack_record
+from orchestra.workflows.facts import Envelope, Record
+from orchestra.workflows.framing import unpack_envelope, unpack_record
 from orchestra.workflows.plan import OUTPUT, Node, Plan, Steps
 
 STATES = {
@@ -142,24 +143,16 @@ def status(stored: Stored) -> dict[str, Json]:
 
 def shown_nodes(stored: Stored) -> Iterator[Node]:
     """Every step that can be seen: those of the body, and those inside that were reached."""
+    return _walk(stored, stored.plan.body)
 
-    def walk(steps: Steps) -> Iterator[Node]:
-        for node in steps.nodes:
-            if node.kind == "output" or (steps.path and not stored.mark(node.path)):
-                continue
-            if node.kind != "branch":
-                yield node
-            for choice in node.choices:
-                if choice.steps:
-                    yield from walk(choice.steps)
-            for branch in node.branches:
-                if branch.branch:
-                    yield from walk(branch.branch)
-            for rule in node.rules:
-                if rule.handler:
-                    yield from walk(rule.handler)
 
-    return walk(stored.plan.body)
+def _walk(stored: Stored, steps: Steps) -> Iterator[Node]:
+    for node in steps.nodes:
+        if node.kind == "output" or (steps.path and not stored.mark(node.path)):
+            continue
+        yield node
+        for inner in node.scopes():
+            yield from _walk(stored, inner)
 
 
 def step(stored: Stored, path: str, *, whole: bool = False) -> dict[str, Json]:
@@ -246,7 +239,7 @@ def bounded(value: Json, href: str) -> Json:
 
 def usage(stored: Stored, nodes: list[Node]) -> dict[str, Json]:
     """Tokens and cost of all steps."""
-    found = [stored.record(node.path).get("usage") or {} for node in nodes]
+    found: list[dict[str, Any]] = [stored.record(n.path).get("usage") or {} for n in nodes]
     costs = [part["cost_usd"] for part in found if part.get("cost_usd") is not None]
     return {
         "input_tokens": sum(part.get("input_tokens", 0) for part in found),

@@ -98,7 +98,7 @@ class Starter:
     def _input(self, plan: Plan, request: Request) -> Json:
         """The input, defaulted and checked (R4)."""
         given = request.input_data if request.input_data is not msgspec.UNSET else request.input
-        given = {} if given is msgspec.UNSET else given
+        given = dict[str, Json]() if given is msgspec.UNSET else given
         if plan.input_schema is None:
             return given
         made = plan.input_schema.defaulted(given)

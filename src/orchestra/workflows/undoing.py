@@ -1,11 +1,9 @@
 """Compensations: what undoes a step, and what follows from its answer (R25 to R27). Pure."""
 
-import base64
-import hashlib
 from collections.abc import Callable
 
-from orchestra.agents import Task, TaskError, TaskResult
-from orchestra.store.keys import Tenant
+from orchestra.agents import TaskError, TaskResult
+from orchestra.workflows.definition import Json
 from orchestra.workflows.expressions import NOTHING, ExpressionFailed
 from orchestra.workflows.facts import Names, Record, Work
 from orchestra.workflows.failing import (
@@ -36,36 +34,8 @@ def call_of(work: Work, cause: Record | None) -> Call | Completion:
     except ExpressionFailed as problem:
         return _failed(work, TaskError(problem.code, str(problem)), {"ended_ms": work.now_ms}, None)
     written = undo.written
-    rendered = {} if rendered is NOTHING else rendered
+    rendered = dict[str, Json]() if rendered is NOTHING else rendered
     return Call(written.agent, rendered, {}, written.timeout_ms, written.queue_timeout_ms)
-
-
-def task_of(work: Work, call: Call) -> Task:
-    """The task of one attempt to undo. It has an idempotency key of its own."""
-    claim, choice = work.claim, call.choice
-    undo = work.node.undo
-    assert undo is not None
-    assert work.facts.envelope is not None
-    digest = hashlib.sha256(f"{claim.execution}|{claim.path}|{claim.k}".encode()).digest()
-    return Task(
-        id=f"tsk_{claim.execution.removeprefix('exe_')}.{claim.path}.{claim.n}",
-        tenant=Tenant(claim.tenant),
-        input_data=call.request,
-        agent_type=choice.type,
-        agent=choice.id,
-        capability=choice.capability or undo.written.task_type,
-        version=choice.version,
-        labels=choice.labels,
-        fallbacks=choice.fallbacks,
-        timeout_ms=call.timeout_ms,
-        queue_timeout_ms=call.queue_timeout_ms,
-        key="orc-" + base64.b32encode(digest).decode()[:26].lower(),
-        attempt=claim.attempt,
-        fence=claim.n,
-        execution=claim.execution,
-        step=claim.path,
-        workflow=work.facts.envelope.workflow_id,
-    )
 
 
 def after_call(

@@ -170,6 +170,7 @@ class WorkflowRoutes(Controller):
         # The hot route: two dependencies would cost a task group, 60 µs a request.
         principal, executions = principal_of(request), parts.executions
         start = read_body(await request.body(), Start)
+        parts.admit()
         wait_s = wait_seconds(prefer)
         started = await parts.starter.start(
             principal.tenant, workflow, start, actor=principal.actor, key=idempotency_key,

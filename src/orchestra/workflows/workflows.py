@@ -5,8 +5,9 @@ import hashlib
 import msgspec
 
 from orchestra.agents import Agents
-from orchestra.clock import Clock, Ids, instant
+from orchestra.clock import Clock, Ids
 from orchestra.errors import Invalid
+from orchestra.instants import instant
 from orchestra.store.keys import Tenant
 from orchestra.workflows.catalogue import Catalogue, Draft, NoSuchVersion, Workflow
 from orchestra.workflows.definition import Json
@@ -44,14 +45,12 @@ class Workflows:
 
         Raises DefinitionInvalid, IdempotencyMismatch, StoreAway, StoreFull.
         """
-        checked, draft = self._draft(tenant, document, source)
-        idempotency = ("", "")
+        checked, draft = self._draft(tenant, document, source, self._ids.new("wfl"))
+        draft = msgspec.structs.replace(draft, created=True)
         if key is not None:
-            idempotency = (_sha(f"{tenant}|workflows|{key}"), draft.digest)
-        saved = await self._catalogue.save(
-            tenant, draft, self._ids.new("wfl"), create=True, now_ms=self._clock.now_ms(),
-            idempotency=idempotency,
-        )  # fmt: skip
+            pair = (_sha(f"{tenant}|workflows|{key}"), draft.digest)
+            draft = msgspec.structs.replace(draft, idempotency=pair)
+        saved = await self._catalogue.save(tenant, draft)
         self._catalogue.remember(draft.digest, draft.document)
         return await self._saved(tenant, saved.id, saved.version, checked), saved.replayed
 
@@ -63,14 +62,15 @@ class Workflows:
 
         Raises NoSuchWorkflow, DefinitionInvalid, VersionMismatch, StoreAway, StoreFull.
         """
-        checked, draft = self._draft(tenant, document, source)
-        saved = await self._catalogue.save(
-            tenant, draft, workflow_id, create=False, now_ms=self._clock.now_ms(), expected=expected
-        )
+        checked, draft = self._draft(tenant, document, source, workflow_id)
+        draft = msgspec.structs.replace(draft, expected=expected)
+        saved = await self._catalogue.save(tenant, draft)
         self._catalogue.remember(draft.digest, draft.document)
         return await self._saved(tenant, saved.id, saved.version, checked)
 
-    def _draft(self, tenant: Tenant, document: object, source: bytes) -> tuple[Checked, Draft]:
+    def _draft(
+        self, tenant: Tenant, document: object, source: bytes, workflow_id: str
+    ) -> tuple[Checked, Draft]:
         checked = check(document, source, self._agents.known_types(tenant))
         if checked.normalised is None or checked.definition is None:
             errors = [f for f in checked.findings if f.severity == "error"]
@@ -82,7 +82,16 @@ class Workflows:
             "labels": dict(made.labels),
             "steps": len(checked.graph.get("nodes", ())),
         }
-        return checked, Draft(made.name, digest(checked.normalised), checked.normalised, facts)
+        document = checked.normalised
+        return checked, Draft(
+            workflow_id=workflow_id,
+            created=False,
+            now_ms=self._clock.now_ms(),
+            name=made.name,
+            digest=digest(document),
+            document=document,
+            facts=facts,
+        )
 
     async def _saved(
         self, tenant: Tenant, workflow_id: str, version: int, checked: Checked

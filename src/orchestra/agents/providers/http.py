@@ -13,7 +13,8 @@ from orchestra.agents.providers.failures import failure_of
 from orchestra.agents.providers.python import late
 from orchestra.agents.providers.templates import MissingInput, fill, walk
 from orchestra.agents.records import Agent
-from orchestra.clock import Clock, instant
+from orchestra.clock import Clock
+from orchestra.instants import instant
 from orchestra.security.outbound import (
     AnswerLost,
     AnswerTooLarge,
@@ -181,7 +182,8 @@ def _envelope(agent: Agent, call: Call, clock: Clock) -> dict[str, object]:
 
 
 def _invalid(what: str) -> Failure:
-    return Failure(TaskError("agent.invalid_response", f"the agent {what}"), outcome="fail")
+    error = TaskError("agent.invalid_response", f"the agent {what}")
+    return Failure(error, outcome="fail", elsewhere=True)
 
 
 def _too_deep(value: object) -> bool:

@@ -5,7 +5,6 @@
 -- KEYS[1] is always the prefix "o:{tag}:"; it never exists as a key, so a slot under key-by-key migration answers ASK
 -- to every call. ARGV[1] is always `at`: '' means the server's TIME, a number is the virtual clock of the simulator.
 -- Lists are lines; columns are tabs.
---
 -- item   "<class>|<queue>|<owner>/<path>"        owner: exe_… or msg_…/dlv_…     path: step, M[3], M[3]/search, ~step
 -- token  "<n>.<u>.<k>.<c>.<session>"             n claims (fence), u tries used, k logical try, c crashes
 -- state  w<deps>[,n.u.k.c] waiting   q<n.u.k.c> ready   p<…> parked   t<…> retry timer   a<…> awaiting   o<…> open scope
@@ -39,7 +38,6 @@ local function now()
 end
 
 local function stream_id() return at == '' and '*' or fmt('%.0f-*', now()) end
-
 local function lines(text) return string.gmatch(text, '[^\n]+') end
 local function parse(item) return match(item, '^(%d+)|([^|]*)|([^/]+)/(.*)$') end      -- class, queue, owner, path
 local function numbers(state) return match(state, '^(%a)(%d+)%.(%d+)%.(%d+)%.(%d+)') end
