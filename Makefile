@@ -53,10 +53,11 @@ tidy: setup-test ## check the house rules no linter knows
 bench: setup ## measure: JSON lines with the store's ceiling beside each figure
 	@$(bin)/python -m bench $(ARGS)
 
-chaos: setup-test ## a short round of kill -9 and simulated crashes (about a minute)
+chaos: setup-test ## a short round of simulated crashes and kill -9
 	@$(bin)/python -m pytest -m chaos $(ARGS)
 
 chaos-long: setup-test ## the long round: the figures of docs/reliability.md
+	@PYTHONPATH=tests $(bin)/python -m simulation 1000
 	@ORCHESTRA_TEST_CHAOS=long $(bin)/python -m pytest -m chaos $(ARGS)
 
 docker: ## build the image orchestra:dev
