@@ -81,7 +81,7 @@ class AgentRoutes(Controller):
         return await direct.execute(principal.tenant, await request.body(), idempotency_key)
 
     @get("/", guards=[requires(Permission.AGENTS_READ)])
-    async def page(  # noqa: PLR0913 -- each is a parameter of the query
+    async def page(
         self,
         *,
         principal: Caller,
