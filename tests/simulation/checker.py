@@ -197,6 +197,8 @@ def _ordered(story: Story) -> Iterator[str]:
         around = node.scope.path
         if around and around not in opened:
             yield f"I3 {line.kind} of {line.path} before {around} opened"
+        if line.kind == "R" and any(p < place and k == "C" for p, _, k in recorded.get(line.path, [])):
+            yield f"I2 {line.path} had completed and ran again"
         if line.kind == "C" and node.kind in ("branch", "parallel") and not node.rules:
             yield from _closed(node, recorded, place)
 
@@ -336,7 +338,10 @@ def _undone(story: Story) -> Iterator[str]:
         if count > 1 + retries:
             yield f"U {path} was undone {count} times"
     yield from _undone_last(story)
-    completed = {line.path: place for place, line in enumerate(story.lines) if line.kind == "C"}
+    completed: dict[str, int] = {}
+    for place, line in enumerate(story.lines):
+        if line.kind == "O" or (line.kind == "C" and line.path not in completed):
+            completed[line.path] = place  # a step that opens a handler had its effect before that
     order = [completed[path] for path in compensated if path in completed]
     if order != sorted(order, reverse=True) and not retries:
         yield f"U not in reverse order of completion: {compensated}"

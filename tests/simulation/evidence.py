@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from orchestra.store import keys, partitions
-from orchestra.workflows.facts import unpack_record
+from orchestra.workflows.framing import unpack_record
 from orchestra.workflows.plan import Plan
 from simulation.checker import Call, Line, Story
 

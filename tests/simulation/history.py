@@ -6,16 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
+import msgspec
 
 from orchestra.errors import Conflict
-from orchestra.store import keys
+from orchestra.store import frames, keys
 from orchestra.store.failures import StoreAway
 from orchestra.store.keys import Tenant
 from orchestra.store.scripts import Script
-from orchestra.workflows.catalogue import Catalogue, Draft
 from orchestra.workflows.compiling import compile_plan
 from orchestra.workflows.executions import Control
 from orchestra.workflows.plan import Plan
+from orchestra.workflows.ports import SCRIPTS
 from orchestra.workflows.reading import definition_of
 from orchestra.workflows.starting import Request
 from simulation.checker import Evidence, violations
@@ -118,9 +119,13 @@ class History:
         content, document = normalised(random_document(chance, f"w{number}"))
         self._plans[content] = compile_plan(content, definition_of(document))
         workflow_id = f"wfl_{number}"
-        catalogue = Catalogue(SimStore(calm, self.stage.wire, None, {}))
-        draft = Draft(f"w{number}", content, document, {})
-        await catalogue.save(TENANT, draft, workflow_id, create=True, now_ms=number)
+        store = SimStore(calm, self.stage.wire, None, {})
+        await store.run(
+            SCRIPTS["workflow_save"], keys.definitions(store.space), tenant=TENANT, id=workflow_id,
+            name=document["name"], digest=content, facts=b"{}", expected="", create="1",
+            document=frames.pack(msgspec.json.encode(document)), created_ms=number, idem="",
+            idem_digest="", idem_ttl_ms=1,
+        )  # fmt: skip
         return workflow_id
 
     async def _torment(self, spawn: Callable[[], None]) -> None:

@@ -18,7 +18,7 @@ from orchestra.workflows import failing, planner
 from orchestra.workflows.engine import Engine
 from orchestra.workflows.memory import Memory
 from orchestra.workflows.ports import SCRIPTS, STORE_SCRIPTS
-from orchestra.workflows.worker import Worker
+from orchestra.workflows.recording import Recorder
 
 Replacement = tuple[str, str, str]
 
@@ -68,7 +68,7 @@ async def _no_doubt(_self: Engine, _tag: int) -> None:
     """A lost reply is forgotten, with the work it carried."""
 
 
-async def _asked_once(self: Worker, call: Any, *args: Any, **named: Any) -> Any:
+async def _asked_once(self: Recorder, call: Any, *args: Any, **named: Any) -> Any:
     """A completion that was not answered is taken for recorded."""
     try:
         return await call(*args, **named)
@@ -79,7 +79,7 @@ async def _asked_once(self: Worker, call: Any, *args: Any, **named: Any) -> Any:
         return await _asked_once(self, call, *args, **named)
 
 
-async def _begun_unsaid(_self: Worker, _claimed: object, _undo: str) -> bool:
+async def _begun_unsaid(_self: Recorder, _claimed: object, _undo: str) -> bool:
     """The effect comes first, the intent never."""
     return True
 
@@ -127,8 +127,8 @@ def _planner_failed(value: int) -> list[tuple[Any, str, Any]]:
 
 IN_ENGINE: dict[str, list[tuple[Any, str, Any]]] = {
     "reply-forgotten": [(Engine, "doubt", _no_doubt)],
-    "completed-once": [(Worker, "_insist", _asked_once)],
-    "no-intent": [(Worker, "_begun", _begun_unsaid)],
+    "completed-once": [(Recorder, "insist", _asked_once)],
+    "no-intent": [(Recorder, "begun", _begun_unsaid)],
     "failures-cached": [(Memory, "keep", _keep_all), (Memory, "missing", _missing)],
     "lease-believed": [(LeaseClock, "fenced", _never), (LeaseClock, "lost", lambda _self: [])],
     "key-kept": _planner_failed(0),

@@ -26,9 +26,10 @@ _OUTCOMES = (("ok", 0.74), ("definite", 0.11), ("declined", 0.04), ("unknown", 0
 class Wire:
     """A plain blocking connection to the real server: what a call costs is the server's work."""
 
-    def __init__(self, path: str) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(path)
+    def __init__(self, place: str | tuple[str, int]) -> None:
+        family = socket.AF_UNIX if isinstance(place, str) else socket.AF_INET
+        self._socket = socket.socket(family)
+        self._socket.connect(place)
         self._reader = hiredis.Reader()
 
     def __call__(self, *words: Argument | float) -> Any:

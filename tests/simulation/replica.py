@@ -7,12 +7,13 @@ import anyio.abc
 
 from orchestra.store.scripts import Script
 from orchestra.workflows.catalogue import Catalogue
+from orchestra.workflows.claims import Around
 from orchestra.workflows.engine import Engine
 from orchestra.workflows.executions import Executions
 from orchestra.workflows.hands import Hands
 from orchestra.workflows.memory import Memory
+from orchestra.workflows.reader import Reader
 from orchestra.workflows.starting import Starter
-from orchestra.workflows.worker import Around
 from simulation.checker import Call
 from simulation.loop import Node, World
 from simulation.ports import SimAgents, SimClock, SimLease, SimStore, Wire
@@ -48,7 +49,8 @@ class Replica:
         )  # fmt: skip
         self.engine = Engine(self.around)
         self.starter = Starter(store, catalogue, self.engine, self.lease.clock, clock, world.random)
-        self.executions = Executions(store, catalogue, self.engine, clock, "simulated")
+        reader = Reader(store, catalogue, clock, "simulated")
+        self.executions = Executions(store, reader, catalogue, self.engine, clock)
 
     def _spawn(self, function: object, *args: object) -> None:
         self._group.start_soon(function, *args)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Real processes, killed: replicas of the server and the store they share."""
