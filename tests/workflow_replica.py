@@ -236,10 +236,11 @@ class Shown:
 
     def step(self, path: str) -> dict[str, Any]:
         """One of its steps."""
-        return next(step for step in self.document["steps"] if step["path"] == path)
+        absent = {"path": path, "status": "absent"}
+        return next((one for one in self.document["steps"] if one["path"] == path), absent)
 
     def of(self, *paths: str) -> list[str]:
-        """States of these steps."""
+        """States of these steps; `absent` for what was not reached."""
         return [str(self.step(path)["status"]) for path in paths]
 
     @property
