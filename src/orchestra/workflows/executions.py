@@ -14,12 +14,11 @@ from orchestra.store.keys import Tenant
 from orchestra.workflows import chronicle, retrying, showing
 from orchestra.workflows.catalogue import Catalogue
 from orchestra.workflows.definition import Json
-from orchestra.workflows.engine import Engine, Signal
+from orchestra.workflows.engine import Engine
 from orchestra.workflows.ports import SCRIPTS, Partitions
 from orchestra.workflows.reader import NoSuchExecution, Reader
 from orchestra.workflows.showing import OVER, STATES, Stored
 
-WAIT_POLL_S = 0.25
 STEPS_PAGE = 200
 LOGS_PAGE = 1_000
 _REPEATS = 8
@@ -72,19 +71,10 @@ class Executions:
     async def wait(self, tenant: Tenant, execution: str, seconds: float) -> dict[str, Json]:
         """As `status`, as soon as it ended or the time is over."""
         end = self._clock.monotonic() + seconds
-        signal = Signal()
-        waiting = self._engine.waiters.setdefault(execution, [])
-        waiting.append(signal)
-        try:
-            while (left := end - self._clock.monotonic()) > 0:
-                await signal.wait(min(left, WAIT_POLL_S))
-                if signal.was_set or await self._over(execution):
-                    break
-        finally:
-            if signal in waiting:
-                waiting.remove(signal)
-            if not waiting:
-                self._engine.waiters.pop(execution, None)
+        while not self._engine.remembers_end(execution):
+            await self._engine.waited(execution)
+            if self._clock.monotonic() >= end or await self._over(execution):
+                break
         remembered = await self._remembered(tenant, execution)
         return showing.status(remembered or await self._reader.read(tenant, execution))
 
