@@ -24,7 +24,7 @@ TIMERS_MAX = 100
 CLAIM_MAX = 64
 POLL_S = (0.02, 1.0)
 DRAINED_POLL_S = 0.02
-WAIT_POLL_S = 0.25
+WAIT_POLL_S = 2.0
 
 
 class Signal:
@@ -107,7 +107,7 @@ class Engine:
             event.set()
 
     async def waited(self, execution: str) -> None:
-        """Until an execution ended, or for about a quarter of a second.
+        """Until an execution ended, or for two seconds: word of the end may be lost.
 
         One clock wakes all who wait: a timer for each would cost more than the execution.
         """
