@@ -3,13 +3,15 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import structlog
 
+from orchestra.agents import TaskError
 from orchestra.retry import Backoff
 from orchestra.store.failures import NotReplicated, StoreAway
 from orchestra.workflows.claims import Around, Claimed, Listener, claims_in
-from orchestra.workflows.facts import Claim
-from orchestra.workflows.failing import Completion
+from orchestra.workflows.facts import Work
+from orchestra.workflows.failing import Completion, Failure, failed
 from orchestra.workflows.framing import pack
 from orchestra.workflows.memory import INLINE_MAX
 from orchestra.workflows.ports import SCRIPTS
@@ -57,9 +59,10 @@ class Recorder:
             item=claimed.item, token=claimed.token, stopped=stopped,
         )  # fmt: skip
 
-    async def record(self, claimed: Claimed, claim: Claim, made: Completion) -> list[Claimed]:
+    async def record(self, claimed: Claimed, work: Work, made: Completion) -> list[Claimed]:
         a, prefix = self._a, self._a.store.prefix(claimed.tag)
-        framed = await self._framed(claimed, claim, made)
+        claim = work.claim
+        framed = await self._framed(claimed, work, made)
         saturated = "".join(f"\n-{name}" for name in a.agents.saturated())
         sticky = 0 if a.lease.fenced(claimed.tag) else min(STICKY, a.hands.free + 1)
         again = False
@@ -97,7 +100,7 @@ class Recorder:
             self._listener.ended(claim.execution)
         return claims_in(claimed.tag, reply, 2)
 
-    async def _framed(self, claimed: Claimed, claim: Claim, made: Completion) -> bytes:
+    async def _framed(self, claimed: Claimed, work: Work, made: Completion) -> bytes:
         """The record as it is stored; a large one goes into a blob first."""
         if made.out == "Y":  # the script records it as failed when nothing may follow any more
             return pack({**made.record, "status": "failed"})
@@ -105,15 +108,10 @@ class Recorder:
         if len(framed) <= INLINE_MAX:
             return framed
         if len(framed) > RESULT_MAX:
-            error = {"code": "agent.too_large", "message": f"the record is over {RESULT_MAX} bytes",
-                     "attempt": claim.attempt, "at_ms": made.record.get("ended_ms", 0)}  # fmt: skip
-            made.record = {k: v for k, v in made.record.items() if k not in ("output", "input")}
-            made.record |= {"error": error}
-            if made.out == "C":
-                made.out, made.succ = "F", ""
-                made.record["status"] = "failed"
-                made.end, made.escalate = ("F", "") if "/" not in claim.path else ("", "1")
-            return pack(made.record)
+            _shorten(work, made)
+            framed = pack(made.record)
+            if len(framed) <= INLINE_MAX:
+                return framed
         name = await self.insist(
             self._a.store.run, _blob_put, self._a.store.prefix(claimed.tag),
             item=claimed.item, token=claimed.token, bytes=framed,
@@ -131,3 +129,16 @@ class Recorder:
         )
         small = {k: made.record[k] for k in kept if k in made.record}
         return pack({**small, "blob": name.decode() if isinstance(name, bytes) else ""})
+
+
+def _shorten(work: Work, made: Completion) -> None:
+    """A record over the limit: its step failed, and what follows a failure follows (R21)."""
+    record = {name: value for name, value in made.record.items() if name != "output"}
+    if len(msgspec.json.encode(record)) > INLINE_MAX:
+        record.pop("input", None)
+    made.record = record
+    if made.out == "C" and work.claim.path[0] != "~":
+        message = f"the record of the step is over {RESULT_MAX} bytes"
+        over = failed(work, Failure(TaskError("agent.too_large", message, definite=False), record))
+        for name in Completion.__slots__:
+            setattr(made, name, getattr(over, name))

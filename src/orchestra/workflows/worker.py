@@ -54,10 +54,11 @@ class Worker:
         held = self._a.hands.held[claimed.tag][claimed.key]
         claim = claim_of(claimed.item, claimed.token, claimed.tenant, self._a.clock.now_ms())
         try:
-            completion = await self._completion(claimed, claim, held)
+            work = await self._work(claimed, claim)
+            completion = await self._completion(claimed, work, held)
             if completion is None:
                 return []
-            return await self._recorder.record(claimed, claim, completion)
+            return await self._recorder.record(claimed, work, completion)
         except Gone:
             log.warning("step.execution_gone", execution=claim.execution, step=claim.path)
             return []
@@ -70,14 +71,17 @@ class Worker:
         finally:
             self._a.hands.drop(claimed.tag, claimed.key)
 
-    async def _completion(self, claimed: Claimed, claim: Claim, held: Held) -> Completion | None:
-        """What to record; None when there is nothing to record any more."""
+    async def _work(self, claimed: Claimed, claim: Claim) -> Work:
         a = self._a
         plan = a.catalogue.cached(claimed.digest)
         if plan is None:
             plan = await self._recorder.insist(a.catalogue.plan, claimed.digest)
         node = plan.nodes[claim.path.removeprefix("~")]
-        work = Work(plan, node, claim, a.memory.facts(claim.execution), claim.claimed_ms)
+        return Work(plan, node, claim, a.memory.facts(claim.execution), claim.claimed_ms)
+
+    async def _completion(self, claimed: Claimed, work: Work, held: Held) -> Completion | None:
+        """What to record; None when there is nothing to record any more."""
+        a, claim, node = self._a, work.claim, work.node
         prefix = a.store.prefix(claimed.tag)
         undone = claim.path[0] == "~"
         try:
