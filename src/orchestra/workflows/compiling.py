@@ -144,8 +144,9 @@ def _branch(parent: Node, branch: Branch, scope: Steps, nodes: dict[str, Node]) 
 
 
 def _add_output_step(definition: Definition, body: Steps, nodes: dict[str, Node]) -> None:
-    waited = {path for node in body.nodes for path in (*node.joins, *node.waits)}
-    last = tuple(node.path for node in body.nodes if node.path not in waited)
+    # A graph's waits for every step, not for the last ones alone: a retry may run a step again
+    # before one that completed without it (R36).
+    last = tuple(node.path for node in (body.nodes[-1:] if body.sequence else body.nodes))
     node = Node(OUTPUT, "output", body, Step(OUTPUT, "transform"), ENGINE_ROUTE, waits=last)
     if not isinstance(definition.output, msgspec.UnsetType):
         node.output = Template(definition.output)
