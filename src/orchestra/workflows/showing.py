@@ -215,7 +215,9 @@ def error(stored: Stored) -> Json:
         inner = shown["message"] if shown else ""
         message = f"undoing {cause[1:]!r} failed: {inner}"
         return {"code": "rollback.failed", "message": message, "step": cause[1:], "cause": shown}
-    return {**shown, "step": stored.record(cause).get("cause", cause)} if shown else None
+    while inside := stored.record(cause).get("cause"):
+        cause = inside
+    return {**shown, "step": cause} if shown else None
 
 
 def shown_error(record: Record | None) -> dict[str, Json] | None:
@@ -263,11 +265,12 @@ def _pause(stored: Stored) -> Json:
 
 def _rollback(stored: Stored) -> Json:
     cause = stored.state.get("@z", b"").decode()
+    began = stored.state.get("@x", b"").decode() if cause[:1] == "~" else cause
     undone = [p for p, v in stored.nested.items() if p[:1] == "~" and v[:1] == b"c"]
     if stored.letter not in "BL" and not undone and cause[:1] != "~":
         return None
     return {
-        "cause": "request" if not cause or cause[0] == "~" else cause,
+        "cause": began or "request",
         "undone": [path[1:] for path in undone],
         "remaining": [entry.decode().split("|", 2)[2] for entry in reversed(stored.undo)],
         "blocked_at": cause[1:] if cause[:1] == "~" and stored.letter == "F" else None,

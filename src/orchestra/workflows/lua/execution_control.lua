@@ -50,14 +50,19 @@ elseif op == 'cancel' then
 elseif op == 'rollback' or op == 'skip_undo' then
   if x.s == 'B' then return {2, 'B'} end
   if x.s == 'L' or x.s == 'Z' then return {0, x.s} end
+  local blocked = string.sub(call('HGET', x.key, '@z') or '', 1, 1) == '~'
   if op == 'skip_undo' then
     if x.s ~= 'F' then return {0, x.s} end
-    call('RPOP', p .. 'u:' .. eid)
+    if blocked then call('RPOP', p .. 'u:' .. eid) end
   end
   if x.s == 'C' and ARGV[7] ~= '' then return {2, x.s} end
   if over(x.s) and ARGV[7] ~= '' then return {0, x.s} end
   if ARGV[7] == 'C' then note('K', eid, '', '0', 'cancel\t' .. ARGV[8], x) end
   if ARGV[7] == '' then note('K', eid, '', '0', op .. '_requested\t' .. ARGV[8], x) end
+  if blocked then
+    local cause = call('HGET', x.key, '@x') or ''
+    if cause == '' then call('HDEL', x.key, '@z', '@x') else call('HSET', x.key, '@z', cause) end
+  end
   roll_back(eid, x, nil, ARGV[7] ~= '' and ARGV[7] or nil)
   return {1, x.s}
 elseif op == 'retry' then

@@ -110,7 +110,7 @@ else
     call('HDEL', x.key, '@u')
     x.u = nil
     if out == 'F' then
-      call('HSET', x.key, '@z', path)
+      call('HSET', x.key, '@x', call('HGET', x.key, '@z') or '', '@z', path)   -- @x: what it is rolled back for
       close(owner, x, 'F', g)
     else
       local undone = string.sub(path, 2)
