@@ -28,13 +28,13 @@ _FAILS = {"id": "fails", "agent_type": "idler", "task_type": "nothing_of_the_kin
           "input_data": {}, "queue_timeout": "1s", "retry": {"max_attempts": 1}}  # fmt: skip
 
 MIXTURE: tuple[Document, ...] = (
-    {"name": "sequence", "steps": [_quick("a"), _slow("b", 0.3), {"id": "c", **_TEXT}, _quick("d")]},
+    {"name": "sequence", "steps": [_quick("a"), _slow("b", 1.5), {"id": "c", **_TEXT}, _quick("d")]},
     {
         "name": "graph",
         "steps": [
             _quick("a", depends_on=[]),
-            _slow("b", 0.4, depends_on=["a"]),
-            _slow("c", 0.8, depends_on=["a"]),
+            _slow("b", 0.8, depends_on=["a"]),
+            _slow("c", 2.0, depends_on=["a"]),
             _quick("d", depends_on=["b", "c"]),
             {"id": "e", "type": "transform", "input_data": {"n": "${input.n}"}, "depends_on": ["d"]},
         ],
@@ -45,13 +45,13 @@ MIXTURE: tuple[Document, ...] = (
             {
                 "id": "all",
                 "type": "parallel",
-                "branches": [_branch(f"b{i}", _slow(f"s{i}", 0.2 * i), _quick(f"q{i}")) for i in (1, 2, 3)],
+                "branches": [_branch(f"b{i}", _slow(f"s{i}", 0.6 * i), _quick(f"q{i}")) for i in (1, 2, 3)],
             },
             {
                 "id": "any",
                 "type": "parallel",
                 "join": "any",
-                "branches": [_branch("fast", _slow("f", 0.1)), _branch("late", _slow("l", 1.5))],
+                "branches": [_branch("fast", _slow("f", 0.5)), _branch("late", _slow("l", 3.0))],
             },
         ],
     },
@@ -62,22 +62,22 @@ MIXTURE: tuple[Document, ...] = (
             {
                 "id": "way",
                 "type": "switch",
-                "cases": [{"when": "input.n > 3", "steps": [_slow("much", 0.5), _quick("more")]}],
-                "default": [_slow("little", 0.2)],
+                "cases": [{"when": "input.n > 3", "steps": [_slow("much", 1.5), _quick("more")]}],
+                "default": [_slow("little", 0.8)],
             },
             _quick("last"),
         ],
     },
     {
         "name": "undone",
-        "steps": [_undoable("one", 0.3), _undoable("two", 0.2), _FAILS],
+        "steps": [_undoable("one", 1.0), _undoable("two", 0.8), _FAILS],
         "rollback": {"on": ["failure", "cancel"]},
     },
     {
         "name": "handled",
         "steps": [
             {**_FAILS, "on_error": [{"do": "continue", "output": {"v": 1}}]},
-            _slow("after", 1.2, timeout="5s"),
+            _slow("after", 2.0, timeout="5s"),
             _quick("end"),
         ],
     },

@@ -5,7 +5,8 @@ was broken, one line each. Numbers are those of the design's invariants:
 
 I1 what was accepted ends; I2 one outcome a step and generation; I3 after what it depends on, and
 decided on what that recorded; I4 fences grow, and the holder alone records; I5 idempotency keys;
-I6 what is shown agrees; I7 nothing is left over; I9 journal and history are one; U undoing.
+I6 what is shown agrees; I7 nothing is left over; I9 journal and history are one; P nothing is
+handed out while an execution is paused or over; U undoing.
 
 A generation is what `retry` begins for forward steps, and `rollback` for compensations.
 """
@@ -105,7 +106,7 @@ def violations(evidence: Evidence) -> list[str]:
     answered = set(evidence.accepted.values())
     found += [f"I1 {story.id} was started for nobody" for story in evidence.stories if story.id not in answered]
     for story in evidence.stories:
-        for check in (_ended, _once, _ordered, _decided, _fenced, _keyed, _fed, _undone, _agrees):
+        for check in (_ended, _once, _halted, _ordered, _decided, _fenced, _keyed, _fed, _undone, _agrees):
             found += [f"{what} [{story.id}]" for what in check(story)]
     return found
 
@@ -156,6 +157,21 @@ def _once(story: Story) -> Iterator[str]:
     for (path, generation), count in seen.items():
         if count > 1:
             yield f"I2 {path} was recorded {count} times in generation {generation}"
+
+
+# P
+
+
+def _halted(story: Story) -> Iterator[str]:
+    halted = ""
+    for line in story.lines:
+        verb = line.data.split("\t")[0]
+        if line.kind == "E" or (line.kind == "K" and verb in ("pause", "interrupt")):
+            halted = "the end" if line.kind == "E" else "a pause"
+        elif line.kind == "K" and verb in ("resume", "retry", "rollback"):
+            halted = ""
+        elif line.kind == "R" and halted:
+            yield f"P {line.path} was handed out after {halted}"
 
 
 # I3

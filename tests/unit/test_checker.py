@@ -104,6 +104,12 @@ BAD: dict[str, tuple[str, Callable[[], Story]]] = {
     "runs a completed step again": (
         "I2 a had completed and ran again", with_lines(*GOOD[:6], "R|a|2.0.0.0.x|x", "E||0|D"),
     ),
+    "hands out a step while paused": (
+        "P b was handed out after a pause", with_lines(*GOOD[:4], "K||0|pause", *GOOD[4:]),
+    ),
+    "hands out a step after the end": (
+        "P b was handed out after the end", with_lines(*GOOD[:4], "E||0|C", *GOOD[4:]),
+    ),
     "starts a step too early": (
         "I3 R of b before a was done", with_lines(*GOOD[:3], GOOD[4], GOOD[3], *GOOD[5:]),
     ),
