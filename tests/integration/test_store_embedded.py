@@ -124,7 +124,8 @@ async def test_no_secret_of_ours_is_in_its_environment(
         given = environment(server.process.pid)
 
     assert b"s3cret" not in given
-    assert b"tcache_count" in given
+    # Where the environment is short, the server writes its title over it.
+    assert b"tcache_count" in given or not given.strip(b"\0")
 
 
 async def test_a_zeroed_tail_is_cut_and_kept_as_evidence(tmp_path: Path) -> None:

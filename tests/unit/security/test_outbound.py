@@ -128,7 +128,8 @@ async def a_server(answer: bytes, *, hang: bool = False) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def allowed(port: int) -> AsyncIterator[Outbound]:
-    sender = Outbound(policy([f"127.0.0.0/8:{port}"]))
+    # `localhost` is both on machines with IPv6, and all addresses of a name must be admitted.
+    sender = Outbound(policy([f"127.0.0.0/8:{port}", f"[::1]:{port}"]))
     try:
         yield sender
     finally:
