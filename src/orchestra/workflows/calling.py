@@ -26,6 +26,8 @@ class Caller:
         undo = node.undo.entry if node.undo is not None else ""
         if undo and not await self._recorder.begun(claimed, undo):
             return None
+        if node.reads_vars and work.plan.sets_vars:
+            call.request = await self._recorder.kept(claimed, call.request)
         clocks = await clocks_of(self._a.memory, self._a.store.prefix(claimed.tag), work)
         if clocks.left_ms is not None and clocks.left_ms <= 0:
             error = TaskError(

@@ -97,7 +97,6 @@ class Draft(msgspec.Struct, frozen=True):
     workflow_id: str
     created: bool
     now_ms: int
-
     name: str
     digest: str
     document: dict[str, Json]

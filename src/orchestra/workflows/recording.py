@@ -10,6 +10,7 @@ from orchestra.agents import TaskError
 from orchestra.retry import Backoff
 from orchestra.store.failures import NotReplicated, StoreAway
 from orchestra.workflows.claims import Around, Claimed, Listener, claims_in
+from orchestra.workflows.definition import Json
 from orchestra.workflows.facts import Work
 from orchestra.workflows.failing import Completion, Failure, failed
 from orchestra.workflows.framing import pack
@@ -23,6 +24,7 @@ STICKY = 32
 _REPEAT = Backoff(initial_ms=50, max_ms=2_000, jitter="equal")
 _begin, _complete = SCRIPTS["step_begin"], SCRIPTS["step_complete"]
 _release, _blob_put = SCRIPTS["step_release"], SCRIPTS["blob_put"]
+_keep = SCRIPTS["request_keep"]
 
 
 class Recorder:
@@ -51,6 +53,14 @@ class Recorder:
         if reply[0] == 2:
             await self.back(claimed, stopped=0)
         return bool(reply[0] == 1)
+
+    async def kept(self, claimed: Claimed, request: Json) -> Json:
+        """The request as the first attempt rendered it (R41)."""
+        reply = await self.insist(
+            self._a.store.run, _keep, self._a.store.prefix(claimed.tag),
+            item=claimed.item, request=msgspec.json.encode(request),
+        )  # fmt: skip
+        return msgspec.json.decode(reply)
 
     async def back(self, claimed: Claimed, stopped: int) -> None:
         """Hand a claim back."""

@@ -85,7 +85,7 @@ class WorkflowRoutes(Controller):
         workflows: NamedDependency[SkipValidation[Workflows]],
     ) -> dict[str, Json]:
         """Check a definition without saving it. Always 200; `valid` says whether it could be."""
-        return workflows.validate(principal.tenant, body)
+        return await workflows.validate(principal.tenant, body)
 
     @get("/schema", guards=[requires(Permission.WORKFLOWS_READ)])
     async def schema(self) -> Response[bytes]:
