@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from orchestra.agents import TaskError
 from orchestra.workflows.definition import Json, RetryPolicy
 from orchestra.workflows.expressions import NOTHING, ExpressionFailed
-from orchestra.workflows.facts import Facts, Names, Record, Work
+from orchestra.workflows.facts import Claim, Facts, Names, Record, Work
 from orchestra.workflows.plan import Node, Rule, spawn_lines
 
 CRASH_LIMIT_LOCAL, CRASH_LIMIT_REMOTE = 3, 10
@@ -99,7 +99,7 @@ def failed(work: Work, failure: Failure, uniform: Callable[[], float] | None = N
     node, claim, error = work.node, work.claim, failure.error
     record, ended_ms = failure.record, failure.record["ended_ms"]
     shown = error_record(error, claim.attempt, record.get("agent"), ended_ms)
-    certain = error.definite and claim.u == claim.k and claim.c == 0
+    certain = error.definite and _all_definite(claim)
     undo = _undo(node, certain=certain)
     if uniform is not None:
         delay = retry_delay_ms(node.step.retry, failure, claim.attempt, uniform)
@@ -120,6 +120,11 @@ def broken(work: Work, error: TaskError) -> Completion:
     now_ms = work.now_ms
     record: Record = {"started_ms": now_ms, "ended_ms": now_ms, "attempts": work.claim.attempt}
     return failed(work, Failure(error, record))
+
+
+def _all_definite(claim: Claim) -> bool:
+    """Whether every claim before this one ended in a definite failure: none was lost or stopped."""
+    return claim.u == claim.k and claim.n == claim.u + 1
 
 
 def _undo(node: Node, *, certain: bool) -> str:
@@ -192,7 +197,7 @@ def cancelled(work: Work, record: Record, *, unknown: bool) -> Completion:
     claim = work.claim
     error = TaskError("cancelled", "stopped while it ran", definite=not unknown)
     shown = error_record(error, claim.attempt, record.get("agent"), record["ended_ms"])
-    certain = not unknown and claim.u == claim.k and claim.c == 0
+    certain = not unknown and _all_definite(claim)
     undo = _undo(work.node, certain=certain)
     return Completion("F", {**record, "status": "failed", "error": shown}, undo=undo)
 
