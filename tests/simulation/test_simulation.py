@@ -35,7 +35,7 @@ def bugs() -> Iterator[list[str]]:
 def test_no_history_breaks_a_promise(wire: Wire, bugs: list[str]) -> None:
     report = sweep(wire, range(HISTORIES), bugs)
 
-    print(json.dumps({"what": "simulation", **report.figures}))  # noqa: T201  # the test's figures
+    print(json.dumps({"what": "simulation", **report.figures}))  # the test's figures
     told = [f"seed {seed}: {one}" for seed, wrong in report.broken.items() for one in wrong[:5]]
     assert not told, "\n".join(["replay with `python -m simulation 1 SEED` in tests/", *told])
 

@@ -62,10 +62,10 @@ class Recorder(httpcore.AsyncNetworkBackend):
     async def connect_tcp(
         self,
         host: str,
-        port: int,  # noqa: ARG002 -- the signature is httpcore's, here and below
-        timeout: float | None = None,  # noqa: ASYNC109, ARG002
-        local_address: str | None = None,  # noqa: ARG002
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         self.dialled.append(host)
         raise httpcore.ConnectError("recorded")
@@ -122,7 +122,7 @@ async def a_server(answer: bytes, *, hang: bool = False) -> AsyncIterator[int]:
 
     async with listener, anyio.create_task_group() as group:
         group.start_soon(listener.serve, serve)
-        yield int(listener.listeners[0].extra(anyio.abc.SocketAttribute.local_port))  # noqa: S610 -- not Django
+        yield int(listener.listeners[0].extra(anyio.abc.SocketAttribute.local_port))
         group.cancel_scope.cancel()
 
 
@@ -180,7 +180,7 @@ async def test_an_answer_that_breaks_off_is_lost_and_may_have_had_effects(answer
 async def test_a_connection_that_is_reset_is_lost() -> None:
     async def reset(stream: anyio.abc.SocketStream) -> None:
         await stream.receive()
-        raw = stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610 -- not Django
+        raw = stream.extra(anyio.abc.SocketAttribute.raw_socket)
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         await stream.aclose()
 
@@ -189,7 +189,7 @@ async def test_a_connection_that_is_reset_is_lost() -> None:
         anyio.create_task_group() as group,
     ):
         group.start_soon(listener.serve, reset)
-        port = int(listener.listeners[0].extra(anyio.abc.SocketAttribute.local_port))  # noqa: S610
+        port = int(listener.listeners[0].extra(anyio.abc.SocketAttribute.local_port))
         async with allowed(port) as sender:
             with pytest.raises(AnswerLost):
                 await get(sender, f"http://127.0.0.1:{port}/")
