@@ -79,6 +79,7 @@ end
 local function next_try(owner, path)
   local state = call('HGET', home(owner, path), path) or ''
   local _, n, _, k = numbers(state)
+  if n then call('HDEL', p .. 'r:' .. owner, '@q' .. path) end -- the request it sent (request_keep)
   return n and fmt('%d.0.%d.0', n, k + 1) or match(state, '^w%d+,(.+)$')
 end
 
