@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from orchestra.instants import instant
+from orchestra.store.frames import CorruptRecord
 from orchestra.workflows.definition import Json
 from orchestra.workflows.facts import Envelope, Record
 from orchestra.workflows.framing import unpack_envelope, unpack_record
@@ -31,6 +32,7 @@ _STEP_STATES = {
 }  # fmt: skip
 SHOWN_MAX_BYTES = 16 * 1024
 STEPS_SHOWN = 200
+_DAMAGED = {"code": "corrupt-record", "message": "the stored record of this step is damaged"}
 _DONE = frozenset(("completed", "failed", "skipped", "compensated"))
 
 
@@ -65,12 +67,15 @@ class Stored:
         return self.known[0] if self.known else unpack_envelope(self.records["@in"])
 
     def record(self, path: str) -> Record:
-        """The record of a step; empty when it has none. Raises CorruptRecord."""
+        """The record of a step; empty when it has none. Of a damaged one only that is told."""
         if self.known is not None:
             return self.known[1].get(path, {})
         if path not in self._made:
             framed = self.records.get(path)
-            self._made[path] = unpack_record(framed) if framed else {}
+            try:
+                self._made[path] = unpack_record(framed) if framed else {}
+            except CorruptRecord:
+                self._made[path] = {"error": dict(_DAMAGED)}
         return self._made[path]
 
     def replace(self, path: str, framed: bytes) -> None:
