@@ -2,6 +2,7 @@
 
 import anyio
 import msgspec
+import structlog
 
 from orchestra.agents import Task, TaskError, TaskResult
 from orchestra.workflows import undoing
@@ -73,7 +74,8 @@ class Caller:
             held.why = "fence"
             return None
         result: TaskResult | None = None
-        with anyio.CancelScope() as held.scope:
+        names = {"execution": task.execution, "step": task.step, "tenant": task.tenant}
+        with structlog.contextvars.bound_contextvars(**names), anyio.CancelScope() as held.scope:
             result = await self._a.agents.execute(task)
         held.scope = None
         return result

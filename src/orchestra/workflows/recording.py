@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 RESULT_MAX = 1024 * 1024
 STICKY = 32
+_ENDS = {"D": "completed", "F": "failed", "C": "cancelled", "L": "rolled_back"}
 _REPEAT = Backoff(initial_ms=50, max_ms=2_000, jitter="equal")
 _begin, _complete = SCRIPTS["step_begin"], SCRIPTS["step_complete"]
 _release, _blob_put = SCRIPTS["step_release"], SCRIPTS["blob_put"]
@@ -108,6 +109,9 @@ class Recorder:
         if len(state) > 1:
             a.memory.facts(claim.execution).end = (state[0], int(state[1:]))
             self._listener.ended(claim.execution)
+            # A completed one is what everybody expects; a thousand a second would be noise.
+            tell = log.debug if state[0] == "D" else log.warning
+            tell("execution.ended", execution=claim.execution, status=_ENDS[state[0]])
         return claims_in(claimed.tag, reply, 2)
 
     async def _framed(self, claimed: Claimed, work: Work, made: Completion) -> bytes:
