@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -63,7 +64,7 @@ class Fleet:
 
     def client(self) -> redis.Redis:
         """A client of the store, for looking only."""
-        return redis.Redis.from_url(self.store_url, socket_timeout=5)
+        return redis.Redis.from_url(self.store_url, socket_timeout=5, decode_responses=True)
 
     def start(self) -> None:
         self.valkey.start()
@@ -121,8 +122,8 @@ class Fleet:
         """Note which sessions live, and until when."""
         with contextlib.suppress(redis.RedisError), self.client() as client:
             for prefix in prefixes:
-                for session, deadline in client.zrange(f"{prefix}wk", 0, -1, withscores=True):
-                    name = session.decode()
+                pairs: Any = client.zrange(f"{prefix}wk", 0, -1, withscores=True)
+                for name, deadline in pairs:
                     self.seen[name] = max(self.seen.get(name, 0), int(deadline))
 
 

@@ -28,7 +28,10 @@ _FAILS = {"id": "fails", "agent_type": "idler", "task_type": "nothing_of_the_kin
           "input_data": {}, "queue_timeout": "1s", "retry": {"max_attempts": 1}}  # fmt: skip
 
 MIXTURE: tuple[Document, ...] = (
-    {"name": "sequence", "steps": [_quick("a"), _slow("b", 1.5), {"id": "c", **_TEXT}, _quick("d")]},
+    {
+        "name": "sequence",
+        "steps": [_quick("a"), _slow("b", 1.5), {"id": "c", **_TEXT}, _quick("d")],
+    },
     {
         "name": "graph",
         "steps": [
@@ -36,7 +39,7 @@ MIXTURE: tuple[Document, ...] = (
             _slow("b", 0.8, depends_on=["a"]),
             _slow("c", 2.0, depends_on=["a"]),
             _quick("d", depends_on=["b", "c"]),
-            {"id": "e", "type": "transform", "input_data": {"n": "${input.n}"}, "depends_on": ["d"]},
+            {"id": "e", "type": "transform", "depends_on": ["d"]},
         ],
     },
     {
@@ -45,7 +48,9 @@ MIXTURE: tuple[Document, ...] = (
             {
                 "id": "all",
                 "type": "parallel",
-                "branches": [_branch(f"b{i}", _slow(f"s{i}", 0.6 * i), _quick(f"q{i}")) for i in (1, 2, 3)],
+                "branches": [
+                    _branch(f"b{i}", _slow(f"s{i}", 0.6 * i), _quick(f"q{i}")) for i in (1, 2, 3)
+                ],
             },
             {
                 "id": "any",

@@ -17,6 +17,9 @@ import anyio
 import anyio.to_thread
 import httpx
 import msgspec
+from simulation.checker import Evidence, Story, violations
+from simulation.evidence import leftovers, stories
+from simulation.ports import Wire
 
 from chaos.fleet import Fleet, Server
 from chaos.mixture import MIXTURE
@@ -24,9 +27,6 @@ from orchestra.store import frames, keys, partitions
 from orchestra.workflows.compiling import compile_plan
 from orchestra.workflows.plan import Plan
 from orchestra.workflows.reading import definition_of
-from simulation.checker import Evidence, Story, violations
-from simulation.evidence import leftovers, stories
-from simulation.ports import Wire
 
 TAGS = partitions.partitions(16)
 PREFIXES = [partitions.prefix(tag) for tag in TAGS]
@@ -123,7 +123,7 @@ class Round:
             if verb := self.chance.choice(_VERBS):
                 await anyio.sleep(self.chance.uniform(0, 1))
                 await self._steer(client, reply["execution_id"], verb)
-            while not self._killed and len(self._left) < self._due():
+            while not self._killed and len(self._left) < self._due():  # noqa: ASYNC110  # a pace
                 await anyio.sleep(0.1)
 
     def _due(self) -> float:
@@ -153,7 +153,9 @@ class Round:
                 self.answers[str(answer.status_code)] += 1
                 if answer.status_code < 500 and answer.status_code != 429:
                     if answer.status_code >= 400 and answer.status_code != 409:
-                        self.wrong.append(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
+                        self.wrong.append(
+                            f"{method} {path}: {answer.status_code} {answer.text[:300]}"
+                        )
                     return answer.json()
                 if answer.status_code not in (429, 503):
                     self.wrong.append(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
@@ -191,7 +193,9 @@ class Round:
             living = {name for name, until in self.fleet.seen.items() if until > now_ms}
             left = leftovers(wire, TAGS, living)
         for story in found:
-            story.status = await self._ask(client, "GET", f"/api/executions/{story.id}/status", None, "")
+            story.status = await self._ask(
+                client, "GET", f"/api/executions/{story.id}/status", None, ""
+            )
         self.wrong += violations(Evidence(found, self.accepted, left))
         self._measure(found)
 
@@ -229,7 +233,9 @@ class Round:
                 dead = [d.at_ms for d in self.fleet.deaths if d.port and d.at_ms >= last_ms - 50]
                 if not dead or dead[0] > line.at_ms:
                     continue
-                over = any(not d.port and last_ms - 50 <= d.at_ms <= line.at_ms for d in self.fleet.deaths)
+                over = any(
+                    not d.port and last_ms - 50 <= d.at_ms <= line.at_ms for d in self.fleet.deaths
+                )
                 (outages if over else clean).append((line.at_ms - dead[0]) / 1_000)
         return clean, outages
 
@@ -250,8 +256,8 @@ def play(size: Size, seed: int) -> Round:
 def main() -> int:
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     made = play(size(), seed)
-    print(json.dumps(made.figures))
-    print(*made.wrong[:20], sep="\n")
+    print(json.dumps(made.figures))  # noqa: T201  # what it is for
+    print(*made.wrong[:20], sep="\n")  # noqa: T201
     return bool(made.wrong)
 
 

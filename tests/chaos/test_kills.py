@@ -1,8 +1,9 @@
-"""kill -9 of replicas and of their store while executions run: none lost, none twice, none stuck."""
+"""kill -9 of replicas and of their store while executions run: none lost, twice or stuck."""
 
 import json
 
 import pytest
+
 from chaos.rounds import play, size
 
 pytestmark = pytest.mark.chaos

@@ -1,8 +1,8 @@
 """Simulated histories from the command line.
 
-    python -m simulation 300              seeds 0 to 299, then the replay check
-    python -m simulation 300 1000         seeds 1000 to 1299
-    python -m simulation 40 0 no-fence    with a planted fault (see `planted`)
+python -m simulation 300              seeds 0 to 299, then the replay check
+python -m simulation 300 1000         seeds 1000 to 1299
+python -m simulation 40 0 no-fence    with a planted fault (see `planted`)
 """
 
 import json

@@ -11,6 +11,7 @@ handed out while an execution is paused or over; U undoing.
 A generation is what `retry` begins for forward steps, and `rollback` for compensations.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -100,13 +101,32 @@ def violations(evidence: Evidence) -> list[str]:
     found = [f"I7 left over: {what}" for what in evidence.leftovers]
     found += evidence.wrong
     known = {story.id for story in evidence.stories}
-    found += [f"I1 {eid} was accepted and is lost" for eid in evidence.accepted.values() if eid not in known]
+    found += [
+        f"I1 {eid} was accepted and is lost"
+        for eid in evidence.accepted.values()
+        if eid not in known
+    ]
     twice = [eid for eid, n in Counter(evidence.accepted.values()).items() if n > 1]
     found += [f"I1 {eid} answers two keys" for eid in twice]
     answered = set(evidence.accepted.values())
-    found += [f"I1 {story.id} was started for nobody" for story in evidence.stories if story.id not in answered]
+    found += [
+        f"I1 {story.id} was started for nobody"
+        for story in evidence.stories
+        if story.id not in answered
+    ]
     for story in evidence.stories:
-        for check in (_ended, _once, _halted, _ordered, _decided, _fenced, _keyed, _fed, _undone, _agrees):
+        for check in (
+            _ended,
+            _once,
+            _halted,
+            _ordered,
+            _decided,
+            _fenced,
+            _keyed,
+            _fed,
+            _undone,
+            _agrees,
+        ):
             found += [f"{what} [{story.id}]" for what in check(story)]
     return found
 
@@ -180,9 +200,7 @@ def _halted(story: Story) -> Iterator[str]:
 def _recorded(story: Story) -> dict[str, list[tuple[int, int, str]]]:
     """Of each path its outcomes: place in the history, generation, letter."""
     made: dict[str, list[tuple[int, int, str]]] = {}
-    for place, (line, generation) in enumerate(
-        zip(story.lines, generations(story), strict=True)
-    ):
+    for place, (line, generation) in enumerate(zip(story.lines, generations(story), strict=True)):
         if line.kind in "CFS":
             made.setdefault(line.path, []).append((place, generation, line.kind))
     return made
@@ -199,9 +217,7 @@ def _before(outcomes: list[tuple[int, int, str]], place: int, generation: int) -
 def _ordered(story: Story) -> Iterator[str]:
     recorded = _recorded(story)
     opened: dict[str, int] = {}
-    for place, (line, generation) in enumerate(
-        zip(story.lines, generations(story), strict=True)
-    ):
+    for place, (line, generation) in enumerate(zip(story.lines, generations(story), strict=True)):
         node = story.plan.nodes.get(line.path)
         if line.kind == "O":
             opened.setdefault(line.path, place)
@@ -213,7 +229,9 @@ def _ordered(story: Story) -> Iterator[str]:
         around = node.scope.path
         if around and around not in opened:
             yield f"I3 {line.kind} of {line.path} before {around} opened"
-        if line.kind == "R" and any(p < place and k == "C" for p, _, k in recorded.get(line.path, [])):
+        if line.kind == "R" and any(
+            p < place and k == "C" for p, _, k in recorded.get(line.path, [])
+        ):
             yield f"I2 {line.path} had completed and ran again"
         if line.kind == "C" and node.kind in ("branch", "parallel") and not node.rules:
             yield from _closed(node, recorded, place)
@@ -286,12 +304,10 @@ def _fenced(story: Story) -> Iterator[str]:
             if line.fence <= fences.get(line.path, 0):
                 yield f"I4 fence {line.fence} of {line.path} after {fences[line.path]}"
             fences[line.path], holder[line.path] = line.fence, line.token
-        elif line.kind == "L":
-            if holder.pop(line.path, "") != line.token:
-                yield f"I4 {line.path} was taken from {line.token}, who did not hold it"
-        elif line.kind in "CFSYAO":
-            if holder.pop(line.path, "") != line.token:
-                yield f"I4 {line.kind} of {line.path} by {line.token}, who did not hold it"
+        elif line.kind == "L" and holder.pop(line.path, "") != line.token:
+            yield f"I4 {line.path} was taken from {line.token}, who did not hold it"
+        elif line.kind in "CFSYAO" and holder.pop(line.path, "") != line.token:
+            yield f"I4 {line.kind} of {line.path} by {line.token}, who did not hold it"
     calls = Counter((call.path, call.fence) for call in story.calls)
     for (path, fence), count in calls.items():
         if count > 1:
@@ -308,18 +324,24 @@ def _keyed(story: Story) -> Iterator[str]:
         by_path.setdefault(call.path, []).append(call)
     for path, calls in by_path.items():
         calls.sort(key=lambda call: call.fence)
-        for earlier, later in zip(calls, calls[1:], strict=False):
+        for earlier, later in itertools.pairwise(calls):
             definite = earlier.outcome in ("definite", "declined")
             certain = definite and (path, earlier.fence) in settled
             if earlier.key == later.key and certain:
                 yield f"I5 {path} kept its key after a definite failure, fence {later.fence}"
-            if earlier.key != later.key and not definite and not _again(story, path, earlier, later):
+            if (
+                earlier.key != later.key
+                and not definite
+                and not _again(story, path, earlier, later)
+            ):
                 yield f"I5 {path} got a new key after {earlier.outcome!r}, fence {later.fence}"
 
 
 def _again(story: Story, path: str, earlier: Call, later: Call) -> bool:
     """Whether a new generation began, or the step was claimed in between and failed uncalled."""
-    begins = ("rollback", "rollback_requested", "skip_undo_requested") if path[0] == "~" else ("retry",)
+    begins = (
+        ("rollback", "rollback_requested", "skip_undo_requested") if path[0] == "~" else ("retry",)
+    )
     return any(
         line.kind == "K" and line.data.split("\t")[0] in begins
         and earlier.at_ms <= line.at_ms <= later.at_ms
@@ -336,18 +358,17 @@ def _fed(story: Story) -> Iterator[str]:
         for name, value in call.request.items():
             path = node.visible.get(name.removeprefix("seen_"))
             record = story.records.get(path or "", {})
-            if path and name.startswith("seen_") and record.get("status") == "completed":
-                if value is not None and value != record.get("output"):
-                    yield f"I3 {call.path} saw {value!r} of {path}, recorded {record.get('output')!r}"
+            if not path or not name.startswith("seen_") or record.get("status") != "completed":
+                continue
+            if value is not None and value != (output := record.get("output")):
+                yield f"I3 {call.path} saw {value!r} of {path}, recorded {output!r}"
 
 
 # undoing
 
 
 def _undone(story: Story) -> Iterator[str]:
-    undoing = [
-        (place, line) for place, line in enumerate(story.lines) if line.path[:1] == "~"
-    ]
+    undoing = [(place, line) for place, line in enumerate(story.lines) if line.path[:1] == "~"]
     compensated = [line.path[1:] for _, line in undoing if line.kind == "C"]
     retries = sum(line.data.split("\t")[0] == "retry" for line in story.lines if line.kind == "K")
     for path, count in Counter(compensated).items():

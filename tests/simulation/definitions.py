@@ -44,9 +44,9 @@ class Drawing:
             if graph:
                 most = min(len(earlier), 2)
                 step["depends_on"] = self.chance.sample(earlier, self.chance.randint(0, most))
-            if (graph and step["depends_on"]) or (not graph and earlier):
-                if self.chance.random() < 0.3:
-                    step["run_when"] = self.chance.choice(RUN_WHEN)
+            waits = bool(step["depends_on"]) if graph else bool(earlier)
+            if waits and self.chance.random() < 0.3:
+                step["run_when"] = self.chance.choice(RUN_WHEN)
             made.append(step)
         return made
 
@@ -54,9 +54,8 @@ class Drawing:
         self.left -= 1
         name = f"s{len(self.ids)}"
         self.ids.append(name)
-        kind = self.chance.choices(
-            ("agent", "transform", "switch", "parallel"), (70, 10, 10, 10) if depth < 2 else (9, 1, 0, 0)
-        )[0]  # fmt: skip
+        kinds = ("agent", "transform", "switch", "parallel")
+        kind = self.chance.choices(kinds, (7, 1, 1, 1) if depth < 2 else (9, 1, 0, 0))[0]
         step: Document = {"id": name}
         if self.chance.random() < 0.15:
             step["if"] = f"input.x > {self.chance.randint(0, 9)}"
@@ -67,7 +66,10 @@ class Drawing:
                 step |= {"type": "transform", "input_data": {"v": name, **self.reads(seen)}}
             case "switch":
                 first = {"when": f"input.x > {self.chance.randint(0, 9)}"}
-                step |= {"type": "switch", "cases": [{**first, "steps": self.scope(depth + 1, seen)}]}
+                step |= {
+                    "type": "switch",
+                    "cases": [{**first, "steps": self.scope(depth + 1, seen)}],
+                }
                 if self.chance.random() < 0.6:
                     step["default"] = self.scope(depth + 1, seen)
             case _:

@@ -162,7 +162,10 @@ class History:
             case "retry":
                 for _ in range(chance.randint(1, 2)):
                     await self._until(eid, "DFCL")
-                    await self._control(eid, "retry")
+                    for _ in range(4):  # while stopped attempts are still ending it has to wait
+                        if await self._control(eid, "retry"):
+                            break
+                        await anyio.sleep(1)
             case "rollback":
                 await self._control(eid, "rollback")
                 await self._until(eid, "DFCL")
@@ -171,14 +174,14 @@ class History:
             case _:
                 await self._control(eid, wish)
 
-    async def _control(self, eid: str, op: str, body: Control | None = None) -> None:
+    async def _control(self, eid: str, op: str, body: Control | None = None) -> Any:
         async def ask(replica: Replica) -> Any:
             try:
                 return await replica.executions.control(TENANT, eid, op, body or Control(), "me")
             except Conflict:
                 return None  # an answer, too: not possible in this state
 
-        await self._insist(ask)
+        return await self._insist(ask)
 
     async def _insist(self, call: Any) -> Any:
         """Ask some living replica, again and again, as a client behind a load balancer does."""

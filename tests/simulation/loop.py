@@ -53,7 +53,7 @@ class SimLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.clock
 
-    def run_in_executor(self, *_args: object, **_kwargs: object) -> NoReturn:  # type: ignore[override]
+    def run_in_executor(self, *_args: object, **_kwargs: object) -> NoReturn:
         raise RuntimeError("no threads in a simulation")
 
 

@@ -16,6 +16,7 @@ from orchestra.store.leases import LeaseClock
 from orchestra.store.scripts import Script
 from orchestra.workflows import failing, planner
 from orchestra.workflows.engine import Engine
+from orchestra.workflows.facts import Claim
 from orchestra.workflows.memory import Memory
 from orchestra.workflows.ports import SCRIPTS, STORE_SCRIPTS
 from orchestra.workflows.recording import Recorder
@@ -25,22 +26,35 @@ Replacement = tuple[str, str, str]
 IN_SCRIPTS: dict[str, Replacement] = {
     "no-fence": ("step_complete", "string.sub(state, 2) ~= token then", "false then"),
     "claim-twice": (
-        "*", "call('ZPOPMIN', key, max)", "call('ZRANGE', key, 0, max - 1, 'WITHSCORES')",
+        "*",
+        "call('ZPOPMIN', key, max)",
+        "call('ZRANGE', key, 0, max - 1, 'WITHSCORES')",
     ),
     "undo-early": ("*", "x.s ~= 'B' or x.r > 0 or x.u", "x.s ~= 'B' or x.u"),
-    "undo-in-order": ("*", "call('LINDEX', p .. 'u:' .. owner, -1)", "call('LINDEX', p .. 'u:' .. owner, 0)"),
-    "no-park": ("*", "call('SADD', p .. 'pk:' .. owner, item)", "call('SCARD', p .. 'pk:' .. owner)"),
+    "undo-in-order": (
+        "*",
+        "call('LINDEX', p .. 'u:' .. owner, -1)",
+        "call('LINDEX', p .. 'u:' .. owner, 0)",
+    ),
+    "no-park": ("*", "call('SADD', p .. 'pk:' .. owner, item)", "call('SCARD', p .. 'pk')"),
     "expire-none": ("clock_tick", "t >= grace or", "false or"),
-    "crash-uncounted": ("*", "n, u, k, c + 1)", "n, u, k, c)"),
-    "paused-goes-on": ("*", "if x.s == 'P' then return 'park' end", "if x.s == 'P' then return 'go' end"),
+    "paused-goes-on": ("*", "if x.s == 'P' then return 'park' end", ""),
     "ended-goes-on": ("*", "if x.s ~= 'R' and x.s ~= 'N' then return 'drop' end", ""),
-    "never-unparked": ("execution_control", "call('ZADD', p .. 't', t, 'U|' .. eid)", "call('ZREM', p .. 't', 'U|' .. eid)"),
+    "never-unparked": (
+        "execution_control",
+        "call('ZADD', p .. 't', t, 'U|' .. eid)",
+        "call('ZREM', p .. 't', 'U|' .. eid)",
+    ),
     "join-first": ("step_complete", "if deps == '1' then", "if deps then"),
-    "fence-from-zero": ("*", "return n and fmt('%d.0.%d.0', n, k + 1)", "return n and fmt('%d.0.%d.0', 0, k + 1)"),
+    "fence-from-zero": (
+        "*",
+        "return n and fmt('%d.0.%d.0', n, k + 1)",
+        "return n and fmt('%d.0.%d.0', 0, k + 1)",
+    ),
     "key-ignored": ("execution_start", "if idem ~= '' then", "if false then"),
     "late-uncounted": ("step_complete", "elseif not counts and kind", "elseif false and kind"),
-    "join-uncounted": ("step_complete", "decided = decided or tally == '+' and more == 0", "decided = decided or tally == '+' and more == 1"),
-}  # fmt: skip
+    "join-uncounted": ("step_complete", "tally == '+' and more == 0", "tally == '+' and more == 1"),
+}
 
 
 @contextlib.contextmanager
@@ -105,7 +119,6 @@ def _never(_self: LeaseClock, _tag: int) -> bool:
     return False
 
 
-
 _failed = failing.failed
 
 
@@ -124,6 +137,11 @@ def _certain_always(node: Any, *, certain: bool) -> str:
     return "" if node.undo is None else "-" + node.undo.entry
 
 
+def _no_crashes(claim: Claim) -> bool:
+    """Claims that were lost or stopped are forgotten."""
+    return claim.u == claim.k
+
+
 def _planner_failed(value: int) -> list[tuple[Any, str, Any]]:
     return [(planner, "failed", _bump(value))]
 
@@ -132,6 +150,7 @@ IN_ENGINE: dict[str, list[tuple[Any, str, Any]]] = {
     "reply-forgotten": [(Engine, "doubt", _no_doubt)],
     "completed-once": [(Recorder, "insist", _asked_once)],
     "no-intent": [(Recorder, "begun", _begun_unsaid)],
+    "crash-forgotten": [(failing, "_all_definite", _no_crashes)],
     "failures-cached": [(Memory, "keep", _keep_all), (Memory, "missing", _missing)],
     "lease-believed": [(LeaseClock, "fenced", _never), (LeaseClock, "lost", lambda _self: [])],
     "key-kept": _planner_failed(0),

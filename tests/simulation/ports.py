@@ -34,8 +34,7 @@ class Wire:
 
     def __call__(self, *words: Argument | float) -> Any:
         """One command. Raises what the server answers as an error."""
-        parts = tuple(str(w) if isinstance(w, float) else w for w in words)
-        self._socket.sendall(hiredis.pack_command(parts))
+        self._socket.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]  # its tuple is invariant
         while (reply := self._reader.gets()) is False:
             self._reader.feed(self._socket.recv(65_536))
         if isinstance(reply, hiredis.HiredisError):
@@ -71,7 +70,9 @@ class SimStore:
     space = "o"
     partitions = TAGS
 
-    def __init__(self, world: World, wire: Wire, node: Node | None, planted: Mapping[str, Script]):
+    def __init__(
+        self, world: World, wire: Wire, node: Node | None, planted: Mapping[str, Script]
+    ) -> None:
         self._world, self._wire, self._node, self._planted = world, wire, node, planted
 
     def prefix(self, tag_number: int) -> str:

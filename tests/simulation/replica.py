@@ -1,4 +1,4 @@
-"""One replica: the product's engine, worker, starter and controls, unchanged, on simulated ports."""
+"""One replica: the product's engine, starter and controls, unchanged, on simulated ports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
 from simulation.history import run
 from simulation.planted import PLANTED, planted
 from simulation.ports import Wire
