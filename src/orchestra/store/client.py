@@ -16,7 +16,7 @@ from orchestra.store.durability import Durability
 from orchestra.store.failures import NotReplicated, NotSent, StoreAway
 from orchestra.store.lease_thread import Holder, LeaseThread, keeping
 from orchestra.store.leases import LeaseClock
-from orchestra.store.mux import Mux, Reply, Word
+from orchestra.store.mux import Mux, Reply, Word, give_up
 from orchestra.store.primaries import Primaries
 from orchestra.store.room import Room
 from orchestra.store.scripts import Argument, Script, load_scripts
@@ -164,5 +164,5 @@ async def insist(
 
 def _failed(error: Exception) -> "asyncio.Future[Reply]":
     future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-    future.set_exception(error)
+    give_up(future, error)
     return future

@@ -22,6 +22,7 @@ from orchestra.store.failures import (
     NotReplicated,
     NotSent,
     ReplyLost,
+    StoreAway,
     failure,
 )
 
@@ -97,9 +98,9 @@ class Mux(asyncio.Protocol):
         """
         future: asyncio.Future[Reply] = self._loop.create_future()
         if not self._open:
-            future.set_exception(NotSent())
+            give_up(future, NotSent())
         elif len(self._sent) >= self._profile.pending_max:
-            future.set_exception(NotSent("too many commands are waiting for the store"))
+            give_up(future, NotSent("too many commands are waiting for the store"))
         else:
             packed = pack(command)
             if not self._unsent:
@@ -229,7 +230,7 @@ class Mux(asyncio.Protocol):
             self._unsent.append(pack(("EVAL", source, *command[2:])))
             self._sent.append((future, command, ""))
         else:
-            future.set_exception(why)
+            give_up(future, why)
 
     def _failure(self, reply: str) -> Exception:
         error = failure(reply)
@@ -258,6 +259,16 @@ class Mux(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
             self.connection_lost(None)
+
+
+def give_up(future: "asyncio.Future[Reply]", why: Exception) -> None:
+    """End a call, and keep the loop from naming each that nobody waits for while the store is away.
+
+    Whoever sent several at once has left with the first failure, and the outage is told already.
+    """
+    future.set_exception(why)
+    if isinstance(why, StoreAway):
+        future.exception()
 
 
 def unix(path: str) -> Dial:
