@@ -19,15 +19,15 @@ from orchestra.security import Permission, Principal, principal_of, requires
 from orchestra.security.bodies import read_body
 from orchestra.security.hardened import loads
 from orchestra.workflows.definition import Json
-from orchestra.workflows.hot import Parts
+from orchestra.workflows.hot import Answer, Hot, Parts
 from orchestra.workflows.schema import language_schema
 from orchestra.workflows.starting import Request as Start
 from orchestra.workflows.workflows import Workflows
 
+KEY_MAX = 255
 Caller = NamedDependency[SkipValidation[Principal]]
-IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=255)]
+IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=KEY_MAX)]
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=32)]
-Prefer = Annotated[str | None, HeaderParameter(name="Prefer", max_length=64)]
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Items on a page.")]
 
 WAIT_MAX_S = 300.0
@@ -149,8 +149,9 @@ class WorkflowRoutes(Controller):
         """One version with its definition."""
         return await workflows.get(principal.tenant, workflow, number)
 
-    @post(
+    @Hot(
         "/{workflow:str}/execute",
+        http_method="POST",
         guards=[requires(Permission.EXECUTIONS_START)],
         status_code=202,
     )
@@ -159,9 +160,7 @@ class WorkflowRoutes(Controller):
         workflow: FromPath[str],
         request: Request[Any, Any, Any],
         parts: NamedDependency[SkipValidation[Parts]],
-        idempotency_key: IdempotencyKey = None,
-        prefer: Prefer = None,
-    ) -> Response[dict[str, Json]]:
+    ) -> Answer:
         """Start an execution: 202 means that it is accepted for good.
 
         `Prefer: wait=30` answers 200 with the status if it ends in time. Repeating an
@@ -171,20 +170,21 @@ class WorkflowRoutes(Controller):
         principal, executions = principal_of(request), parts.executions
         start = read_body(await request.body(), Start)
         parts.admit()
-        wait_s = wait_seconds(prefer)
+        key = idempotency_key(request)
+        wait_s = wait_seconds(request.headers.get("prefer"))
         started = await parts.starter.start(
-            principal.tenant, workflow, start, actor=principal.actor, key=idempotency_key,
+            principal.tenant, workflow, start, actor=principal.actor, key=key,
             watch=wait_s > 0,
         )  # fmt: skip
         base = f"/api/executions/{started.execution}"
-        headers = {"Location": base}
+        headers = {"location": base}
         if not started.created:
-            headers["Idempotency-Replayed"] = "true"
+            headers["idempotency-replayed"] = "true"
         if wait_s:
             shown = await executions.wait(principal.tenant, started.execution, wait_s)
             over = shown["ended_at"] is not None
-            headers["Preference-Applied"] = f"wait={wait_s:g}"
-            return Response(shown, status_code=200 if over else 202, headers=headers)
+            headers["preference-applied"] = f"wait={wait_s:g}"
+            return Answer(shown, 200 if over else 202, headers)
         made: dict[str, Json] = {
             "execution_id": started.execution,
             "id": started.execution,
@@ -195,7 +195,16 @@ class WorkflowRoutes(Controller):
             "durability": executions.durability,
             "links": {"self": base, "status": f"{base}/status", "logs": f"{base}/logs"},
         }
-        return Response(made, status_code=202 if started.created else 200, headers=headers)
+        return Answer(made, 202 if started.created else 200, headers)
+
+
+def idempotency_key(request: Request[Any, Any, Any]) -> str | None:
+    """The key of a start. Raises Invalid for one that is too long."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and len(key) > KEY_MAX:
+        message = f"an Idempotency-Key has at most {KEY_MAX} characters"
+        raise Invalid(message, [Problem("/headers/idempotency-key", "field.range", message)])
+    return key
 
 
 def wait_seconds(prefer: str | None) -> float:
