@@ -27,7 +27,8 @@ ONLY_IN = {
     "time.time_ns": ("clock.py",),
     "uuid.uuid4": ("clock.py",),
     "datetime.now": ("clock.py",),
-    "asyncio": ("store/", "server.py", "security/connection_guard.py"),
+    # workflows/module.py: decision 0011.
+    "asyncio": ("store/", "server.py", "security/connection_guard.py", "workflows/module.py"),
 }
 _SUPPRESSION = re.compile(r"#\s*(type:\s*ignore|noqa|pyright:\s*ignore)(?P<code>(: ?|\[)[A-Za-z])?")
 

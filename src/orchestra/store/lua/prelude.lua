@@ -16,7 +16,6 @@
 local p, at = KEYS[1], ARGV[1]
 local call, fmt, match = redis.call, string.format, string.match
 local CLASS, HISTORY, JOURNAL = 281474976710656, 20000, 100000    -- 2^48 tags per class; entries kept at most
-
 local function wall()
   if at ~= '' then return tonumber(at) end
   local t = call('TIME')
