@@ -14,7 +14,7 @@ from orchestra.store.keys import Tenant
 from orchestra.workflows import chronicle, retrying, showing
 from orchestra.workflows.catalogue import Catalogue
 from orchestra.workflows.definition import Json
-from orchestra.workflows.engine import Engine
+from orchestra.workflows.engine import WAIT_POLL_S, Engine
 from orchestra.workflows.ports import SCRIPTS, Partitions
 from orchestra.workflows.reader import NoSuchExecution, Reader
 from orchestra.workflows.showing import OVER, STATES, Stored
@@ -72,7 +72,12 @@ class Executions:
         """As `status`, as soon as it ended or the time is over."""
         end = self._clock.monotonic() + seconds
         while not self._engine.remembers_end(execution):
-            await self._engine.waited(execution)
+            left_s = end - self._clock.monotonic()
+            if left_s > 2 * WAIT_POLL_S:  # the clock of all who wait will do
+                await self._engine.waited(execution)
+            else:
+                with anyio.move_on_after(left_s):
+                    await self._engine.waited(execution)
             if self._clock.monotonic() >= end or await self._over(execution):
                 break
         remembered = await self._remembered(tenant, execution)
