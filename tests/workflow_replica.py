@@ -144,7 +144,7 @@ class Replica:
     ) -> Started:
         """Start an execution of a saved workflow."""
         return await self.module.starter.start(
-            DEFAULT_TENANT, workflow, Request(**body), actor=actor, key=key
+            DEFAULT_TENANT, workflow, Request(**body), actor=actor, key=key, watch=True
         )
 
     async def start(self, document: Mapping[str, Any], given: object = None, **body: Any) -> str:

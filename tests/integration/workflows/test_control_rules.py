@@ -214,19 +214,14 @@ async def test_r32_a_paused_execution_can_be_cancelled(engine: Replica) -> None:
     assert (await engine.end(execution))["status"] == "cancelled"
 
 
-@pytest.mark.parametrize(
-    ("verb", "allowed"), [("cancel", ["rollback"]), ("pause", ["rollback"]), ("resume", ["rollback"]),
-                          ("retry", ["rollback"])]
-)  # fmt: skip
-async def test_r32_what_ended_well_cannot_be_steered(
-    engine: Replica, verb: str, allowed: list[str]
-) -> None:
+@pytest.mark.parametrize("verb", ["cancel", "pause", "resume", "retry"])
+async def test_r32_what_ended_well_cannot_be_steered(engine: Replica, verb: str) -> None:
     execution = (await engine.run(a_document(a_value("a", 1))))["id"]
 
     with pytest.raises(WrongState) as refused:
         await engine.control(execution, verb)
 
-    assert refused.value.context == {"execution_status": "completed", "allowed": allowed}
+    assert refused.value.context == {"execution_status": "completed", "allowed": ["rollback"]}
 
 
 async def test_r34_a_timer_that_fires_twice_has_one_effect(engine: Replica) -> None:
@@ -449,7 +444,9 @@ async def test_r43_what_was_compensated_is_told(engine: Replica) -> None:
 
 
 async def test_logs_hold_input_and_output_of_each_step(engine: Replica) -> None:
-    shown = await engine.run(a_document(a_step("a", input_data={"q": 1}, output={"r": "${result}"})))
+    shown = await engine.run(
+        a_document(a_step("a", input_data={"q": 1}, output={"r": "${result}"}))
+    )
 
     logs = await engine.logs(shown["id"])
 

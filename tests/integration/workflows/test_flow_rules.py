@@ -104,7 +104,9 @@ async def test_r18_a_tolerant_follower_keeps_the_failure_from_the_scope(engine: 
     engine.agents.on("bad", fails("payment.declined"))
 
     shown = await engine.run(
-        a_document(a_step("bad"), a_value("after", "${steps.bad.status}", "bad", run_when="all_done"))
+        a_document(
+            a_step("bad"), a_value("after", "${steps.bad.status}", "bad", run_when="all_done")
+        )
     )
 
     assert (shown["status"], shown["output"]) == ("completed", "failed")
@@ -162,9 +164,7 @@ def a_switch(**fields: Any) -> dict[str, Any]:
 async def test_a_switch_takes_the_first_true_case(
     engine: Replica, n: int, case: str, output: str
 ) -> None:
-    document = a_document(
-        a_switch(default=[a_value("h", "high")]), a_value("z", "${steps.s.case}")
-    )
+    document = a_document(a_switch(default=[a_value("h", "high")]), a_value("z", "${steps.s.case}"))
 
     shown = await engine.run(document, {"n": n})
 

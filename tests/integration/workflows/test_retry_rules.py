@@ -20,9 +20,7 @@ pytestmark = pytest.mark.anyio
 async def delays(engine: Replica, execution: str) -> list[int]:
     """What was waited for between the attempts."""
     logs = await engine.logs(execution)
-    return [
-        item["data"]["delay_ms"] for item in logs if item["event"] == "step.retry_scheduled"
-    ]
+    return [item["data"]["delay_ms"] for item in logs if item["event"] == "step.retry_scheduled"]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +67,13 @@ async def test_r15_retry_after_is_a_lower_bound(engine: Replica) -> None:
 
 async def test_r15_a_delay_that_passes_max_elapsed_is_not_waited_for(engine: Replica) -> None:
     engine.agents.on("a", fails("agent.error"))
-    policy = {"max_attempts": 5, "initial": "1h", "max": "1h", "jitter": "none", "max_elapsed": "1s"}
+    policy = {
+        "max_attempts": 5,
+        "initial": "1h",
+        "max": "1h",
+        "jitter": "none",
+        "max_elapsed": "1s",
+    }
 
     shown = await engine.run(a_document(a_step("a", retry=policy)))
 
@@ -292,9 +296,12 @@ async def test_r22_without_fail_fast_siblings_finish_and_the_first_failure_count
     engine.agents.on("bad", fails("payment.declined"))
     execution = await engine.start(
         a_document(
-            a_step("slow"), a_step("bad"), a_step("on", "slow"), a_step("off", "bad"),
+            a_step("slow"),
+            a_step("bad"),
+            a_step("on", "slow"),
+            a_step("off", "bad"),
             fail_fast=False,
-        )  # fmt: skip
+        )
     )
     await held.begun.wait()
     await engine.until(execution, lambda shown: shown.of("off") == ["skipped"])

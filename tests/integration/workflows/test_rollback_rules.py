@@ -151,7 +151,9 @@ async def test_r27_compensations_have_ten_attempts_by_default(engine: Replica) -
     quick = {"initial": "1ms", "jitter": "none"}
 
     shown = await engine.run(
-        a_document(a_step("a", compensate={"agent_type": "t"}), a_step("b"), rollback={"retry": quick})
+        a_document(
+            a_step("a", compensate={"agent_type": "t"}), a_step("b"), rollback={"retry": quick}
+        )
     )
 
     assert len(engine.agents.of("~a")) == 10

@@ -78,7 +78,9 @@ def decided(work: Work) -> Completion:
 
 
 def test_a_transform_is_done_as_soon_as_it_is_looked_at() -> None:
-    made = decided(a_work({"id": "x", "type": "transform", "input_data": "${input.n}"}, given={"n": 3}))
+    made = decided(
+        a_work({"id": "x", "type": "transform", "input_data": "${input.n}"}, given={"n": 3})
+    )
 
     assert (made.out, made.record["status"], made.record["output"]) == ("C", "completed", 3)
 
@@ -155,9 +157,7 @@ def test_r11_only_a_definite_failure_asks_for_a_new_key(definite: bool, bump: in
 
 
 @pytest.mark.parametrize(("left_ms", "out"), [(None, "Y"), (501, "Y"), (500, "F")])
-def test_r14_nothing_is_waited_for_beyond_the_total_timeout(
-    left_ms: int | None, out: str
-) -> None:
+def test_r14_nothing_is_waited_for_beyond_the_total_timeout(left_ms: int | None, out: str) -> None:
     made = answered(a_work({"id": "x", "agent_type": "t"}), refused(), left_ms=left_ms)
 
     assert made.out == out
