@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import anyio.to_thread
 import httpx
 import redis
 from valkey_servers import Valkey, free_port
@@ -102,11 +101,14 @@ class Fleet:
         self.servers[self.servers.index(server)] = self._spawn()
 
     async def kill_store(self) -> None:
-        """kill -9 of the store, and its restart on the same files."""
+        """kill -9 of the store, and its restart on the same files.
+
+        From this thread: a child's parent-death signal follows the thread that started it.
+        """
         self.deaths.append(Death(_now_ms(), 0))
         self.valkey.kill()
         await anyio.sleep(0.2)
-        await anyio.to_thread.run_sync(self.valkey.start)
+        self.valkey.start()
 
     async def ready(self, client: httpx.AsyncClient) -> None:
         """Return when every replica says that it is ready."""

@@ -173,7 +173,7 @@ class Round:
                 await self.fleet.kill_store()
             else:
                 victim: Server = self.chance.choice(self.fleet.servers)
-                await anyio.to_thread.run_sync(self.fleet.kill_replica, victim)
+                self.fleet.kill_replica(victim)
         self._killed = True
 
     # the end
