@@ -1,6 +1,8 @@
 -- slot_acquire: choose an agent and take one of its slots, as one decision
 -- args: lease session give_up_ms capability strategy exclude only tokens retry spill
 -- prelude: yes
+-- flags: allow-oom
+--   a step that runs needs a slot to end; what it writes is small and bounded by the slots
 -- returns {'ok', agent, fence, probe, used, reaped} | {'full', n} | {'cooling', wait_ms} | {'down', n} | {'none', 0} | {'budget', 0}
 -- repeats takes another slot: a lost reply is answered by releasing its lease
 -- cost O(log agents) while the least loaded one is free; measured 26-115 us
