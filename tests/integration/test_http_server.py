@@ -170,7 +170,7 @@ def test_raw_requests_that_can_be_read_in_two_ways_are_refused(tmp_path: Path) -
 
 
 def test_a_cold_start_costs_little(tmp_path: Path) -> None:
-    """CPU seconds, because wall-clock ones are the machine's: `cold_start_s` of the bench has those."""
+    """CPU seconds: those on the wall are the machine's, and the bench quotes them."""
     with running(tmp_path) as server:
         server.ready()
         used = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
