@@ -18,7 +18,7 @@ from orchestra.workflows.engine import Signal
 from orchestra.workflows.executions import Control
 from orchestra.workflows.module import WorkflowsModule
 from orchestra.workflows.ports import STORE_SCRIPTS
-from orchestra.workflows.starting import Request, Started
+from orchestra.workflows.starting import Start, Started
 
 PATIENCE_S = 10.0
 LOOK_S = 0.005
@@ -144,7 +144,7 @@ class Replica:
     ) -> Started:
         """Start an execution of a saved workflow."""
         return await self.module.starter.start(
-            DEFAULT_TENANT, workflow, Request(**body), actor=actor, key=key, watch=True
+            DEFAULT_TENANT, workflow, Start(**body), actor=actor, key=key, watch=True
         )
 
     async def start(self, document: Mapping[str, Any], given: object = None, **body: Any) -> str:

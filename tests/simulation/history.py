@@ -18,7 +18,7 @@ from orchestra.workflows.executions import Control
 from orchestra.workflows.plan import Plan
 from orchestra.workflows.ports import SCRIPTS
 from orchestra.workflows.reading import definition_of
-from orchestra.workflows.starting import Request
+from orchestra.workflows.starting import Start
 from simulation.checker import Evidence, violations
 from simulation.definitions import normalised, random_document
 from simulation.evidence import give_calls, leftovers, stories
@@ -137,7 +137,7 @@ class History:
     async def _client(self, key: str, workflow: str) -> None:
         chance = self.world.random
         await anyio.sleep(chance.uniform(0, 2))
-        body = Request(input_data={"x": chance.randint(0, 9)})
+        body = Start(input_data={"x": chance.randint(0, 9)})
 
         async def start(replica: Replica) -> str:
             started = await replica.starter.start(TENANT, workflow, body, actor="me", key=key)

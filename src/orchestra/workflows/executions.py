@@ -1,10 +1,11 @@
 """Executions as callers see them: read, listed, waited for, and controlled."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import anyio
 import msgspec
+from msgspec import Meta
 
 from orchestra.clock import Clock
 from orchestra.errors import Conflict, Invalid, NotFound
@@ -48,9 +49,15 @@ _ALLOWED = {
 class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of a control verb. `mode` is for pause, `skip` for rollback."""
 
-    mode: str | None = None
-    reason: str | None = None
-    skip: bool = False
+    mode: Annotated[
+        str | None,
+        Meta(
+            description="`drain` lets running attempts end; `interrupt` runs them again, later.",
+            extra_json_schema={"enum": ["drain", "interrupt", None]},
+        ),
+    ] = None
+    reason: Annotated[str | None, Meta(description="For the history, at most 500 are kept.")] = None
+    skip: Annotated[bool, Meta(description="Pass over the step whose undoing failed.")] = False
 
 
 class Executions:
@@ -69,9 +76,9 @@ class Executions:
         return showing.status(await self._reader.read(tenant, execution))
 
     async def wait(self, tenant: Tenant, execution: str, seconds: float) -> dict[str, Json]:
-        """As `status`, as soon as it ended or the time is over."""
+        """As `status`, as soon as it ended, the time is over, or this replica stops."""
         end = self._clock.monotonic() + seconds
-        while not self._engine.remembers_end(execution):
+        while not self._engine.remembers_end(execution) and not self._engine.drained:
             left_s = end - self._clock.monotonic()
             if left_s > 2 * WAIT_POLL_S:  # the clock of all who wait will do
                 await self._engine.waited(execution)

@@ -1,9 +1,10 @@
 """Starting executions: input checked before anything is stored, then one script (R1 to R4)."""
 
 import hashlib
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from orchestra.clock import Clock, Random
 from orchestra.errors import Invalid, TooLarge
@@ -36,15 +37,15 @@ class InputInvalid(Invalid):
     """The input does not fit the workflow's `input_schema`."""
 
 
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of a start."""
+class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a start; all of it is optional."""
 
-    input_data: Json = msgspec.UNSET
-    input: Json = msgspec.UNSET
-    version: int | None = None
-    labels: dict[str, str] = {}
-    delay: str | None = None
-    timeout: str | None = None
+    input_data: Annotated[Json, Meta(description="What expressions call `input`.")] = msgspec.UNSET
+    input: Annotated[Json, Meta(description="Short for `input_data`.")] = msgspec.UNSET
+    version: Annotated[int | None, Meta(description="null: the active one.")] = None
+    labels: Annotated[dict[str, str], Meta(description="Added to the workflow's.")] = {}
+    delay: Annotated[str | None, Meta(description="Begin later, as `30s` or `1h30m`.")] = None
+    timeout: Annotated[str | None, Meta(description="At most that of the definition.")] = None
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -67,7 +68,7 @@ class Starter:
         self._lease, self._clock, self._chance = lease, clock, chance
 
     async def start(
-        self, tenant: Tenant, reference: str, request: Request, *, actor: str,
+        self, tenant: Tenant, reference: str, request: Start, *, actor: str,
         key: str | None = None, watch: bool = False,
     ) -> Started:  # fmt: skip
         """Accept an execution of a workflow, by id or name.
@@ -95,7 +96,7 @@ class Starter:
         )
         return await self._accept(tenant, plan, envelope, request, key, watch=watch)
 
-    def _input(self, plan: Plan, request: Request) -> Json:
+    def _input(self, plan: Plan, request: Start) -> Json:
         """The input, defaulted and checked (R4)."""
         given = request.input_data if request.input_data is not msgspec.UNSET else request.input
         given = dict[str, Json]() if given is msgspec.UNSET else given
@@ -113,7 +114,7 @@ class Starter:
 
     async def _accept(
         self, tenant: Tenant, plan: Plan, envelope: Envelope,
-        request: Request, key: str | None, *, watch: bool,
+        request: Start, key: str | None, *, watch: bool,
     ) -> Started:  # fmt: skip
         framed = pack(envelope)
         if len(framed) > INPUT_MAX_BYTES:

@@ -21,7 +21,7 @@ from orchestra.security.hardened import loads
 from orchestra.workflows.definition import Json
 from orchestra.workflows.hot import Answer, Hot, Parts
 from orchestra.workflows.schema import language_schema
-from orchestra.workflows.starting import Request as Start
+from orchestra.workflows.starting import Start
 from orchestra.workflows.workflows import Workflows
 
 KEY_MAX = 255
