@@ -89,7 +89,10 @@ async def the_api(store_url: str) -> AsyncIterator[Api]:
     )
     stage = prepare(settings, [("127.0.0.1", 8000)], Ports.of_the_machine())
     stage.gateway._is_own = lambda _, __: True
-    agents = [an_agent("gate", can("wait", gate.wait)), an_agent("echo", can("echo", gate.echo))]
+    agents = [
+        an_agent("gate", can("wait", gate.wait), limit=1),
+        an_agent("echo", can("echo", gate.echo)),
+    ]
     build = functools.partial(build_modules, python_agents=agents)
     async with running(settings, stage, build) as parts, a_client(stage) as client:
         yield Api(client, parts, gate)
@@ -413,6 +416,24 @@ async def test_an_unknown_agent_type_fails_its_step_after_its_retries(api: Api) 
     assert [one["event"] for one in logs] == [
         "step.retry_scheduled", "step.retry_scheduled", "step.failed", "workflow.failed",
     ]  # fmt: skip
+
+
+async def test_an_attempt_over_its_timeout_and_a_full_agent_end_as_the_clocks_say(
+    api: Api,
+) -> None:
+    once = {"max_attempts": 1}
+    slow = await api.save({**HOLD, "timeout": "100ms", "retry": once})
+    shown = (await api.run(slow["id"])).json()
+    assert shown["error"]["code"] == "timeout.attempt"
+
+    first = await api.start((await api.save(HOLD))["id"])
+    await api.gate.begun.wait()
+    full = await api.save({**HOLD, "queue_timeout": "100ms", "retry": once})
+    shown = (await api.run(full["id"])).json()
+
+    assert (shown["status"], shown["error"]["code"]) == ("failed", "timeout.queue")
+    api.gate.open.set()
+    assert (await ended(api, first))["status"] == "completed"
 
 
 # starting

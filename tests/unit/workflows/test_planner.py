@@ -4,14 +4,12 @@ import itertools
 from typing import Any
 
 import pytest
+from workflow_work import NOW_MS, a_work
 
 from orchestra.agents import TaskError, TaskResult
-from orchestra.workflows.compiling import compile_plan
-from orchestra.workflows.facts import Claim, Envelope, Facts, Record, Work
+from orchestra.workflows.facts import Work
 from orchestra.workflows.failing import Completion, Failure
 from orchestra.workflows.planner import Call, after_call, decide, join
-from orchestra.workflows.reading import definition_of
-from orchestra.workflows.validation import check
 
 STATUSES = ("completed", "failed", "skipped")
 MIXES = list(itertools.product(STATUSES, repeat=3))
@@ -46,23 +44,6 @@ def test_r18_a_step_without_dependencies_runs() -> None:
 def test_an_undone_dependency_counts_as_failed(run_when: str) -> None:
     assert join(("compensated",), run_when) is None
     assert join(("compensated",), "none_failed") == "upstream_failed"
-
-
-NOW_MS = 1_000_000
-
-
-def a_work(step: dict[str, Any], *others: dict[str, Any], **more: Any) -> Work:
-    """Work on a step beside those others; `records`, `given`, `claim` as needed."""
-    document = {"name": "w", "steps": [*others, step], **more.get("document", {})}
-    checked = check(document, b"")
-    assert checked.normalised is not None, checked.findings
-    plan = compile_plan("digest", definition_of(checked.normalised))
-    envelope = Envelope(more.get("given", {}), "wfl_1", "w", 1, NOW_MS)
-    records: dict[str, Record] = more.get("records", {})
-    claim = Claim("2|t|exe_1/x", "1.0.0.0.s", "exe_1", step["id"], "default", 1, 0, 0, 0, NOW_MS)
-    for name, value in more.get("claim", {}).items():
-        setattr(claim, name, value)
-    return Work(plan, plan.nodes[step["id"]], claim, Facts(envelope, records), NOW_MS)
 
 
 def needs_nothing(work: Work) -> tuple[str, ...]:
