@@ -230,7 +230,7 @@ async def test_at_most_once_asks_nobody_else_after_an_unknown_outcome(
         )
         group = await stack.enter_async_context(anyio.create_task_group())
         group.start_soon(listener.serve, hangs_up)
-        port: int = listener.listeners[0].extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610
+        port: int = listener.listeners[0].extra(anyio.abc.SocketAttribute.local_port)
         url = f"http://127.0.0.1:{port}/"
         await register(agents, at(url, "lossy", priority=1), at(peer.url, "up", priority=2))
 
