@@ -12,7 +12,7 @@ from orchestra.workflows.definition import Json
 from orchestra.workflows.facts import Envelope
 from orchestra.workflows.framing import unpack_envelope
 from orchestra.workflows.ports import Partitions
-from orchestra.workflows.reader import NoSuchExecution, Reader
+from orchestra.workflows.reader import NoSuchExecution, Reader, every
 from orchestra.workflows.showing import STATES
 
 PAGE, SCANNED_MAX = 100, 5_000
@@ -55,17 +55,18 @@ class Listing:
         """The next ids of all partitions, merged: start, id, partition."""
         highest = "+inf" if before is None else str(before[0])
         lowest = "-inf" if after is None else after
-        sent: list[tuple[int, Awaitable[Any]]] = []
-        for tag in self._store.partitions:
-            prefix = self._store.prefix(tag)
-            reply = self._store.read(
-                prefix, "ZRANGE", f"{prefix}ix:{tenant}", highest, lowest,
-                "BYSCORE", "REV", "LIMIT", 0, PAGE, "WITHSCORES",
-            )  # fmt: skip
-            sent.append((tag, reply))
+        prefixes = [self._store.prefix(tag) for tag in self._store.partitions]
+        replies: list[list[bytes]] = await every(
+            [
+                self._store.read(
+                    prefix, "ZRANGE", f"{prefix}ix:{tenant}", highest, lowest,
+                    "BYSCORE", "REV", "LIMIT", 0, PAGE, "WITHSCORES",
+                )
+                for prefix in prefixes
+            ]
+        )  # fmt: skip
         found: list[tuple[int, str, int]] = []
-        for tag, reply in sent:
-            flat: list[bytes] = await reply
+        for tag, flat in zip(self._store.partitions, replies, strict=True):
             for name, score in zip(flat[::2], flat[1::2], strict=True):
                 entry = (int(float(score)), name.decode(), tag)
                 if before is None or entry[:2] < before:
@@ -75,15 +76,19 @@ class Listing:
     async def _shown(
         self, tenant: Tenant, entries: list[tuple[int, str, int]]
     ) -> list[dict[str, Json]]:
-        sent: list[tuple[int, str, Awaitable[Any], Awaitable[Any]]] = []
-        for created_ms, execution, tag in entries:
+        sent: list[Awaitable[Any]] = []
+        for _, execution, tag in entries:
             prefix = self._store.prefix(tag)
-            state = self._store.read(prefix, "HMGET", keys.state(prefix, execution), "@s", "@f")
-            start = self._store.read(prefix, "HGET", keys.results(prefix, execution), "@in")
-            sent.append((created_ms, execution, state, start))
+            results = keys.results(prefix, execution)
+            sent.append(
+                self._store.read(prefix, "HMGET", keys.state(prefix, execution), "@s", "@f")
+            )
+            sent.append(self._store.read(prefix, "HGET", results, "@in"))
+        replies = await every(sent)
         shown: list[dict[str, Json]] = []
-        for created_ms, execution, state, start in sent:
-            live, envelope = await state, await start
+        for (created_ms, execution, _), live, envelope in zip(
+            entries, replies[::2], replies[1::2], strict=True
+        ):
             if live[0] is not None and envelope is not None:
                 shown.append(_summary(created_ms, execution, live, unpack_envelope(envelope)))
             else:

@@ -1,13 +1,13 @@
 """Reads whole executions: live ones from their hashes, those that ended long ago from archives."""
 
 import zlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import msgspec
 
 from orchestra.clock import Clock
-from orchestra.errors import NotFound
+from orchestra.errors import NotFound, OrchestraError
 from orchestra.store import frames, keys, partitions
 from orchestra.store.keys import Tenant
 from orchestra.workflows import chronicle
@@ -138,8 +138,21 @@ class Reader:
 
     async def _gather(self, prefix: str, *commands: tuple[Any, ...]) -> list[Any]:
         """Several reads in one round trip."""
-        sent: list[Awaitable[Any]] = [self._store.read(prefix, *words) for words in commands]
-        return [await reply for reply in sent]
+        return await every([self._store.read(prefix, *words) for words in commands])
+
+
+async def every(sent: Sequence[Awaitable[Any]]) -> list[Any]:
+    """All replies, in order. Raises the first failure, when every one has been looked at."""
+    replies: list[Any] = []
+    failure: OrchestraError | None = None
+    for reply in sent:
+        try:
+            replies.append(await reply)
+        except OrchestraError as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
+    return replies
 
 
 def hashed(flat: list[bytes]) -> dict[str, bytes]:
