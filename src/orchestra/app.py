@@ -78,6 +78,7 @@ class Running(msgspec.Struct, frozen=True):
 
     store: Store
     app: Litestar
+    modules: Sequence[Module]
 
     @property
     def durability(self) -> Durability:
@@ -155,7 +156,7 @@ async def running(
         async with run_modules(modules):
             stage.gateway.application = app
             stage.health.phase = "ready"
-            yield Running(store, app)
+            yield Running(store, app, modules)
 
 
 @asynccontextmanager

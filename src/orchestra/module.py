@@ -42,5 +42,10 @@ async def run_modules(modules: Sequence[Module]) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            for module in reversed(modules):
-                await module.quiesce()
+            await quiesce(modules)
+
+
+async def quiesce(modules: Sequence[Module]) -> None:
+    """Each takes no new work, the last one first. Safe to repeat."""
+    for module in reversed(modules):
+        await module.quiesce()

@@ -2,7 +2,7 @@
 
 Start: listen (probes answer), open the store, start the modules, say ready. Stop, on the first
 SIGTERM or Ctrl-C: `/readyz` says 503, a moment for balancers to notice, no new connections, answer
-what is in flight, let running steps end, leave the store. A second signal skips the waiting.
+what is in flight and let running steps end, leave the store. A second signal skips the waiting.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from orchestra import __version__
 from orchestra.app import BuildModules, Ports, Running, Stage, build_modules, prepare, running
 from orchestra.errors import OrchestraError, Unavailable
 from orchestra.log import configure
+from orchestra.module import quiesce
 from orchestra.security.connection_guard import Bounds, guarded
 from orchestra.settings import Settings
 
@@ -35,6 +36,7 @@ CONNECTIONS_MAX: Final = 2_000
 IDLE_S: Final = 75
 ANSWER_S: Final = 20
 NOTICE_S: Final = 2.0
+LEAVE_S: Final = 5.0
 REFUSED: Final = 2
 FAILED: Final = 1
 
@@ -129,9 +131,12 @@ async def _live(
         log.info("server.draining", notice_s=notice_s, drain_s=settings.drain_s)
         await anyio.sleep(notice_s)
         server.should_exit = True
-        await server.finished.wait()  # bounded by its own timeout_graceful_shutdown
-        # Leaving the block quiesces the modules; what is not done by then is found in the store.
-        life.scope.deadline = anyio.current_time() + settings.drain_s + 1.0
+        # Together: a request may wait for a step, and is told when nothing more ends here.
+        async with anyio.create_task_group() as ending:
+            ending.start_soon(quiesce, parts.modules)  # bounded by drain_s
+            await server.finished.wait()  # bounded by its own timeout_graceful_shutdown
+        # Leaving the block stops the modules; what is not done by then is found in the store.
+        life.scope.deadline = anyio.current_time() + LEAVE_S
 
 
 @contextlib.asynccontextmanager

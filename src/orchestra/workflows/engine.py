@@ -24,6 +24,7 @@ TIMERS_MAX = 100
 CLAIM_MAX = 64
 POLL_S = (0.02, 1.0)
 DRAINED_POLL_S = 0.02
+HAND_BACK_S = 2.0
 WAIT_POLL_S = 2.0
 
 
@@ -53,7 +54,8 @@ class Engine:
     def __init__(self, around: Around, *, alone: bool = False) -> None:
         self._a = around
         self.worker = Worker(around, self)
-        self._draining = False
+        self.drained = False
+        """Nothing runs here any more: what is not over ends elsewhere, or after a restart."""
         self._alone = set(around.store.partitions) if alone else set[int]()
         self._woken = {tag: Signal() for tag in around.store.partitions}
         self._timers = {tag: Signal() for tag in around.store.partitions}
@@ -152,7 +154,7 @@ class Engine:
     async def _claim(self, tag: int) -> None:
         """Take ready work whenever there is some, and a slot for it."""
         pause = POLL_S[0]
-        while not self._draining:
+        while not self._a.hands.closed:
             await self._woken[tag].wait(pause)
             free = self._a.hands.free
             if not free or not self._a.lease.joined(tag) or self._a.lease.fenced(tag):
@@ -205,8 +207,11 @@ class Engine:
             self._woken[tag].set()
         return None if reply[2] in (b"", "") else int(reply[2])
 
-    async def doubt(self, tag: int) -> None:
-        """Hand back what the store says we hold and we do not know of: a reply was lost."""
+    async def doubt(self, tag: int, *, everything: bool = False) -> None:
+        """Hand back what the store says we hold and we do not know of: a reply was lost.
+
+        `everything`: what we know of, too.
+        """
         a, prefix = self._a, self._a.store.prefix(tag)
         session = a.lease.session
         try:
@@ -215,7 +220,8 @@ class Engine:
             )
             for i in range(0, len(held), 5):
                 item, state = held[i].decode(), held[i + 1].decode()
-                if state[0] == "r" and (item, state[1:]) not in a.hands.held.get(tag, {}):
+                known = not everything and (item, state[1:]) in a.hands.held.get(tag, {})
+                if state[0] == "r" and not known:
                     log.info("step.handed_back", item=item)
                     await a.store.run(
                         SCRIPTS["step_release"], prefix, item=item, token=state[1:], stopped=1
@@ -226,20 +232,35 @@ class Engine:
     # the end
 
     async def drain(self, seconds: float) -> None:
-        """Claim nothing more, let calls finish, hand the rest back, say goodbye. Safe to repeat."""
-        self._draining = True
-        end = self._a.clock.monotonic() + seconds
-        while self._a.hands.count and self._a.clock.monotonic() < end:
-            await self._a.clock.sleep(DRAINED_POLL_S)
+        """Claim nothing more, let calls finish, hand the rest back. Safe to repeat."""
+        self._a.hands.closed = True
+        await self._emptied(seconds)
         self._a.hands.stop_all("drain")
-        end = self._a.clock.monotonic() + 2
-        while self._a.hands.count and self._a.clock.monotonic() < end:
-            await self._a.clock.sleep(DRAINED_POLL_S)
+        await self._emptied(HAND_BACK_S)
+        self.drained = True
+        for execution in list(self._waiters):
+            self.ended(execution)
+
+    async def leave(self) -> None:
+        """Say goodbye everywhere: what is still ours is for others from now on."""
         for tag in self._a.store.partitions:
             try:
-                await self._a.store.run(
-                    STORE_SCRIPTS["session_leave"], self._a.store.prefix(tag),
-                    session=self._a.lease.session,
-                )  # fmt: skip
+                if await self._left(tag):
+                    continue
+                await self.doubt(tag, everything=True)
+                if not await self._left(tag):
+                    log.warning("session.not_left", partition=tag)
             except (StoreAway, NotReplicated):
                 log.warning("session.not_left", partition=tag)
+
+    async def _left(self, tag: int) -> bool:
+        reply = await self._a.store.run(
+            STORE_SCRIPTS["session_leave"], self._a.store.prefix(tag),
+            session=self._a.lease.session,
+        )  # fmt: skip
+        return bool(reply[0])
+
+    async def _emptied(self, within_s: float) -> None:
+        end = self._a.clock.monotonic() + within_s
+        while self._a.hands.count and self._a.clock.monotonic() < end:
+            await self._a.clock.sleep(DRAINED_POLL_S)

@@ -29,6 +29,8 @@ class Hands:
     """All claimed steps by partition. `slots_max` bounds them."""
 
     slots_max: int
+    closed: bool = False
+    """The replica is about to stop: nothing more is claimed."""
     held: dict[int, dict[Key, Held]] = field(default_factory=dict[int, dict[Key, Held]])
     count: int = 0
     calls: int = 0
@@ -36,7 +38,7 @@ class Hands:
     @property
     def free(self) -> int:
         """How many more steps may be claimed."""
-        return max(0, self.slots_max - self.count)
+        return 0 if self.closed else max(0, self.slots_max - self.count)
 
     def take(self, tag_number: int, key: Key) -> Held | None:
         """Note a claim. None when it is known: the same reply was seen twice."""

@@ -93,6 +93,8 @@ class WorkflowsModule:
                 self._spawn(self.retention.serve)
                 self.engine.start()
                 yield
+                if self.engine.drained:  # else it ends as in a crash, and the lease is waited for
+                    await self.engine.leave()
                 raise _Stopped
 
     async def quiesce(self) -> None:

@@ -75,7 +75,8 @@ class Recorder:
         claim = work.claim
         framed = await self._framed(claimed, work, made)
         saturated = "".join(f"\n-{name}" for name in a.agents.saturated())
-        sticky = 0 if a.lease.fenced(claimed.tag) else min(STICKY, a.hands.free + 1)
+        may_claim = not a.hands.closed and not a.lease.fenced(claimed.tag)
+        sticky = min(STICKY, a.hands.free + 1) if may_claim else 0
         again = False
 
         async def once() -> Any:
