@@ -1,0 +1,202 @@
+"""Replicas are told to stop, or frozen: what they held is finished, handed over, or refused."""
+
+import json
+import signal
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from e2e.served import Document, Server, a_store, serving, until
+
+pytestmark = [pytest.mark.anyio, pytest.mark.chaos]
+
+FROZEN_S = 6.0
+
+
+def asleep(name: str, seconds: float) -> Document:
+    given = {"seconds": seconds}
+    return {"id": name, "agent_type": "sleeper", "task_type": "sleep", "input_data": given}
+
+
+QUICK: Document = {"id": "q", "agent_type": "idler", "task_type": "noop", "input_data": {}}
+
+
+async def test_a_stop_finishes_the_short_and_hands_over_the_long(tmp_path: Path) -> None:
+    drain = ("--drain-s", "1.5", "--drain-notice-s", "0.3")
+    with a_store(tmp_path) as store:
+        options = ("--store-url", store.url)
+        async with (
+            serving(tmp_path, *options, *drain, agents=True) as leaving,
+            serving(tmp_path, *options, agents=True) as staying,
+        ):
+            short = await leaving.make("short", asleep("s", 1.0), QUICK)
+            long = await leaving.make("long", asleep("l", 4.0), QUICK)
+            shorts = [await leaving.start(short) for _ in range(10)]
+            longs = [await leaving.start(long) for _ in range(10)]
+            for execution in (*shorts, *longs):
+                await _begun(staying, execution)
+            waiting, told, refused_s = list[httpx.Response](), 0.0, 0.0
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(_wait, leaving, short, waiting)
+                await until(lambda: _newest(staying, short, shorts), bool, 5)
+                leaving.signal(signal.SIGTERM)
+                told = time.time()
+                refused_s = await leaving.become(503, within_s=1.0)
+            code = await leaving.gone(within_s=8)
+            gone = time.time()
+
+            done = [await staying.ended(one) for one in (*shorts, *longs)]
+            starts = {one: await staying.history(one, "step.started") for one in (*shorts, *longs)}
+            once = [len(_of(starts[one], "s")) for one in shorts]
+            again = [_at_s(_of(starts[one], "l")[1]) - told for one in longs]
+            _tell(
+                "stop", readyz_503_s=refused_s, exit_s=gone - told, taken_over_s=max(again),
+            )  # fmt: skip
+            assert code == 0
+            assert [answer.status_code for answer in waiting] == [200]
+            assert {one["status"] for one in done} == {"completed"}
+            assert once == [1] * len(shorts), "a step that ended within the drain ran again"
+            assert max(again) < gone - told + 0.5, "what was handed back waited for a lease"
+            await _recorded_once(staying, *shorts, *longs)
+
+
+async def test_a_stop_starts_nothing_more_of_a_chain(tmp_path: Path) -> None:
+    with a_store(tmp_path) as store:
+        options = ("--store-url", store.url, "--drain-notice-s", "0")
+        async with serving(tmp_path, *options, agents=True) as leaving:
+            chain = await leaving.make("chain", *(asleep(f"s{i}", 0.3) for i in range(60)))
+            started = [await leaving.start(chain) for _ in range(5)]
+            await _begun(leaving, started[-1])
+            leaving.signal(signal.SIGTERM)
+            told = time.monotonic()
+            code = await leaving.gone(within_s=25)
+            took_s = time.monotonic() - told
+
+        _tell("stop in a chain of 60 short steps", exit_s=took_s)
+        assert code == 0
+        assert took_s < 3.0, "successors were begun while draining"
+
+
+async def test_a_second_signal_skips_the_waiting(tmp_path: Path) -> None:
+    with a_store(tmp_path) as store:
+        options = ("--store-url", store.url, "--drain-notice-s", "0.2")
+        async with (
+            serving(tmp_path, *options, agents=True) as leaving,
+            serving(tmp_path, *options, agents=True) as staying,
+        ):
+            execution = await leaving.start(await leaving.make("long", asleep("l", 3.0), QUICK))
+            await _begun(staying, execution)
+            leaving.signal(signal.SIGTERM)
+            await leaving.become(503, within_s=1.0)
+            leaving.signal(signal.SIGTERM)
+            told = time.monotonic()
+            code = await leaving.gone(within_s=5)
+            took_s = time.monotonic() - told
+            ended = await staying.ended(execution)
+
+            _tell("second signal", exit_s=took_s)
+            assert code == 0
+            assert ended["status"] == "completed"
+
+
+async def test_a_request_that_waits_for_a_long_step_is_answered_at_a_stop(tmp_path: Path) -> None:
+    options = ("--drain-s", "0.5", "--drain-notice-s", "0.2")
+    async with serving(tmp_path, *options, agents=True) as leaving:
+        long = await leaving.make("long", asleep("l", 60.0))
+        waiting, told = list[httpx.Response](), 0.0
+        async with anyio.create_task_group() as group:
+            group.start_soon(_wait, leaving, long, waiting)
+            await until(lambda: _newest(leaving, long, []), bool, 5)
+            leaving.signal(signal.SIGTERM)
+            told = time.monotonic()
+        code = await leaving.gone(within_s=30)
+        took_s = time.monotonic() - told
+
+        _tell("stop with a waiting request", exit_s=took_s)
+        assert code == 0
+        assert [answer.status_code for answer in waiting] == [202]
+        assert waiting[0].json()["status"] == "running"
+        assert took_s < 6.0
+
+
+async def test_a_frozen_replica_records_nothing_and_joins_again(tmp_path: Path) -> None:
+    with a_store(tmp_path) as store, store.client() as client:
+        options = ("--store-url", store.url)
+        async with serving(tmp_path, *options, agents=True) as frozen:
+            before = _sessions(client)
+            async with serving(tmp_path, *options, agents=True) as heir:
+                slow = await frozen.make("slow", asleep("s", 1.0), QUICK)
+                executions = [await frozen.start(slow) for _ in range(40)]
+                for execution in executions:
+                    await _begun(heir, execution)
+                frozen.signal(signal.SIGSTOP)
+                await anyio.sleep(FROZEN_S)  # the length of the fault
+                frozen.signal(signal.SIGCONT)
+                thawed = time.monotonic()
+                ended = [await heir.ended(one) for one in executions]
+                await until(lambda: _rejoined(client, before), bool, 5)
+                joined_s = time.monotonic() - thawed
+                await frozen.become(200, within_s=5)
+                await until(lambda: _late(frozen), lambda late: late == len(executions), 5)
+                await _recorded_once(heir, *executions)
+                heir.signal(signal.SIGTERM)
+                assert await heir.gone(within_s=10) == 0
+            after = await frozen.ended(await frozen.start(slow))
+
+            _tell("frozen for 6 s", late=await _late(frozen), joined_again_s=joined_s)
+            assert {one["status"] for one in ended} == {"completed"}
+            assert after["status"] == "completed"
+
+
+async def _begun(server: Server, execution: str) -> None:
+    """Return when its first step runs."""
+    await until(lambda: server.history(execution, "step.started"), bool, 5)
+
+
+async def _wait(server: Server, workflow: str, answers: list[httpx.Response]) -> None:
+    path, headers = f"/api/workflows/{workflow}/execute", {"Prefer": "wait=60"}
+    answers.append(await server.client.post(path, json={}, headers=headers, timeout=40))
+
+
+async def _newest(server: Server, workflow: str, known: list[str]) -> bool:
+    """Whether an execution that nobody knows by its id has begun."""
+    answer = await server.client.get("/api/executions", params={"workflow": workflow})
+    new = [one["id"] for one in answer.json()["items"] if one["id"] not in known]
+    return bool(new) and bool(await server.history(new[0], "step.started"))
+
+
+async def _recorded_once(server: Server, *executions: str) -> None:
+    for execution in executions:
+        done = [item["path"] for item in await server.history(execution, "step.completed")]
+        assert len(done) == len(set(done)), f"{execution}: {done}"
+
+
+async def _late(server: Server) -> int:
+    return server.said("step.late_result") + server.said("step.abandoned")
+
+
+async def _rejoined(client: Any, before: set[str]) -> bool:
+    """Whether a third session came, which is neither the heir's nor the one that was lost."""
+    return len(_sessions(client) - before) >= 2
+
+
+def _sessions(client: Any) -> set[str]:
+    return {name for key in client.scan_iter("o:{*}:wk") for name in client.zrange(key, 0, -1)}
+
+
+def _of(items: list[Document], path: str) -> list[Document]:
+    return [item for item in items if item["path"] == path]
+
+
+def _at_s(item: Document) -> float:
+    return datetime.fromisoformat(item["at"]).timestamp()
+
+
+def _tell(what: str, **figures: float) -> None:
+    print(json.dumps({"what": what} | {k: round(v, 2) for k, v in figures.items()}))  # noqa: T201  # the figures

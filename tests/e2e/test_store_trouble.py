@@ -1,0 +1,182 @@
+"""The store dies, forgets, refuses: callers are told to wait, and what was accepted completes."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+from http_peer import a_peer
+
+from e2e.served import Document, Load, Server, a_store, serving, until
+
+pytestmark = [pytest.mark.anyio, pytest.mark.chaos]
+
+CLIENTS, PAUSE_S = 4, 0.05
+BACK_S = 2.0
+STEPS: tuple[Document, ...] = (
+    {"id": "a", "agent_type": "idler", "task_type": "noop", "input_data": {}},
+    {"id": "b", "agent_type": "sleeper", "task_type": "sleep", "input_data": {"seconds": 0.2}},
+    {"id": "c", "type": "transform", "input_data": {"n": 1}},
+)
+
+
+async def test_a_killed_embedded_store_is_a_pause(tmp_path: Path) -> None:
+    async with serving(tmp_path, agents=True) as server:
+        load = Load(server, await server.make("steady", *STEPS))
+
+        async def kill() -> float:
+            pid = server.store_pid()
+            os.kill(pid, signal.SIGKILL)
+            return await _another_store(server, pid)
+
+        await _under_load(load, kill, kills=3)
+
+
+async def test_a_killed_external_store_is_a_pause(tmp_path: Path) -> None:
+    with a_store(tmp_path) as store:
+        async with serving(tmp_path, "--store-url", store.url, agents=True) as server:
+            load = Load(server, await server.make("steady", *STEPS))
+
+            async def kill() -> float:
+                store.kill()
+                await server.become(503, within_s=2.0)
+                await anyio.to_thread.run_sync(store.start)
+                return time.monotonic()
+
+            await _under_load(load, kill, kills=2)
+
+
+async def _under_load(load: Load, kill: Callable[[], Any], kills: int) -> None:
+    """Kill and come back, again and again; then everything that was accepted is found once."""
+    server, resumed = load.server, list[float]()
+    async with anyio.create_task_group() as group:
+        group.start_soon(load.run, CLIENTS, PAUSE_S)
+        for _ in range(kills):
+            await until(_number_of(load), len(load.accepted).__add__(20).__lt__, 10)
+            up_at = await kill()
+            await until(_first_start_since(load, up_at), bool, 10)
+            resumed.append(await _first_start_since(load, up_at)() - up_at)
+            await server.become(200, within_s=5.0)
+        load.stopped = True
+    await load.recorded_once()
+
+    refused = [one for one in load.answers if one.status == 503]
+    _tell("store killed", load, resumed_s=[round(one, 2) for one in resumed], refused=len(refused))
+    assert not load.wrong("store_away"), load.wrong("store_away")[:5]
+    assert max(resumed) <= BACK_S
+    assert not server.said("never retrieved"), "replies nobody looked at"
+    assert not server.said("request.failed")
+
+
+async def test_cut_connections_and_forgotten_scripts_heal(tmp_path: Path) -> None:
+    with a_store(tmp_path) as store:
+        async with serving(tmp_path, "--store-url", store.url, agents=True) as server:
+            load, over = Load(server, await server.make("steady", *STEPS)), 0.0
+            async with anyio.create_task_group() as group:
+                group.start_soon(load.run, CLIENTS, PAUSE_S)
+                with store.client() as client:
+                    for _ in range(30):
+                        await anyio.sleep(0.1)  # the length of the fault
+                        client.script_flush()
+                        client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+                    client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+                over = time.monotonic()
+                await until(_first_start_since(load, over), bool, 5)
+                await server.become(200, within_s=5.0)
+                load.stopped = True
+            healed_s = await _first_start_since(load, over)() - over
+            await load.recorded_once()
+
+            _tell("flush and cut", load, healed_s=round(healed_s, 2))
+            assert not load.wrong("store_away"), load.wrong("store_away")[:5]
+            assert healed_s <= BACK_S
+            assert not server.said("never retrieved"), "replies nobody looked at"
+
+
+async def test_a_full_store_refuses_what_is_new_and_ends_what_runs(tmp_path: Path) -> None:
+    with a_store(tmp_path, "--maxmemory", "64mb") as store, store.client() as client:
+        options = ("--store-url", store.url, "--network-allow", "127.0.0.0/8")
+        async with a_peer() as peer, serving(tmp_path, *options, agents=True) as server:
+            peer.says({"output": {"answer": 42}})
+            await server.register("remote", peer.url)
+            slow = {**STEPS[1], "input_data": {"seconds": 2}}
+            remote = {"id": "d", "agent_type": "remote", "task_type": "ask", "input_data": {}}
+            workflow = await server.make("slow", slow, remote, STEPS[0], STEPS[2])
+            load = Load(server, workflow)
+            running = [await server.start(workflow) for _ in range(20)]
+            sessions = _sessions(client)
+
+            client.config_set("maxmemory", client.info("memory")["used_memory"] - 100_000)
+            made = {"name": "one more", "steps": [STEPS[0]]}
+            refused_s = await until(lambda: _refused(load), bool, 3)
+            created = await load.ask("create", "POST", "/api/workflows", json=made)
+            ended = [await server.ended(one) for one in running]
+            kept = _sessions(client)
+            ready = await server.ready()
+
+            client.config_set("maxmemory", "256mb")
+            accepted_s = await until(lambda: load.start("again"), bool, 5)
+
+            _tell(
+                "memory full", load, refused_s=round(refused_s, 2), accepted_s=round(accepted_s, 2)
+            )
+            assert not load.wrong("store_full"), load.wrong("store_full")
+            assert created is not None
+            assert created.status_code == 503, created.text
+            assert created.json()["code"] == "store_full"
+            assert {one["status"] for one in ended} == {"completed"}
+            assert kept == sessions, "a lease was lost"
+            assert ready == 200
+
+
+async def _refused(load: Load) -> bool:
+    key = f"new-{len(load.answers)}"
+    return await load.start(key) is None
+
+
+def _sessions(client: Any) -> dict[str, set[str]]:
+    return {key: set(client.zrange(key, 0, -1)) for key in client.scan_iter("o:{*}:wk")}
+
+
+async def _another_store(server: Server, former: int) -> float:
+    """When the next store process answered, by the monotonic clock."""
+    await until(lambda: _pid(server), lambda pid: pid not in (0, former), 10)
+    return time.monotonic()
+
+
+async def _pid(server: Server) -> int:
+    return server.store_pid()
+
+
+def _number_of(load: Load) -> Callable[[], Any]:
+    async def count() -> int:
+        return len(load.accepted)
+
+    return count
+
+
+def _first_start_since(load: Load, since: float) -> Callable[[], Any]:
+    """When the first start was accepted that was answered after `since`; 0 when none was yet."""
+
+    async def look() -> float:
+        good = [
+            one.at + one.took_s
+            for one in load.answers
+            if one.what == "start" and one.status in (200, 202) and one.at + one.took_s > since
+        ]
+        return min(good, default=0.0)
+
+    return look
+
+
+def _tell(what: str, load: Load, **figures: Any) -> None:
+    slowest = max(one.took_s for one in load.answers)
+    figures |= {"answers": len(load.answers), "accepted": len(load.accepted)}
+    figures |= {"slowest_s": round(slowest, 2)}
+    print(json.dumps({"what": what, **figures}))  # noqa: T201  # the test's figures
