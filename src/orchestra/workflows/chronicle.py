@@ -198,8 +198,18 @@ def _raw(line: Line) -> dict[str, Any]:
             return {"status": _ENDS.get(line.data, line.data)}
         case "N":
             return {"definition": line.data}
+        case "Z":
+            return {"late_result": _late(line.data.partition(" ")[2])}
         case _:
             return {}
+
+
+def _late(text: str) -> Json:
+    """The record of a superseded attempt (R13); a large one was cut at 4 KiB."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return {"$truncated": True}
 
 
 def _small(value: Json) -> Json:

@@ -193,8 +193,11 @@ async def test_r13_the_late_answer_of_a_superseded_attempt_changes_nothing(store
                 await anyio.lowlevel.checkpoint()
         other.go_on()
         shown = await second.end(execution)
+        history = await second.history(execution)
 
     assert shown["output"] == "other"
+    (late,) = [item for item in history if item["type"] == "step.answered_late"]
+    assert late["data"]["late_result"]["output"] == "early"
 
 
 async def test_r14_the_clock_that_expires_first_wins(engine: Replica) -> None:

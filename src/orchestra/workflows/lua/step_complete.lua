@@ -28,7 +28,7 @@ local again = state == becomes .. token and becomes ~= 'h' or (out == 'Y' or out
 if again then return {2} end
 if not (mark == 'r' or mark == 'b' or mark == 'v' or mark == 'h') or string.sub(state, 2) ~= token then
   local x = load(owner)
-  if x then note('Z', owner, path, token, out .. ' ' .. string.sub(record, 1, 4096), x) end
+  if x then note('Z', owner, path, token, out .. ' ' .. string.sub(record, 6, 4101), x) end
   return {0, state}
 end
 local x = load(owner)
