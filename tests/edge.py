@@ -11,6 +11,7 @@ from litestar.params import FromQuery
 from litestar.types import ControllerRouterHandler
 
 from orchestra.app import Ports, Stage, application, prepare
+from orchestra.described import Answer, described
 from orchestra.errors import Conflict, Invalid, Problem, Unauthenticated, Unavailable
 from orchestra.module import Module
 from orchestra.security import KEY_NEEDED, Permission, Principal, public, requires
@@ -34,7 +35,11 @@ class NoteRoutes(Controller):
 
     path = "/api/notes"
 
-    @post("/", guards=[requires(Permission.WORKFLOWS_WRITE)], opt={"body": Note})
+    @post(
+        "/",
+        guards=[requires(Permission.WORKFLOWS_WRITE)],
+        opt=described({201: Answer("Made.", [Note])}, refusals=[Conflict], body=Note),
+    )
     async def create(self, request: Request[Any, Any, Any]) -> dict[str, str]:
         """Create a note."""
         return {"name": msgspec.convert(loads(await request.body()), Note).name}

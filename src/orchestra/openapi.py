@@ -1,8 +1,7 @@
 """The interface, described: `/openapi.json`, and `/docs` to read and try it, also without internet.
 
-Litestar describes paths, parameters and answers; this page adds what it cannot know: the problem
-documents, the permission of each route, the bodies (`opt={"body": Struct}` on the handler) and
-the probes.
+Litestar describes paths and parameters; this page adds what it cannot know: the permission of
+each route, what the route tells with `opt=described(...)`, the problem documents, the probes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +18,15 @@ from litestar.types import ControllerRouterHandler
 
 from orchestra import __version__
 from orchestra.assets import Assets
-from orchestra.problems import MEDIA_TYPE
+from orchestra.described import KEY, Described
+from orchestra.errors import Forbidden, OrchestraError, Unauthenticated
+from orchestra.health import Starting
+from orchestra.operations import Schemas, complete, refusals, tidy
+from orchestra.problems import MEDIA_TYPE, BodyTooLarge, ParametersInvalid
 from orchestra.security import Permission, requires
 from orchestra.security.declarations import declarations
+from orchestra.security.gateway import RequestMalformed
+from orchestra.security.hardened import JsonExpected
 
 PATH: Final = "/openapi.json"
 BUNDLE: Final = "vendor/swagger-ui/swagger-ui-bundle.js"
@@ -33,10 +38,24 @@ DOCS_POLICY: Final = (
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-DESCRIPTION: Final = (
-    "Durable workflows over agents. Errors are RFC 9457 problem documents with a stable `code`. "
-    "On loopback a local caller needs no key; elsewhere send `Authorization: Bearer <key>`."
+DESCRIPTION: Final = """
+Durable workflows over agents.
+
+- **Who asks**: on loopback a local caller needs no key; elsewhere send
+  `Authorization: Bearer <key>` or `X-API-Key`.
+- **Errors** are RFC 9457 problem documents with a stable `code`; a wrong request gets every
+  mistake at once, each with a JSON Pointer.
+- **Repeating**: an `Idempotency-Key` makes it safe to send a creation or a start again.
+- **Lists** take `limit` and `cursor`, and answer `items` and `next_cursor`.
+- **Hosts** that this server does not know get 421, without a word.
+"""
+TAGS: Final = (
+    {"name": "workflows", "description": "Check, save and start definitions."},
+    {"name": "executions", "description": "Watch what runs, and steer it."},
+    {"name": "agents", "description": "Register who does the work; ask one directly."},
+    {"name": "probes", "description": "For orchestrators and load balancers."},
 )
+BODY_REFUSALS: Final = (BodyTooLarge, JsonExpected)
 
 Document = dict[str, Any]
 
@@ -53,7 +72,7 @@ PROBLEM: Final[Document] = {
         "instance": {"type": "string", "description": "Names the request in the server's log."},
         "retryable": {"type": "boolean"},
         "retry_after_ms": {"type": "integer", "minimum": 0},
-        "errors": {"type": "array", "items": {"$ref": "#/components/schemas/Finding"}},
+        "errors": {"type": "array", "items": {"$ref": "#/components/schemas/ProblemFinding"}},
     },
 }
 FINDING: Final[Document] = {
@@ -79,7 +98,7 @@ def documentation(
 
     @cache
     def described() -> bytes:
-        return msgspec.json.encode(describe(handlers, dependencies), order="sorted")
+        return msgspec.json.encode(describe(handlers, dependencies))
 
     @get(PATH, guards=[requires(Permission.SYSTEM_READ)], include_in_schema=False)
     async def specification() -> Response[bytes]:
@@ -119,25 +138,31 @@ def describe(
     # An application that is only looked at, never served: its own schema routes stay outside.
     app = Litestar(handlers, dependencies=dependencies, openapi_config=config, logging_config=None)
     document: Document = app.openapi_schema.to_schema()
-    components = document.setdefault("components", {})
-    schemas = components.setdefault("schemas", {})
-    schemas |= {"Problem": PROBLEM, "Finding": FINDING}
-    components["securitySchemes"] = SCHEMES
-    shown = {route.path_format: route for route in app.routes if isinstance(route, HTTPRoute)}
+    document["tags"] = list(TAGS)
+    handled = {
+        (route.path_format, method): entry[0]
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for method, entry in route.route_handler_map.items()
+    }
+    told = {place: told for place, one in handled.items() if (told := one.opt.get(KEY))}
+    schemas = Schemas(told.values())
     permissions = _permissions(handlers, dependencies)
     for path, item in document.setdefault("paths", {}).items():
-        for method, operation in cast("dict[str, Any]", item).items():
-            if isinstance(operation, dict):
-                route = shown[path]
-                entry = route.route_handler_map.get(HttpMethod(method.upper()))
-                body = entry[0].opt.get("body") if entry else None
-                _complete(
-                    cast("Document", operation),
-                    permissions.get((method.upper(), path)),
-                    body,
-                    schemas,
-                )
-    document["paths"] |= _probes()
+        for method, operation in cast("dict[str, Document]", item).items():
+            handler = handled[path, HttpMethod(method.upper())]
+            permission = permissions.get((method.upper(), path))
+            _complete(operation, permission, told.get((path, method.upper())), schemas)
+            tidy(operation, path, one_of_many=method == "post" and len(handler.paths) > 1)
+    document["paths"] = dict(sorted(document["paths"].items())) | _probes()
+    components = document.setdefault("components", {})
+    components["schemas"] = {
+        **components.get("schemas", {}),
+        **dict(sorted(schemas.named.items())),
+        "Problem": PROBLEM,
+        "ProblemFinding": FINDING,
+    }
+    components["securitySchemes"] = SCHEMES
     return document
 
 
@@ -149,32 +174,34 @@ def _permissions(
 
 
 def _complete(
-    operation: Document, permission: Permission | None, body: Any, schemas: Document
+    operation: Document, permission: Permission | None, told: Described | None, schemas: Schemas
 ) -> None:
-    responses = operation.setdefault("responses", {})
-    for status in [status for status in responses if str(status).startswith(("4", "5"))]:
-        del responses[status]  # Litestar's own shape of an error, which we never send
-    reference = {"$ref": "#/components/schemas/Problem"}
-    responses["default"] = {
-        "description": "A problem document",
-        "content": {MEDIA_TYPE: {"schema": reference}},
-    }
+    every: list[type[OrchestraError]] = [RequestMalformed, Starting]
+    operation["security"] = []
     if permission is not None:
+        every += [Unauthenticated, Forbidden]
         operation["security"] = [{"bearer": []}, {"apiKey": []}, {}]
         operation["x-permission"] = permission.value
+    if told is not None and told.body is not None:
+        every += BODY_REFUSALS
+    if any(_may_be_wrong(one) for one in operation.get("parameters", ())):
+        every.append(ParametersInvalid)
+    if told is not None:
+        complete(operation, told, every, schemas)
     else:
-        operation["security"] = []
-    if body is not None:
-        (schema,), found = msgspec.json.schema_components(
-            [body], ref_template="#/components/schemas/{name}", schema_hook=_anything
-        )
-        for name, definition in found.items():
-            schemas.setdefault(name, definition)
-        operation["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+        successes = operation.setdefault("responses", {})
+        operation["responses"] = {
+            status: one for status, one in successes.items() if str(status) < "400"
+        } | refusals(every)  # Litestar's own shape of an error is one that we never send
+    operation["responses"]["default"] = {
+        "description": "Any other refusal or fault.",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
 
 
-def _anything(_: type) -> Document:
-    return {"description": "Any JSON."}
+def _may_be_wrong(parameter: Document) -> bool:
+    """A text in a path can only be unknown."""
+    return not (parameter["in"] == "path" and parameter["schema"].get("type") == "string")
 
 
 def _probes() -> Document:
@@ -185,6 +212,7 @@ def _probes() -> Document:
             "get": {
                 "summary": summary,
                 "operationId": summary.replace(" ", ""),
+                "tags": ["probes"],
                 "security": [],
                 "responses": {
                     status: {"description": told, "content": content}

@@ -35,8 +35,12 @@ async def test_bodies_and_problems_are_described() -> None:
     body = create["requestBody"]["content"]["application/json"]["schema"]
     assert body == {"$ref": "#/components/schemas/Note"}
     assert "name" in document["components"]["schemas"]["Note"]["required"]
-    assert "application/problem+json" in create["responses"]["default"]["content"]
-    assert not [status for status in create["responses"] if status.startswith("4")]
+    assert list(create["responses"]) == ["201", *"400 401 403 409 413 415 503 default".split()]
+    for status, answer in create["responses"].items():
+        kind = "application/json" if status == "201" else "application/problem+json"
+        assert list(answer["content"]) == [kind]
+    assert "`conflict`: Not possible" in create["responses"]["409"]["description"]
+    assert "Retry-After" in create["responses"]["503"]["headers"]
 
 
 async def test_the_description_is_sound() -> None:

@@ -2,13 +2,12 @@
 
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Controller, Request, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter, SkipValidation
 
-from orchestra.agents import Capability
-from orchestra.agents.direct import Direct, TaskBody
+from orchestra.agents import descriptions
+from orchestra.agents.direct import Direct
 from orchestra.agents.registrar import Document, Registrar, Wanted
 from orchestra.security import Permission, Principal, requires
 
@@ -18,24 +17,6 @@ Tasks = NamedDependency[SkipValidation[Direct]]
 
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
 IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=256)]
-
-
-class RegisterBody(msgspec.Struct, frozen=True):
-    """What `register` needs; AGENTS.md §2 has the optional fields."""
-
-    name: str
-    agent_type: str
-    capabilities: tuple[Capability, ...]
-    endpoint: str | None = None
-
-
-class HeartbeatBody(msgspec.Struct, frozen=True):
-    """What an agent may say with a heartbeat. Kept for later; that it came is what counts."""
-
-    load: float | None = None
-    in_flight: int | None = None
-    version: str | None = None
-    status: str | None = None
 
 
 class AgentRoutes(Controller):
@@ -48,7 +29,7 @@ class AgentRoutes(Controller):
         "/register",
         status_code=201,
         guards=[requires(Permission.AGENTS_REGISTER)],
-        opt={"body": RegisterBody},
+        opt=descriptions.REGISTER,
     )
     async def register(
         self,
@@ -68,7 +49,7 @@ class AgentRoutes(Controller):
         "/execute",
         status_code=200,
         guards=[requires(Permission.AGENTS_EXECUTE)],
-        opt={"body": TaskBody},
+        opt=descriptions.EXECUTE,
     )
     async def execute(
         self,
@@ -80,7 +61,7 @@ class AgentRoutes(Controller):
         """Have one task done, and wait for it."""
         return await direct.execute(principal.tenant, await request.body(), idempotency_key)
 
-    @get("/", guards=[requires(Permission.AGENTS_READ)])
+    @get("/", guards=[requires(Permission.AGENTS_READ)], opt=descriptions.LIST)
     async def page(
         self,
         *,
@@ -97,17 +78,22 @@ class AgentRoutes(Controller):
         wanted = Wanted(agent_type, capability, status, tuple(label or ()))
         return await registrar.page(principal.tenant, wanted, limit, cursor)
 
-    @get("/types", guards=[requires(Permission.AGENTS_READ)])
+    @get("/types", guards=[requires(Permission.AGENTS_READ)], opt=descriptions.TYPES)
     async def types(self, principal: Caller, registrar: Agents) -> Document:
         """Agent types, and the capabilities their agents declare."""
         return await registrar.types(principal.tenant)
 
-    @get("/{agent_id:str}", guards=[requires(Permission.AGENTS_READ)])
+    @get("/{agent_id:str}", guards=[requires(Permission.AGENTS_READ)], opt=descriptions.ONE)
     async def one(self, agent_id: FromPath[str], principal: Caller, registrar: Agents) -> Document:
         """One agent, by id or name."""
         return await registrar.one(principal.tenant, agent_id)
 
-    @delete("/{agent_id:str}", status_code=204, guards=[requires(Permission.AGENTS_REGISTER)])
+    @delete(
+        "/{agent_id:str}",
+        status_code=204,
+        guards=[requires(Permission.AGENTS_REGISTER)],
+        opt=descriptions.REMOVE,
+    )
     async def remove(
         self,
         agent_id: FromPath[str],
@@ -122,7 +108,7 @@ class AgentRoutes(Controller):
         "/{agent_id:str}/heartbeat",
         status_code=200,
         guards=[requires(Permission.AGENTS_REGISTER)],
-        opt={"body": HeartbeatBody},
+        opt=descriptions.HEARTBEAT,
     )
     async def heartbeat(
         self,
@@ -134,14 +120,24 @@ class AgentRoutes(Controller):
         """The agent lives. 404: register again."""
         return await registrar.heartbeat(principal.tenant, agent_id, await request.body())
 
-    @post("/{agent_id:str}/drain", status_code=200, guards=[requires(Permission.AGENTS_OPERATE)])
+    @post(
+        "/{agent_id:str}/drain",
+        status_code=200,
+        guards=[requires(Permission.AGENTS_OPERATE)],
+        opt=descriptions.DRAIN,
+    )
     async def drain(
         self, agent_id: FromPath[str], principal: Caller, registrar: Agents
     ) -> Document:
         """No new tasks for the agent; what runs goes on."""
         return await registrar.drain(principal.tenant, agent_id, draining=True)
 
-    @post("/{agent_id:str}/enable", status_code=200, guards=[requires(Permission.AGENTS_OPERATE)])
+    @post(
+        "/{agent_id:str}/enable",
+        status_code=200,
+        guards=[requires(Permission.AGENTS_OPERATE)],
+        opt=descriptions.DRAIN,
+    )
     async def enable(
         self, agent_id: FromPath[str], principal: Caller, registrar: Agents
     ) -> Document:

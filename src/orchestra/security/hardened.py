@@ -59,6 +59,12 @@ class JsonNumber(BadRequest):
     """An integer beyond 64 bits, or a number that is not finite."""
 
 
+JSON_REFUSALS: Final = (
+    JsonSyntax, JsonEncoding, JsonDepth, JsonSize, JsonKey, JsonDuplicateKey, JsonNul, JsonNumber
+)  # fmt: skip
+"""What `loads` refuses as no JSON that two readers would read alike."""
+
+
 class JsonExpected(UnsupportedMedia):
     """The body is declared as something else, or in another charset."""
 

@@ -15,6 +15,7 @@ from litestar.params import (
 from orchestra.errors import Invalid, Problem
 from orchestra.security import Permission, Principal, principal_of, requires
 from orchestra.security.bodies import read_body
+from orchestra.workflows import descriptions
 from orchestra.workflows.definition import Json
 from orchestra.workflows.executions import LOGS_PAGE, STEPS_PAGE, Control, Executions
 from orchestra.workflows.listing import Listing
@@ -34,7 +35,7 @@ class ExecutionRoutes(Controller):
     path = "/api/executions"
     tags = ("executions",)
 
-    @get("/", guards=_READ)
+    @get("/", guards=_READ, opt=descriptions.EXECUTIONS)
     async def page(
         self,
         principal: Caller,
@@ -59,14 +60,14 @@ class ExecutionRoutes(Controller):
         }
         return await listing.page(principal.tenant, want, cursor, limit)
 
-    @get(["/{execution:str}", "/{execution:str}/status"], guards=_READ)
+    @get(["/{execution:str}", "/{execution:str}/status"], guards=_READ, opt=descriptions.STATUS)
     async def status(
         self, execution: FromPath[str], request: Request[Any, Any, Any], executions: Asked
     ) -> dict[str, Json]:
         """Where it stands: state, progress, steps, output, error."""
         return await executions.status(principal_of(request).tenant, execution)
 
-    @get("/{execution:str}/logs", guards=_READ)
+    @get("/{execution:str}/logs", guards=_READ, opt=descriptions.LOGS)
     async def logs(
         self,
         execution: FromPath[str],
@@ -94,7 +95,7 @@ class ExecutionRoutes(Controller):
         }
         return await executions.logs(principal.tenant, execution, want, limit)
 
-    @get("/{execution:str}/history", guards=_READ)
+    @get("/{execution:str}/history", guards=_READ, opt=descriptions.HISTORY)
     async def history(
         self,
         execution: FromPath[str],
@@ -106,7 +107,7 @@ class ExecutionRoutes(Controller):
         """Every transition with its actor, numbered. `after` is the last `seq` seen."""
         return await executions.history(principal.tenant, execution, after, limit)
 
-    @get("/{execution:str}/steps", guards=_READ)
+    @get("/{execution:str}/steps", guards=_READ, opt=descriptions.STEPS)
     async def steps(
         self,
         execution: FromPath[str],
@@ -119,7 +120,7 @@ class ExecutionRoutes(Controller):
         """Records of steps, page by page."""
         return await executions.steps(principal.tenant, execution, prefix, cursor, limit)
 
-    @get("/{execution:str}/steps/{step_path:path}", guards=_READ)
+    @get("/{execution:str}/steps/{step_path:path}", guards=_READ, opt=descriptions.STEP)
     async def step(
         self,
         execution: FromPath[str],
@@ -135,6 +136,7 @@ class ExecutionRoutes(Controller):
          "/{execution:str}/rollback", "/{execution:str}/retry"],
         guards=_OPERATE,
         status_code=202,
+        opt=descriptions.CONTROL,
     )  # fmt: skip
     async def control(
         self,

@@ -18,13 +18,14 @@ from orchestra.errors import Invalid, Problem
 from orchestra.security import Permission, Principal, principal_of, requires
 from orchestra.security.bodies import read_body
 from orchestra.security.hardened import loads
+from orchestra.workflows import descriptions
 from orchestra.workflows.definition import Json
+from orchestra.workflows.descriptions import KEY_MAX
 from orchestra.workflows.hot import Answer, Hot, Parts
 from orchestra.workflows.schema import language_schema
 from orchestra.workflows.starting import Start
 from orchestra.workflows.workflows import Workflows
 
-KEY_MAX = 255
 Caller = NamedDependency[SkipValidation[Principal]]
 IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=KEY_MAX)]
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=32)]
@@ -40,7 +41,9 @@ class WorkflowRoutes(Controller):
     path = "/api/workflows"
     tags = ("workflows",)
 
-    @post("/", guards=[requires(Permission.WORKFLOWS_WRITE)], status_code=201)
+    @post(
+        "/", guards=[requires(Permission.WORKFLOWS_WRITE)], status_code=201, opt=descriptions.CREATE
+    )
     async def create(
         self,
         body: RawBody,
@@ -61,7 +64,7 @@ class WorkflowRoutes(Controller):
             headers["Idempotency-Replayed"] = "true"
         return Response(made, status_code=200 if replayed else 201, headers=headers)
 
-    @get("/", guards=[requires(Permission.WORKFLOWS_READ)])
+    @get("/", guards=[requires(Permission.WORKFLOWS_READ)], opt=descriptions.LIST)
     async def page(
         self,
         principal: Caller,
@@ -77,7 +80,12 @@ class WorkflowRoutes(Controller):
         want = {"name": name, "label": label, "q": q, "archived": "true" if archived else None}
         return await workflows.page(principal.tenant, want, cursor, limit)
 
-    @post("/validate", guards=[requires(Permission.WORKFLOWS_READ)], status_code=200)
+    @post(
+        "/validate",
+        guards=[requires(Permission.WORKFLOWS_READ)],
+        status_code=200,
+        opt=descriptions.VALIDATE,
+    )
     async def validate(
         self,
         body: RawBody,
@@ -87,12 +95,12 @@ class WorkflowRoutes(Controller):
         """Check a definition without saving it. Always 200; `valid` says whether it could be."""
         return await workflows.validate(principal.tenant, body)
 
-    @get("/schema", guards=[requires(Permission.WORKFLOWS_READ)])
+    @get("/schema", guards=[requires(Permission.WORKFLOWS_READ)], opt=descriptions.SCHEMA)
     async def schema(self) -> Response[bytes]:
         """The JSON Schema (draft 2020-12) of the language."""
         return Response(_schema, media_type="application/schema+json")
 
-    @get("/{workflow:str}", guards=[requires(Permission.WORKFLOWS_READ)])
+    @get("/{workflow:str}", guards=[requires(Permission.WORKFLOWS_READ)], opt=descriptions.SHOW)
     async def show(
         self,
         workflow: FromPath[str],
@@ -103,7 +111,7 @@ class WorkflowRoutes(Controller):
         made = await workflows.get(principal.tenant, workflow, None)
         return Response(made, headers={"ETag": f'"{made["version"]}"'})
 
-    @put("/{workflow:str}", guards=[requires(Permission.WORKFLOWS_WRITE)])
+    @put("/{workflow:str}", guards=[requires(Permission.WORKFLOWS_WRITE)], opt=descriptions.SAVE)
     async def save(
         self,
         workflow: FromPath[str],
@@ -118,7 +126,9 @@ class WorkflowRoutes(Controller):
         made = await workflows.save(principal.tenant, workflow, document, body, expected)
         return Response(made, headers={"ETag": f'"{made["version"]}"'})
 
-    @delete("/{workflow:str}", guards=[requires(Permission.WORKFLOWS_WRITE)])
+    @delete(
+        "/{workflow:str}", guards=[requires(Permission.WORKFLOWS_WRITE)], opt=descriptions.ARCHIVE
+    )
     async def archive(
         self,
         workflow: FromPath[str],
@@ -128,7 +138,11 @@ class WorkflowRoutes(Controller):
         """Archive it: it starts nothing any more, what runs goes on. 204, also when repeated."""
         await workflows.archive(principal.tenant, workflow)
 
-    @get("/{workflow:str}/versions", guards=[requires(Permission.WORKFLOWS_READ)])
+    @get(
+        "/{workflow:str}/versions",
+        guards=[requires(Permission.WORKFLOWS_READ)],
+        opt=descriptions.VERSIONS,
+    )
     async def versions(
         self,
         workflow: FromPath[str],
@@ -138,7 +152,11 @@ class WorkflowRoutes(Controller):
         """All versions, newest first."""
         return await workflows.versions(principal.tenant, workflow)
 
-    @get("/{workflow:str}/versions/{number:int}", guards=[requires(Permission.WORKFLOWS_READ)])
+    @get(
+        "/{workflow:str}/versions/{number:int}",
+        guards=[requires(Permission.WORKFLOWS_READ)],
+        opt=descriptions.VERSION,
+    )
     async def version(
         self,
         workflow: FromPath[str],
@@ -154,6 +172,7 @@ class WorkflowRoutes(Controller):
         http_method="POST",
         guards=[requires(Permission.EXECUTIONS_START)],
         status_code=202,
+        opt=descriptions.EXECUTE,
     )
     async def execute(
         self,

@@ -1,0 +1,103 @@
+"""What the agents routes say about themselves, for the description of the API."""
+
+from typing import Final
+
+from orchestra.agents import (
+    AgentTypeUnknown,
+    AgentUnknown,
+    NoAgentAvailable,
+    NoSuchCapability,
+    PoolSaturated,
+)
+from orchestra.agents import documents as made
+from orchestra.agents.direct import (
+    AgentFailed,
+    DeadlineExceeded,
+    InputAmbiguous,
+    InputInvalid,
+    RateLimited,
+    TaskBody,
+)
+from orchestra.agents.registrar import CursorInvalid
+from orchestra.agents.registration import RegistrationInvalid
+from orchestra.agents.registry import AgentExists, AgentsExhausted, TypeIsFixed
+from orchestra.described import Answer, described
+from orchestra.security.hardened import JSON_REFUSALS
+from orchestra.store.failures import NotReplicated, StoreAway, StoreDiskFull, StoreFull
+
+_WRITES: Final = (StoreAway, NotReplicated, StoreFull, StoreDiskFull)
+_ONE: Final = Answer("The agent.", [made.AgentShown])
+
+REGISTER: Final = described(
+    {
+        201: Answer("A new agent.", [made.AgentRegistered], ["Location"]),
+        200: Answer("It was known; it is as this says now.", [made.AgentRegistered], ["Location"]),
+    },
+    refusals=[
+        *JSON_REFUSALS,
+        AgentExists,
+        TypeIsFixed,
+        RegistrationInvalid,
+        AgentsExhausted,
+        *_WRITES,
+    ],
+    body=made.Register,
+    examples={
+        "built-in code": {
+            "name": "text-processor-1",
+            "agent_type": "text_processor",
+            "capabilities": [
+                {
+                    "name": "sentiment_analysis",
+                    "input_types": ["text"],
+                    "output_types": ["json"],
+                }
+            ],
+        },
+        "a service over HTTP": {
+            "name": "translator-1",
+            "agent_type": "translator",
+            "capabilities": [{"name": "translate", "input_types": ["text"]}],
+            "endpoint": "https://agents.example.com/run",
+            "max_concurrency": 4,
+            "timeout_ms": 30_000,
+        },
+    },
+)
+EXECUTE: Final = described(
+    {200: Answer("Done.", [made.TaskDone])},
+    refusals=[
+        *JSON_REFUSALS, AgentTypeUnknown, AgentUnknown, NoSuchCapability, InputAmbiguous,
+        InputInvalid, PoolSaturated, RateLimited, AgentFailed, NoAgentAvailable, StoreAway,
+        DeadlineExceeded,
+    ],
+    body=TaskBody,
+    examples={
+        "how does it sound": {
+            "agent_type": "text_processor",
+            "input_data": {
+                "task_type": "sentiment_analysis",
+                "text": "I'm disappointed with my recent order.",
+            },
+        },
+        "flat": {
+            "agent_type": "text_processor",
+            "task_type": "sentiment_analysis",
+            "text": "Great service, thank you!",
+        },
+    },
+)  # fmt: skip
+LIST: Final = described(
+    {200: Answer("A page.", [made.AgentPage])}, refusals=[CursorInvalid, StoreAway]
+)
+TYPES: Final = described({200: Answer("All types.", [made.AgentTypes])}, refusals=[StoreAway])
+ONE: Final = described({200: _ONE}, refusals=[AgentUnknown, StoreAway])
+REMOVE: Final = described({204: Answer("Forgotten.")}, refusals=[AgentUnknown, *_WRITES])
+HEARTBEAT: Final = described(
+    {200: Answer("Heard.", [made.Beat])},
+    refusals=[*JSON_REFUSALS, AgentUnknown, RegistrationInvalid, *_WRITES],
+    body=made.HeartbeatBody,
+    body_optional=True,
+    examples={"busy": {"load": 0.4, "in_flight": 3}},
+)
+DRAIN: Final = described({200: _ONE}, refusals=[AgentUnknown, *_WRITES])
