@@ -1,0 +1,265 @@
+"""The description of the interface is true: real answers of the running product fit it."""
+
+import functools
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import httpx
+import jsonschema_rs
+import pytest
+from agent_replicas import an_agent, can
+from edge import a_client
+from witness import OPERATION, Witness, operations
+from workflow_documents import SHORT_STEPS
+
+from orchestra.agents import Reject, Task
+from orchestra.app import Ports, build_modules, prepare, running
+from orchestra.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+SENTIMENT = {"task_type": "sentiment_analysis", "text": "I'm disappointed with my order."}
+
+
+class Hands:
+    """What the test's own agents do."""
+
+    def __init__(self) -> None:
+        self.begun, self.open = anyio.Event(), anyio.Event()
+
+    async def wait(self, task: Task) -> object:
+        """Answer when it is opened."""
+        self.begun.set()
+        await self.open.wait()
+        return {"waited": True}
+
+    async def refuse(self, _: Task) -> object:
+        """Fail, for good."""
+        raise Reject("not this")
+
+    async def echo(self, task: Task) -> object:
+        """Answer what was sent."""
+        return task.input_data
+
+
+class Client:
+    """A client whose every answer is witnessed."""
+
+    def __init__(self, http: httpx.AsyncClient, witness: Witness, hands: Hands) -> None:
+        self.http, self.witness, self.hands = http, witness, hands
+
+    async def get(self, path: str) -> Any:
+        """The document there."""
+        answer = await self.http.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def post(self, path: str, body: object = None, **headers: str) -> Any:
+        """The document that comes back from a success."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        answer = await self.http.post(path, json=body, headers=named)
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+    async def ran(self, *steps: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        """Save and run a definition to its end."""
+        made = await self.post("/api/workflows", {"name": "w", "steps": steps, **fields})
+        shown = await self.post(f"/api/workflows/{made['id']}/execute", {}, Prefer="wait=10")
+        assert shown["ended_at"], shown
+        return await self.looked_at(shown["id"])
+
+    async def looked_at(self, execution: str) -> dict[str, Any]:
+        """All that can be read of an execution; its status."""
+        at = f"/api/executions/{execution}"
+        for part in ("", "/logs", "/history", "/steps"):
+            await self.get(at + part)
+        shown = await self.get(f"{at}/status")
+        for step in shown["steps"]:
+            await self.get(f"{at}/steps/{step['path']}")
+        return shown
+
+
+@pytest.fixture
+async def client(store_url: str) -> AsyncIterator[Client]:
+    settings = Settings(
+        store_url=store_url, durability="no", allow_weaker_durability=True, drain_s=1.0
+    )
+    stage = prepare(settings, [("127.0.0.1", 8000)], Ports.of_the_machine())
+    stage.gateway._is_own = lambda _, __: True
+    hands = Hands()
+    own = an_agent("own", can("wait", hands.wait), can("no", hands.refuse), can("do", hands.echo))
+    build = functools.partial(build_modules, python_agents=[own])
+    async with running(settings, stage, build), a_client(stage) as http:
+        witness = Witness((await http.get("/openapi.json")).json())
+        http.event_hooks = {"response": [witness]}
+        yield Client(http, witness, hands)
+
+
+def own(name: str, task: str, **fields: Any) -> dict[str, Any]:
+    """A step that an agent of the test's own does."""
+    return {"id": name, "agent_type": "own", "task_type": task, **fields}
+
+
+async def test_every_route_answers_as_described(client: Client) -> None:
+    await ask_workflows(client)
+    await ask_executions(client)
+    await ask_agents(client)
+
+    routes = {(method, path) for method, path, _ in operations(client.witness.document)}
+    assert routes - client.witness.succeeded() == set()
+
+
+async def ask_workflows(client: Client) -> None:
+    sample = {"name": "Sample Workflow", "steps": SHORT_STEPS, "labels": {"team": "a"}}
+    made = await client.post("/api/workflows", sample, Idempotency_Key="k")
+    await client.post("/api/workflows", sample, Idempotency_Key="k")
+    at = f"/api/workflows/{made['id']}"
+    for part in ("", "/versions", "/versions/1"):
+        await client.get(at + part)
+    await client.get("/api/workflows?limit=1")
+    await client.get("/api/workflows/schema")
+    await client.http.get("/api/workflows/none")
+    await client.http.get(f"{at}/versions/7")
+    await client.post("/api/workflows/validate", {**sample, "steps": [{"agent_typ": "x"}]})
+    await client.http.post("/api/workflows", json={"name": "w", "steps": [{"x": 1}]})
+    await client.http.post("/api/workflows", content=b"{", headers={"content-type": "text/x"})
+    await client.http.put(at, json=sample, headers={"if-match": '"7"'})
+    await client.http.put(at, json={**sample, "name": "Other"}, headers={"if-match": '"1"'})
+    await client.post(f"{at}/execute", {"input_data": {"x": 1}}, Idempotency_Key="k")
+    await client.post(f"{at}/execute", {"input_data": {"x": 1}}, Idempotency_Key="k")
+    await client.http.post(f"{at}/execute", json={}, headers={"idempotency-key": "k"})
+    await client.http.post(f"{at}/execute", json={"inptu": 1})
+    for _ in range(2):
+        assert (await client.http.delete(at)).status_code == 204
+    await client.http.post(f"{at}/execute", json={})
+    assert {status for _, _, status in client.witness.seen} >= {201, 204, 404, 409, 412, 415, 422}
+
+
+async def ask_executions(client: Client) -> None:
+    undone = own("a", "do", compensate={"agent_type": "own", "input_data": {"task_type": "do"}})
+    stuck = own(
+        "a", "do",
+        compensate={
+            "agent_type": "own", "input_data": {"task_type": "no"}, "retry": {"max_attempts": 1},
+        },
+    )  # fmt: skip
+    switch = {
+        "id": "s", "type": "switch", "cases": [{"when": "true", "steps": [own("in", "do")]}],
+    }  # fmt: skip
+    never = own("never", "do", depends_on=["s"], **{"if": "false"})
+    ends = {
+        "completed": await client.ran(own("a", "do"), switch, never),
+        "failed": await client.ran(own("a", "no")),
+        "rolled_back": await client.ran(undone, own("b", "no", depends_on=["a"])),
+    }
+    assert {name: shown["status"] for name, shown in ends.items()} == {n: n for n in ends}
+    blocked = await client.ran(stuck, own("b", "no", depends_on=["a"]))
+    assert blocked["rollback"]["blocked_at"] == "a"
+    await client.post(f"/api/executions/{blocked['id']}/rollback", {"skip": True})
+    await client.post(f"/api/executions/{ends['failed']['id']}/retry")
+    await client.http.post(f"/api/executions/{ends['completed']['id']}/pause")
+
+    made = await client.post("/api/workflows", {"name": "w", "steps": [own("a", "wait")]})
+    at = f"/api/workflows/{made['id']}/execute"
+    running = await client.post(at, {})
+    await client.hands.begun.wait()
+    assert (await client.looked_at(running["id"]))["status"] == "running"
+    here = f"/api/executions/{running['id']}"
+    await client.post(f"{here}/pause", {"mode": "drain", "reason": "to look"})
+    assert (await client.looked_at(running["id"]))["status"] == "paused"
+    await client.post(f"{here}/resume")
+    await client.post(f"{here}/cancel")
+    client.hands.open.set()
+    await client.looked_at(running["id"])
+    await client.looked_at((await client.post(at, {"delay": "1h"}))["id"])
+    await client.get("/api/executions?limit=3")
+    await client.http.get("/api/executions/exe_none")
+    await client.http.get("/api/executions?limit=0")
+
+
+async def ask_agents(client: Client) -> None:
+    capability = {"name": "sentiment_analysis", "input_types": ["text"], "output_types": ["json"]}
+    agent = {"name": "tp-1", "agent_type": "text_processor", "capabilities": [capability, "odd"]}
+    made = await client.post("/api/agents/register", agent)
+    at = f"/api/agents/{made['id']}"
+    await client.post("/api/agents/register", {**agent, "priority": 3})
+    other = {**agent, "agent_type": "other"}
+    await client.http.post("/api/agents/register", json=other)
+    await client.http.post("/api/agents/register", json={"name": 1})
+    await client.http.post("/api/agents/register", json=agent, headers={"if-none-match": "*"})
+    pushes = {"mode": "push", "interval_s": 5, "ttl_s": 20}
+    await client.post("/api/agents/register", {**other, "name": "p", "heartbeat": pushes})
+    for path in ("", "?limit=1", "/types", f"/{made['id']}"):
+        await client.get(f"/api/agents{path}")
+    await client.post(f"{at}/heartbeat", {"load": 0.5})
+    await client.post(f"{at}/drain")
+    await client.post(f"{at}/enable")
+    task = {"agent_type": "text_processor", "input_data": SENTIMENT}
+    await client.post("/api/agents/execute", task)
+    await client.post("/api/agents/execute", {"agent_type": "text_processor", **SENTIMENT})
+    for wrong in (
+        {"agent_type": "nobody"},
+        {"agent_type": "own", "task_type": "odd"},
+        {"agent_type": "own", "task_type": "no"},
+        {**task, **SENTIMENT},
+        {"agent_type": "p", "agent": "q"},
+        {"agent": "none"},
+    ):
+        await client.http.post("/api/agents/execute", json=wrong)
+    assert (await client.http.delete(at)).status_code == 204
+    await client.http.get(at)
+
+
+async def test_every_route_tells_all_of_it(client: Client) -> None:
+    document = client.witness.document
+    tags = {tag["name"] for tag in document["tags"]}
+    for method, path, operation in operations(document):
+        where = f"{method} {path}"
+        assert operation["summary"], where
+        assert set(operation["tags"]) <= tags, where
+        assert {"400", "401", "403", "503", "default"} <= set(operation["responses"]), where
+        for status, told in operation["responses"].items():
+            assert told["description"], f"{where} {status}"
+            content = told.get("content", {})
+            assert content or status == "204", f"{where} {status}"
+            for kind in content.values():
+                schema = str(kind["schema"])
+                assert "#/components/schemas/" in schema, f"{where} {status}: any object"
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        for example in (body or {}).get("examples", {}).values():
+            client.witness.judge(example["value"], operation["requestBody"], f"{where}, example")
+        if body:
+            assert body["examples"], where
+
+
+async def test_the_witness_notices_what_is_more_or_less_than_described(client: Client) -> None:
+    shown = await client.ran(own("a", "do"))
+    path = client.witness.document["paths"]["/api/executions/{execution}/status"]
+    told = path["get"]["responses"]["200"]
+    client.witness.judge(shown, told, "as it is")
+    step = shown["steps"][0]
+    for wrong in (
+        {**shown, "more": 1},
+        {**shown, "steps": [{**step, "more": 1}]},
+        {**shown, "status": "odd"},
+        {**shown, "created_at": "yesterday"},
+        {name: value for name, value in shown.items() if name != "usage"},
+    ):
+        with pytest.raises(AssertionError):
+            client.witness.judge(wrong, told, "changed")
+
+
+async def test_the_document_is_openapi_3_1(client: Client) -> None:
+    document = client.witness.document
+    assert document["openapi"].startswith("3.1")
+    assert set(document) <= {"openapi", "info", "servers", "paths", "components", "tags"}
+    assert {"title", "version"} <= set(document["info"])
+    validator = jsonschema_rs.Draft202012Validator(OPERATION)
+    for item in document["paths"].values():
+        for operation in item.values():
+            wrong = [error.message for error in validator.iter_errors(operation)]
+            assert not wrong, (operation["operationId"], wrong)
+    for schema in document["components"]["schemas"].values():
+        dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+        jsonschema_rs.meta.validate(dialect | schema)
