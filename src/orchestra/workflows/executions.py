@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from orchestra.clock import Clock
-from orchestra.errors import Conflict, Invalid, NotFound
+from orchestra.errors import Conflict, Invalid, NotFound, Problem
 from orchestra.store import keys
 from orchestra.store.failures import NotReplicated, StoreAway
 from orchestra.store.keys import Tenant
@@ -131,7 +131,7 @@ class Executions:
         paths += [path for path in stored.nested if path[:1] == "~" and path.startswith(prefix)]
         if after is not None:
             if after not in paths:
-                raise Invalid("the cursor is not one of this list")
+                raise _not_a_cursor("/query/cursor")
             paths = paths[paths.index(after) :]
         page = [showing.step(stored, path) for path in paths[:limit]]
         return {"items": page, "next_cursor": paths[limit] if len(paths) > limit else None}
@@ -140,6 +140,8 @@ class Executions:
         self, tenant: Tenant, execution: str, want: Mapping[str, str | None], limit: int
     ) -> dict[str, Json]:
         """The document of `/logs`. `want`: level, step, attempt, q, after."""
+        if not (want.get("after") or "evt_").startswith("evt_"):
+            raise _not_a_cursor("/query/after")
         stored = await self._reader.read(tenant, execution)
         tag = self._reader.tag(execution)
         lines = await self._reader.lines(stored)
@@ -169,7 +171,7 @@ class Executions:
         """
         stored = await self._reader.read(tenant, execution)
         script_op, otherwise, steps, deadline = op, "", "", 0
-        if op == "pause" and body.mode not in (None, "drain", "interrupt"):
+        if body.mode not in (None, "drain", "interrupt"):
             message = 'mode is "drain" or "interrupt"'
             finding = {"pointer": "/mode", "code": "field.range", "message": message}
             raise Invalid("the request is not valid", [finding])
@@ -221,6 +223,11 @@ def _wrong_state(op: str, state: str) -> WrongState:
     return WrongState(
         f"an execution that is {shown} cannot {op}", execution_status=shown, allowed=allowed
     )
+
+
+def _not_a_cursor(pointer: str) -> Invalid:
+    finding = Problem(pointer, "field.range", "not a cursor of this list")
+    return Invalid("the query is not valid", [finding])
 
 
 def _wanted(item: dict[str, Json], want: Mapping[str, str | None]) -> bool:

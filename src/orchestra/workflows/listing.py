@@ -1,10 +1,11 @@
 """Lists of executions: one index a partition, merged by start, filtered, bounded."""
 
 import heapq
+import re
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from orchestra.errors import Invalid
+from orchestra.errors import Invalid, Problem
 from orchestra.instants import instant
 from orchestra.store import keys
 from orchestra.store.keys import Tenant
@@ -16,6 +17,7 @@ from orchestra.workflows.reader import NoSuchExecution, Reader, every
 from orchestra.workflows.showing import STATES
 
 PAGE, SCANNED_MAX = 100, 5_000
+_CURSOR = re.compile(r"([0-9]{1,15})\.(exe_[0-9a-f-]{1,64})")
 
 
 class Listing:
@@ -33,6 +35,7 @@ class Listing:
         Raises Invalid for a bad cursor, StoreAway.
         """
         before = _cursor(cursor)
+        _check_status(want.get("status"))
         items: list[dict[str, Json]] = []
         scanned = 0
         while len(items) < limit and scanned < SCANNED_MAX:
@@ -145,10 +148,19 @@ def _fits(shown: dict[str, Json], want: Mapping[str, str | None]) -> bool:
     return not text or text.lower() in f"{shown['id']} {shown['workflow_name']}".lower()
 
 
+def _check_status(text: str | None) -> None:
+    known = sorted(set(STATES.values()))
+    if text and not set(text.split(",")) <= set(known):
+        message = f"status is of {', '.join(known)}; several with commas"
+        finding = Problem("/query/status", "field.range", message)
+        raise Invalid("the query is not valid", [finding])
+
+
 def _cursor(text: str | None) -> tuple[int, str] | None:
     if text is None:
         return None
-    ms, _, execution = text.partition(".")
-    if not ms.isdigit() or not execution.startswith("exe_"):
-        raise Invalid("the cursor is not one of this list")
-    return int(ms), execution
+    found = _CURSOR.fullmatch(text)
+    if found is None:
+        finding = Problem("/query/cursor", "field.range", "not a cursor of this list")
+        raise Invalid("the query is not valid", [finding])
+    return int(found[1]), found[2]

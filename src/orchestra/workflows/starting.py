@@ -23,14 +23,18 @@ from orchestra.workflows.definition import Json
 from orchestra.workflows.durations import parsed_ms
 from orchestra.workflows.engine import Engine
 from orchestra.workflows.facts import Envelope
+from orchestra.workflows.findings import Findings
 from orchestra.workflows.framing import pack
 from orchestra.workflows.plan import Plan
 from orchestra.workflows.ports import SCRIPTS, Lease, Partitions
 from orchestra.workflows.recording import STICKY
+from orchestra.workflows.shapes import Duration, Text, Texts
 
 INPUT_MAX_BYTES = 1024 * 1024
 PRIORITY_COST = 1_000
 _REPEATS = 20
+_DELAY, _TIMEOUT = Duration(0, 366 * 86_400_000), Duration(100, 366 * 86_400_000)
+_LABELS, _LABEL = Texts(), Text(256, least=1)
 
 
 class InputInvalid(Invalid):
@@ -76,6 +80,7 @@ class Starter:
         Raises NoSuchWorkflow, NoSuchVersion, WorkflowArchived, InputInvalid, IdempotencyMismatch,
         StoreAway, StoreFull. With `key` it is safe to repeat, from anywhere, for 24 h.
         """
+        delay_ms, timeout_ms = _clocks(request)
         workflow = await self._catalogue.get(tenant, reference)
         if workflow.archived:
             raise WorkflowArchived("the workflow is archived: it starts nothing")
@@ -90,11 +95,12 @@ class Starter:
             workflow_name=workflow.name,
             workflow_version=version,
             created_ms=self._clock.now_ms(),
-            delay_ms=0 if request.delay is None else _duration(request.delay, "/delay"),
+            delay_ms=delay_ms,
             actor=actor,
-            labels={**plan.definition.labels, **request.labels},
+            labels=_labels({**plan.definition.labels, **request.labels}),
         )
-        return await self._accept(tenant, plan, envelope, request, key, watch=watch)
+        repeat = None if key is None else (key, msgspec.json.encode(request, order="deterministic"))
+        return await self._accept(tenant, plan, envelope, repeat, timeout_ms, watch=watch)
 
     def _input(self, plan: Plan, request: Start) -> Json:
         """The input, defaulted and checked (R4)."""
@@ -114,29 +120,28 @@ class Starter:
 
     async def _accept(
         self, tenant: Tenant, plan: Plan, envelope: Envelope,
-        request: Start, key: str | None, *, watch: bool,
+        repeat: tuple[str, bytes] | None, timeout_ms: int | None, *, watch: bool,
     ) -> Started:  # fmt: skip
+        """`repeat`: the caller's key and the body it was sent with."""
         framed = pack(envelope)
         if len(framed) > INPUT_MAX_BYTES:
             raise TooLarge("the input is over 1 MiB", limit_bytes=INPUT_MAX_BYTES)
         tags = self._store.partitions
         idem = digest = ""
-        if key is None:
+        if repeat is None:
             tag = tags[self._chance.getrandbits(32) % len(tags)]
         else:
-            idem = _sha(f"{tenant}|{envelope.workflow_id}|{key}".encode())
-            digest = _sha(msgspec.json.encode(request, order="deterministic"))
+            idem = _sha(f"{tenant}|{envelope.workflow_id}|{repeat[0]}".encode())
+            digest = _sha(repeat[1])
             tag = tags[int(idem[:8], 16) % len(tags)]
         execution = partitions.execution_id(self._clock.now_ms(), tag, self._chance.getrandbits)
-        timeout_ms = plan.definition.timeout_ms
-        if request.timeout is not None:
-            timeout_ms = min(timeout_ms, _duration(request.timeout, "/timeout"))
+        longest_ms = min(plan.definition.timeout_ms, timeout_ms or plan.definition.timeout_ms)
         delay_ms = envelope.delay_ms
         claiming = delay_ms == 0 and self._lease.joined(tag) and not self._lease.fenced(tag)
         reply = await self._insist(
             tag, eid=execution, definition=plan.digest, tenant=tenant, cost=PRIORITY_COST,
             delay_ms=delay_ms, idem=idem, idem_digest=digest, idem_ttl_ms=IDEMPOTENCY_TTL_MS,
-            deadline_ms=timeout_ms, on_late=plan.on_late, last="", parent="", input=framed,
+            deadline_ms=longest_ms, on_late=plan.on_late, last="", parent="", input=framed,
             steps=plan.body.spawn, session=self._lease.session,
             sticky=min(STICKY, self._engine.hands.free) if claiming else 0, queues="*",
             watch="1" if watch else "",
@@ -174,11 +179,31 @@ def _sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:40]
 
 
-def _duration(text: str, pointer: str) -> int:
-    """Milliseconds. Raises Invalid."""
-    made = parsed_ms(text)
-    if made is None or not 0 <= made <= 366 * 86_400_000:
-        message = f'{text[:40]!r} is not a duration such as "30s" or "1h30m", at most 366d'
-        finding = {"pointer": pointer, "code": "duration.bad", "message": message}
-        raise Invalid("the request is not valid", [finding])
-    return made
+def _clocks(request: Start) -> tuple[int, int | None]:
+    """Delay and timeout in milliseconds. Raises Invalid with all that is wrong with the request."""
+    found = Findings()
+    if request.input is not msgspec.UNSET and request.input_data is not msgspec.UNSET:
+        found.error("field.range", "/input", "is short for input_data: give one of them")
+    if request.delay is not None:
+        _DELAY.read(request.delay, "/delay", found)
+    if request.timeout is not None:
+        _TIMEOUT.read(request.timeout, "/timeout", found)
+    _refuse(found)
+    return parsed_ms(request.delay) or 0, parsed_ms(request.timeout)
+
+
+def _labels(labels: dict[str, str]) -> dict[str, str]:
+    """Those of the workflow and of the start together. Raises Invalid."""
+    if not labels:
+        return labels
+    found = Findings()
+    _LABELS.read(labels, "/labels", found)
+    for name in labels:
+        _LABEL.read(name, "/labels", found)
+    _refuse(found)
+    return labels
+
+
+def _refuse(found: Findings) -> None:
+    if found.failed:
+        raise Invalid("the request is not valid", found.all())

@@ -27,7 +27,9 @@ from orchestra.workflows.starting import Start
 from orchestra.workflows.workflows import Workflows
 
 Caller = NamedDependency[SkipValidation[Principal]]
-IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=KEY_MAX)]
+IdempotencyKey = Annotated[
+    str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=KEY_MAX)
+]
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=32)]
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Items on a page.")]
 
@@ -220,8 +222,8 @@ class WorkflowRoutes(Controller):
 def idempotency_key(request: Request[Any, Any, Any]) -> str | None:
     """The key of a start. Raises Invalid for one that is too long."""
     key = request.headers.get("idempotency-key")
-    if key is not None and len(key) > KEY_MAX:
-        message = f"an Idempotency-Key has at most {KEY_MAX} characters"
+    if key is not None and not 0 < len(key) <= KEY_MAX:
+        message = f"an Idempotency-Key has 1 to {KEY_MAX} characters"
         raise Invalid(message, [Problem("/headers/idempotency-key", "field.range", message)])
     return key
 
@@ -230,7 +232,7 @@ def wait_seconds(prefer: str | None) -> float:
     """Seconds of `Prefer: wait=…` (RFC 7240), at most 300; 0 without one."""
     for part in (prefer or "").split(","):
         name, _, value = part.strip().partition("=")
-        if name.lower() == "wait" and value.isdigit():
+        if name.lower() == "wait" and value.isascii() and value.isdigit():
             return min(float(value), WAIT_MAX_S)
     return 0.0
 
@@ -239,7 +241,7 @@ def _version(if_match: str | None) -> int | None:
     if if_match is None or if_match == "*":
         return None
     text = if_match.removeprefix("W/").strip('"')
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit()):
         finding = Problem("/headers/if-match", "field.type", 'If-Match is a version, such as "3"')
         raise Invalid("If-Match is not a version", [finding])
     return int(text)
