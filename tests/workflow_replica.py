@@ -119,6 +119,10 @@ class ScriptedAgents:
         """All the types that tests use."""
         return frozenset(("t", "text_processor", "data_analyzer"))
 
+    def in_process(self, agent_type: str) -> bool:
+        """They are elsewhere."""
+        return False
+
     def saturated(self) -> frozenset[str]:
         """Never."""
         return frozenset()

@@ -205,5 +205,9 @@ class SimAgents:
     def known_types(self, tenant: str) -> frozenset[str]:
         return frozenset(("t",))
 
+    def in_process(self, agent_type: str) -> bool:
+        """They are elsewhere."""
+        return False
+
     def saturated(self) -> frozenset[str]:
         return frozenset()

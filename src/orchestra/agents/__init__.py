@@ -175,6 +175,10 @@ class Agents(Protocol):
         """Agent types registered, by this replica's last look. Never waits."""
         ...
 
+    def in_process(self, agent_type: str) -> bool:
+        """Whether calls of this type run in the caller's own process, and may kill it."""
+        ...
+
     def saturated(self) -> frozenset[str]:
         """Agent types whose callers wait for a slot in this replica now. Never waits."""
         ...

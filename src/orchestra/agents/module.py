@@ -67,6 +67,7 @@ class AgentsModule:
             clock,
         )
         self._needs = Needs(self.registry, python.installed)
+        self._installed = python.installed
         installed = python.installed.get
         self.health = Health(store, self._balancer, clock)
         self._registrar = Registrar(self.registry, self.health, self._outbound, installed, clock)
@@ -87,6 +88,10 @@ class AgentsModule:
                 "direct": Provide(lambda: direct, sync_to_thread=False),
             },
         )
+
+    def in_process(self, agent_type: str) -> bool:
+        """Whether agents of this type are functions of this process."""
+        return agent_type in self._installed
 
     def known_types(self, tenant: Tenant) -> frozenset[str]:
         """Agent types registered, by this replica's last look."""

@@ -127,6 +127,8 @@ class Work:
     claim: Claim
     facts: Facts
     now_ms: int
+    in_process: bool = False
+    """Its agent runs in the replica itself; asked only once the step was in hand at a crash."""
     _names: Names | None = None
 
     def names(self) -> Names:

@@ -27,6 +27,7 @@ from orchestra.workflows.memory import Memory
 from orchestra.workflows.reader import Reader
 from orchestra.workflows.retention import Retention
 from orchestra.workflows.starting import Starter
+from orchestra.workflows.sweeping import Sweeper
 from orchestra.workflows.workflow_routes import WorkflowRoutes
 from orchestra.workflows.workflows import Workflows
 
@@ -59,6 +60,7 @@ class WorkflowsModule:
             store, reader, clock, chance,
             live_ms=round(settings.live_ttl_s * 1_000), kept_ms=round(settings.retention_s * 1_000),
         )  # fmt: skip
+        self.sweeper = Sweeper(store, self.catalogue, clock, chance)
         self.listing = Listing(store, reader)
         self.routes: Sequence[ControllerRouterHandler] = (self._router(),)
 
@@ -91,6 +93,7 @@ class WorkflowsModule:
                 self._group = group
                 self._spawn(self._store.listen, self.engine.woken)
                 self._spawn(self.retention.serve)
+                self._spawn(self.sweeper.serve)
                 self.engine.start()
                 yield
                 if self.engine.drained:  # else it ends as in a crash, and the lease is waited for

@@ -22,7 +22,6 @@ from orchestra.workflows.failing import (
     broken,
     failed,
 )
-from orchestra.workflows.plan import Node
 from orchestra.workflows.scoping import opening, output_step
 
 EMIT_MAX_BYTES = 256 * 1024
@@ -69,7 +68,7 @@ def decide(work: Work, needs: Needs) -> Completion | Call:
         reason = join([facts.status(path) for path in node.joins], node.step.run_when)
         if reason:
             return _skipped(work, reason)
-    if work.claim.c >= crash_limit(node):
+    if work.claim.c >= crash_limit(work):
         message = f"its replica died {work.claim.c} times while it ran"
         return broken(work, TaskError("step.crash_loop", message))
     try:
@@ -80,9 +79,13 @@ def decide(work: Work, needs: Needs) -> Completion | Call:
         return broken(work, TaskError(problem.code, str(problem)))
 
 
-def crash_limit(node: Node) -> int:
-    """Deaths of replicas in whose hands a step may have been before it is given up (R12)."""
-    return CRASH_LIMIT_REMOTE if node.kind == "agent" else CRASH_LIMIT_LOCAL
+def crash_limit(work: Work) -> int:
+    """Deaths of replicas in whose hands a step may have been before it is given up (R12).
+
+    What runs in the replica may be what kills it; a call elsewhere is hardly to blame.
+    """
+    elsewhere = work.node.kind == "agent" and not work.in_process
+    return CRASH_LIMIT_REMOTE if elsewhere else CRASH_LIMIT_LOCAL
 
 
 def _skipped(work: Work, reason: str) -> Completion:

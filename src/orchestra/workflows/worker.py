@@ -97,6 +97,8 @@ class Worker:
             if record is not None and record["status"] == "running" and record["try"] == claim.k:
                 await self._inside(prefix, work, record)
                 return closing(work)
+            if claim.c and node.step.agent is not None and node.step.agent.type is not None:
+                work.in_process = a.agents.in_process(node.step.agent.type)
             decision = decide(work, self._needs)
         except CorruptRecord:
             log.exception("record.corrupt", execution=claim.execution, step=claim.path)

@@ -103,6 +103,16 @@ def test_r12_a_step_in_hand_at_too_many_crashes_fails(
         assert made.record["error"]["code"] == "step.crash_loop"
 
 
+def test_r12_an_agent_in_the_replica_is_given_up_sooner() -> None:
+    work = a_work({"id": "x", "agent_type": "t"}, claim={"c": 3})
+    work.in_process = True
+
+    made = decide(work, needs_nothing)
+
+    assert isinstance(made, Completion)
+    assert made.record["error"]["code"] == "step.crash_loop"
+
+
 def test_an_emitted_payload_is_bounded() -> None:
     step = {"id": "x", "type": "emit", "event_type": "big.one", "payload": "${input}"}
 
