@@ -108,7 +108,7 @@ def logs(client: Client, execution_id: str, limit: int, as_json: bool) -> None:
         print_json(answer.body)
         return
     page = answer.read(Logs)
-    rows = table("at", "event", "step", "try", "agent", "message")
+    rows = table("at", "event", "step", "try", "agent", "why")
     for line in page.logs:
         rows.add_row(
             line.at[11:23],
@@ -116,7 +116,7 @@ def logs(client: Client, execution_id: str, limit: int, as_json: bool) -> None:
             plain(line.step or ""),
             str(line.attempt or ""),
             plain(line.agent or ""),
-            shortened(line.message or "", 80),
+            shortened((line.message or "").partition(": ")[2], 80),
         )
     console().print(rows if page.logs else "Nothing yet.")
 

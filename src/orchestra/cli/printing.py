@@ -35,6 +35,8 @@ COLOURS = {
     "rolled_back": "magenta",
     "compensated": "magenta",
 }
+WHOLE = frozenset(("at", "event", "execution", "name", "status", "step", "try", "tries", "time"))
+"""Headings of columns that never wrap: what is next to them gives way."""
 # C0 and C1 control characters but for line feed and tab: what a terminal would obey.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -78,11 +80,16 @@ def status(word: str) -> Text:
 
 
 def table(*headings: str) -> Table:
-    """A table without frames; its columns wrap at words."""
+    """A table without frames; its columns wrap at words, but for names that are read whole."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for heading in headings:
         right = heading.endswith(" ms")
-        made.add_column(heading, justify="right" if right else "left", overflow="fold")
+        made.add_column(
+            heading,
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=heading in WHOLE,
+        )
     return made
 
 
