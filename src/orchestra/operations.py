@@ -24,7 +24,12 @@ HEADERS: Final = {
     "Retry-After": "Seconds to wait before asking again.",
     "WWW-Authenticate": "`Bearer`.",
 }
-_WITH_REFUSAL: Final = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
+_WITH_REFUSAL: Final = {
+    401: "WWW-Authenticate",
+    429: "Retry-After",
+    502: "Retry-After",
+    503: "Retry-After",
+}
 _PLACES: Final = ("path", "query", "header")
 _SENTENCE: Final = re.compile(r"(.+?)\.(?:\s+|$)", re.DOTALL)
 

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from orchestra.described import Answer, Header, described
-from orchestra.errors import Invalid
+from orchestra.errors import Invalid, NotFound, TooLarge
 from orchestra.security.bodies import RequestInvalid
 from orchestra.security.hardened import JSON_REFUSALS
 from orchestra.store.failures import NotReplicated, StoreAway, StoreDiskFull, StoreFull
@@ -82,14 +82,22 @@ SHOW: Final = described(
 )
 SAVE: Final = described(
     {200: Answer("Saved, or the same as before.", [documents.WorkflowSaved], ["ETag"])},
-    refusals=[*JSON_REFUSALS, NoSuchWorkflow, VersionMismatch, DefinitionInvalid, *_WRITES],
+    refusals=[
+        *JSON_REFUSALS,
+        NoSuchWorkflow,
+        VersionMismatch,
+        DefinitionInvalid,
+        Invalid,
+        *_WRITES,
+    ],
     body=_LANGUAGE,
     examples=_DEFINITIONS,
 )
 ARCHIVE: Final = described({204: Answer("Archived.")}, refusals=[NoSuchWorkflow, *_WRITES])
 VERSIONS: Final = described({200: Answer("All of them.", [documents.VersionPage])}, refusals=_FIND)
 VERSION: Final = described(
-    {200: Answer("The version.", [documents.WorkflowShown])}, refusals=[NoSuchVersion, *_FIND]
+    {200: Answer("The version.", [documents.WorkflowShown])},
+    refusals=[NoSuchVersion, NotFound, *_FIND],
 )
 EXECUTE: Final = described(
     {
@@ -107,6 +115,8 @@ EXECUTE: Final = described(
     refusals=[
         *JSON_REFUSALS,
         RequestInvalid,
+        Invalid,
+        TooLarge,
         NoSuchVersion,
         *_FIND,
         WorkflowArchived,
@@ -150,7 +160,7 @@ STEP: Final = described(
 )
 CONTROL: Final = described(
     {202: Answer("Done, or on its way.", [execution_documents.Controlled], ["Location"])},
-    refusals=[*JSON_REFUSALS, RequestInvalid, NoSuchExecution, WrongState, *_WRITES],
+    refusals=[*JSON_REFUSALS, RequestInvalid, Invalid, NoSuchExecution, WrongState, *_WRITES],
     body=Control,
     body_optional=True,
     examples={"why": {"reason": "the supplier is down"}},
