@@ -228,4 +228,6 @@ def _told(group: BaseExceptionGroup[OrchestraError]) -> str:
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    if isinstance(error.__cause__, OrchestraError):  # what lies behind a time that ran out
+        error = error.__cause__
     return error.detail if isinstance(error, OrchestraError) else "an unknown reason"

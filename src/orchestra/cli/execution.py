@@ -54,13 +54,13 @@ def list_executions(
         print_json(answer.body)
         return
     page = answer.read(Executions)
-    rows = table("execution", "status", "workflow", "done", "time")
+    rows = table("execution", "status", "workflow", "started", "time")
     for one in page.items:
         rows.add_row(
             one.id,
             status(one.status),
             shortened(one.workflow_name or one.workflow_id, 40),
-            f"{one.progress.done}/{one.progress.total}",
+            (one.created_at or "")[11:19],
             milliseconds(one.duration_ms),
         )
     console().print(rows if page.items else "No executions.")

@@ -58,7 +58,12 @@ def at_the_store(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @keys.command("create")
-@click.option("--name", required=True, help="What it is for; letters, digits, '_', '.', '-'.")
+@click.option(
+    "--name",
+    default="key",
+    show_default=True,
+    help="What it is for; letters, digits, '_', '.', '-'.",
+)
 @click.option("--role", type=click.Choice(get_args(Role)), default="viewer", show_default=True)
 @click.option("--admin", is_flag=True, help="The same as --role platform_admin.")
 @click.option("--days", type=click.IntRange(1, LIFE_MAX_DAYS), default=90, show_default=True)

@@ -119,13 +119,14 @@ def test_a_verb_that_is_impossible_now_tells_what_is_possible(server: FakeServer
     assert "possible now: rollback" in result.stderr
 
 
-def test_list_shows_progress(server: FakeServer, run: Run) -> None:
+def test_list_shows_each_by_its_whole_id(server: FakeServer, run: Run) -> None:
     server.answers("GET", "/api/executions/", (200, {"items": [RUNNING]}))
 
     result = run("execution", "list", "--status", "running", "--url", server.url)
 
     assert result.exit_code == 0
-    assert "1/2" in result.stdout
+    assert RUNNING["id"] in result.stdout
+    assert "running" in result.stdout
     assert server.requests[0].query == "status=running&limit=20"
 
 
