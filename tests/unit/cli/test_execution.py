@@ -125,7 +125,7 @@ def test_list_shows_each_by_its_whole_id(server: FakeServer, run: Run) -> None:
     result = run("execution", "list", "--status", "running", "--url", server.url)
 
     assert result.exit_code == 0
-    assert RUNNING["id"] in result.stdout
+    assert str(RUNNING["id"]) in result.stdout
     assert "running" in result.stdout
     assert server.requests[0].query == "status=running&limit=20"
 
