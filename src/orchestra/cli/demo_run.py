@@ -119,7 +119,7 @@ def result_of(message: Message, execution: Execution) -> Handled:
         confidence=confidence_of(execution),
         intent=str(output.get("intent", "")),
         facts=tuple(as_text(fact) for fact in items(output.get("facts"))),
-        history="; ".join(as_text(one) for one in items(output.get("history"))),
+        history="; ".join(as_text(one).rstrip(".") for one in items(output.get("history"))),
         reply=str(output.get("reply", "")),
         escalated=bool(output.get("escalated", False)),
         error=f"{execution.error.code}: {execution.error.message}" if execution.error else None,
