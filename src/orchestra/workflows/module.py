@@ -51,7 +51,7 @@ class WorkflowsModule:
             spawn=self._spawn,
         )  # fmt: skip
         self.engine = Engine(around, alone=settings.store_url is None)
-        self.workflows = Workflows(self.catalogue, agents, clock, ids)
+        self.workflows = Workflows(self.catalogue, agents, clock, ids, store.admit)
         self.starter = Starter(store, self.catalogue, self.engine, self._lease, clock, chance)
         durability = store.durability.appendfsync
         reader = Reader(store, self.catalogue, clock, durability)

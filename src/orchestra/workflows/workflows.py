@@ -27,9 +27,13 @@ class DefinitionInvalid(Invalid):
 class Workflows:
     """The catalogue with validation in front of it."""
 
-    def __init__(self, catalogue: Catalogue, agents: Agents, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self, catalogue: Catalogue, agents: Agents, clock: Clock, ids: Ids,
+        admit: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """`admit` raises StoreFull or StoreDiskFull when there is no room for new work."""
         self._catalogue, self._agents = catalogue, agents
-        self._clock, self._ids = clock, ids
+        self._clock, self._ids, self._admit = clock, ids, admit
 
     async def validate(self, tenant: Tenant, source: bytes) -> dict[str, Json]:
         """The document of `POST /validate`: always an answer, broken JSON included."""
@@ -47,7 +51,7 @@ class Workflows:
     ) -> tuple[dict[str, Json], bool]:
         """A new workflow, or the one this `Idempotency-Key` made; True when it is that one.
 
-        Raises DefinitionInvalid, IdempotencyMismatch, StoreAway, StoreFull.
+        Raises DefinitionInvalid, IdempotencyMismatch, StoreAway, StoreFull, StoreDiskFull.
         """
         checked, draft = await self._draft(tenant, document, source, self._ids.new("wfl"))
         draft = msgspec.structs.replace(draft, created=True)
@@ -75,6 +79,7 @@ class Workflows:
     async def _draft(
         self, tenant: Tenant, document: object, source: bytes, workflow_id: str
     ) -> tuple[Checked, Draft]:
+        self._admit()
         known = self._agents.known_types(tenant)
         checked = await _apart(len(source), check, document, source, known)
         if checked.normalised is None or checked.definition is None:
