@@ -7,6 +7,8 @@
     deepLinking: true,
     validatorUrl: null, // the default would send the document to a server elsewhere
     persistAuthorization: false,
+    defaultModelsExpandDepth: 0,
+    defaultModelExpandDepth: 3,
     presets: [window.SwaggerUIBundle.presets.apis],
     layout: "BaseLayout",
   });

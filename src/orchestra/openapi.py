@@ -194,7 +194,7 @@ def _complete(
             status: one for status, one in successes.items() if str(status) < "400"
         } | refusals(every)  # Litestar's own shape of an error is one that we never send
     operation["responses"]["default"] = {
-        "description": "Any other refusal or fault.",
+        "description": "Any other: 413, 414 and 431 for what is too long, 421, 500.",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 

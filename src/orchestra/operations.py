@@ -118,7 +118,8 @@ def tidy(operation: Document, path: str, *, one_of_many: bool) -> None:
     if one_of_many:
         operation["summary"] = path.rpartition("/")[2].capitalize()
     elif first := _SENTENCE.match(text):
-        operation["summary"], text = first[1], text[first.end() :]
+        # Pages show a summary as it is, without Markdown.
+        operation["summary"], text = first[1].replace("`", ""), text[first.end() :]
     operation["description"] = text
     operation["parameters"] = sorted(
         cast("list[Document]", operation.get("parameters", [])),
