@@ -57,7 +57,7 @@ class Profile(msgspec.Struct, frozen=True):
     stall_s: float = 1.5  # callers of a store that hangs are told within 2 s
     wait_replicas: int = 0
     wait_ms: int = 500
-    backoff_s: tuple[float, float] = (0.05, 2.0)
+    backoff_s: tuple[float, float] = (0.05, 0.5)
 
 
 _PLAIN = Profile()

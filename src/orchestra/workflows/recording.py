@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 RESULT_MAX = 1024 * 1024
 STICKY = 32
 _ENDS = {"D": "completed", "F": "failed", "C": "cancelled", "L": "rolled_back"}
-_REPEAT = Backoff(initial_ms=50, max_ms=2_000, jitter="equal")
+_REPEAT = Backoff(initial_ms=50, max_ms=1_000, jitter="equal")
 _begin, _complete = SCRIPTS["step_begin"], SCRIPTS["step_complete"]
 _release, _blob_put = SCRIPTS["step_release"], SCRIPTS["blob_put"]
 _keep = SCRIPTS["request_keep"]
