@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -254,18 +255,25 @@ class Load:
             )
         ]
 
-    async def recorded_once(self) -> None:
-        """Every accepted start is one execution that completed, each step recorded once."""
+    async def recorded_once(self) -> list[float]:
+        """Every accepted start is one execution that completed, each step recorded once.
+
+        Returns when the steps were recorded, by the wall clock.
+        """
+        times: list[float] = []
         executions = list(self.accepted.values())
         assert len(set(executions)) == len(executions), "two keys gave one execution"
         for key, execution in self.accepted.items():
             assert (await self.server.ended(execution))["status"] == "completed"
             items = await self.server.history(execution)
-            done = [item["path"] for item in items if item["type"] == "step.completed"]
+            ends = [item for item in items if item["type"] == "step.completed"]
+            done = [item["path"] for item in ends]
+            times += [datetime.fromisoformat(item["at"]).timestamp() for item in ends]
             assert len(done) == len(set(done)) > 0, items
             assert sum(item["type"] == "workflow.accepted" for item in items) == 1
             assert sum(item["type"] == "workflow.completed" for item in items) == 1
             assert await self.start(key) == execution, "the key forgot its execution"
+        return times
 
 
 def _die_with_us() -> None:
