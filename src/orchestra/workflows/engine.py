@@ -60,6 +60,7 @@ class Engine:
         self._woken = {tag: Signal() for tag in around.store.partitions}
         self._timers = {tag: Signal() for tag in around.store.partitions}
         self._due: dict[int, float] = dict.fromkeys(around.store.partitions, 0.0)
+        self._round = 0.0
         self._odd: dict[int, int] = dict.fromkeys(around.store.partitions, 0)
         self._waiters: dict[str, anyio.Event] = {}
 
@@ -180,14 +181,23 @@ class Engine:
     async def _tick(self, tag: int) -> None:
         """Let due timers fire and take back what the dead held."""
         while True:
-            spread = 1 + TICK_JITTER * (2 * self._a.chance.random() - 1)
             now = self._a.clock.monotonic()
-            self._due[tag] = max(self._due[tag], now) if self._due[tag] else now + TICK_S * spread
+            self._due[tag] = max(self._due[tag], now) if self._due[tag] else self._next_round(now)
             await self._timers[tag].wait(self._due[tag] - now)
             self._due[tag] = 0.0
             next_ms = await self._tick_once(tag)
             if next_ms is not None and next_ms < TICK_S * 1_000:
                 self._due[tag] = self._a.clock.monotonic() + next_ms / 1_000
+
+    def _next_round(self, now: float) -> float:
+        """When all partitions tick next: together, so that their writes share one fsync.
+
+        Each at a time of its own, they cost a disk of 3 ms a tenth of what it can do.
+        """
+        if now >= self._round:
+            spread = 1 + TICK_JITTER * (2 * self._a.chance.random() - 1)
+            self._round = now + TICK_S * spread
+        return self._round
 
     async def _tick_once(self, tag: int) -> int | None:
         alone = ""
