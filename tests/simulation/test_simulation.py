@@ -50,7 +50,7 @@ def test_a_seed_replays_byte_for_byte(wire: Wire, bugs: list[str]) -> None:
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_bug_is_found(name: str, wire: Wire, bugs: list[str]) -> None:
-    first = 0 if LONG else SEEN.get(name, 0)
+    first = SEEN.get(name, 0)
 
     with planted(name) as scripts:
         caught = first_caught(wire, range(first, first + FAULT_HISTORIES), scripts, bugs)
