@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import anyio
 from agent_replicas import store_at
 
-from orchestra.agents.balancer import Balancer, Slot
+from orchestra.agents.pools.balancer import Balancer, Slot
+from orchestra.agents.pools.roster import ANY, Choice, roster_of
 from orchestra.agents.records import Agent, Registration
-from orchestra.agents.roster import ANY, Choice, roster_of
 from orchestra.clock import Ids, SystemClock, system_random
 from orchestra.store.client import Store
 from orchestra.store.keys import DEFAULT_TENANT

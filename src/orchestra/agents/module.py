@@ -10,19 +10,19 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from orchestra.agents import PythonAgent
-from orchestra.agents.balancer import Balancer
-from orchestra.agents.deadlines import Deadlines
-from orchestra.agents.direct import Direct
-from orchestra.agents.executor import Executor
-from orchestra.agents.health import Health
-from orchestra.agents.needs import Needs
+from orchestra.agents.health.statuses import Health
+from orchestra.agents.pools.balancer import Balancer
+from orchestra.agents.pools.seats import Seats
+from orchestra.agents.providers.deadlines import Deadlines
 from orchestra.agents.providers.http import HttpProvider
 from orchestra.agents.providers.python import PythonProvider
 from orchestra.agents.records import Registration
-from orchestra.agents.registrar import Registrar
-from orchestra.agents.registry import Registry, TypeIsFixed
-from orchestra.agents.routes import AgentRoutes
-from orchestra.agents.seats import Seats
+from orchestra.agents.registry.needs import Needs
+from orchestra.agents.registry.registry import Registry, TypeIsFixed
+from orchestra.agents.routes.agents import AgentRoutes
+from orchestra.agents.routes.registrar import Registrar
+from orchestra.agents.routing.executor import Executor
+from orchestra.agents.tasks.direct import Direct
 from orchestra.clock import Clock, Ids, Random
 from orchestra.errors import Unavailable
 from orchestra.security.destinations import policy

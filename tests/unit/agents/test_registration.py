@@ -7,7 +7,7 @@ import pytest
 from agent_replicas import an_agent, can
 
 from orchestra.agents import PythonAgent
-from orchestra.agents.registration import (
+from orchestra.agents.registration.reading import (
     BODY_MAX_BYTES,
     Read,
     RegistrationInvalid,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestra.agents.versions import BadRange, matches
+from orchestra.agents.registration.versions import BadRange, matches
 
 
 @pytest.mark.parametrize(

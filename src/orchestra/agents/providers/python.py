@@ -9,8 +9,8 @@ import anyio.to_thread
 import structlog
 
 from orchestra.agents import PythonAgent, PythonCapability, Reject, Retry, Task, TaskError
-from orchestra.agents.deadlines import Deadlines
 from orchestra.agents.providers import Answer, Call, Failure
+from orchestra.agents.providers.deadlines import Deadlines
 from orchestra.agents.records import Agent
 from orchestra.errors import Problem
 

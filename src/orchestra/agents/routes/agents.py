@@ -6,9 +6,9 @@ from litestar import Controller, Request, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter, SkipValidation
 
-from orchestra.agents import descriptions
-from orchestra.agents.direct import Direct
-from orchestra.agents.registrar import Document, Registrar, Wanted
+from orchestra.agents.routes import descriptions
+from orchestra.agents.routes.registrar import Document, Registrar, Wanted
+from orchestra.agents.tasks.direct import Direct
 from orchestra.security import Permission, Principal, requires
 
 Caller = NamedDependency[SkipValidation[Principal]]

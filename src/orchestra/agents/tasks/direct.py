@@ -15,11 +15,11 @@ from orchestra.agents import (
     TaskError,
     TaskResult,
 )
-from orchestra.agents.executor import Executor
-from orchestra.agents.fields import Fields
-from orchestra.agents.registry import Registry
-from orchestra.agents.roster import capability_of, choose
-from orchestra.agents.versions import BadRange, matches
+from orchestra.agents.pools.roster import capability_of, choose
+from orchestra.agents.registration.fields import Fields
+from orchestra.agents.registration.versions import BadRange, matches
+from orchestra.agents.registry.registry import Registry
+from orchestra.agents.routing.executor import Executor
 from orchestra.clock import Ids
 from orchestra.errors import (
     Invalid,

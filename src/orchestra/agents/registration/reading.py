@@ -7,12 +7,12 @@ from typing import cast
 import msgspec
 
 from orchestra.agents import Capability, Provider, PythonAgent
-from orchestra.agents.endpoints import Endpoint, read_endpoint
-from orchestra.agents.fields import Fields
-from orchestra.agents.literals import REFERENCE, secrets_in
 from orchestra.agents.records import Auth, Heartbeat, Limits, Registration
-from orchestra.agents.schemas import fault_of
-from orchestra.agents.versions import parse
+from orchestra.agents.registration.endpoints import Endpoint, read_endpoint
+from orchestra.agents.registration.fields import Fields
+from orchestra.agents.registration.literals import REFERENCE, secrets_in
+from orchestra.agents.registration.schemas import fault_of
+from orchestra.agents.registration.versions import parse
 from orchestra.errors import Invalid, Problem, TooLarge
 
 BODY_MAX_BYTES = 262_144

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 import structlog
 
 from orchestra.agents import NoAgentAvailable, Task, TaskResult
-from orchestra.agents.attempt import Attempt, targets
-from orchestra.agents.balancer import Balancer, Refusal, Slot
-from orchestra.agents.lines import Lines
+from orchestra.agents.pools.balancer import Balancer, Refusal, Slot
+from orchestra.agents.pools.roster import Choice, capability_of, choose
+from orchestra.agents.pools.seats import Seats
 from orchestra.agents.providers import Answer, Call, Failure, Outcome, Provider
 from orchestra.agents.records import Agent
-from orchestra.agents.registry import Registry
-from orchestra.agents.roster import Choice, capability_of, choose
-from orchestra.agents.seats import Seats
+from orchestra.agents.registry.registry import Registry
+from orchestra.agents.routing.attempt import Attempt, targets
+from orchestra.agents.routing.lines import Lines
 from orchestra.clock import Clock
 from orchestra.errors import Invalid, NotFound, OrchestraError
 

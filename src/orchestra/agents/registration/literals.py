@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from orchestra.agents.fields import escaped
+from orchestra.agents.registration.fields import escaped
 from orchestra.errors import Problem
 
 REFERENCE = re.compile(r"^\$\{secret:[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\}$")

@@ -13,9 +13,9 @@ import msgspec
 import structlog
 
 from orchestra.agents import PythonAgent
-from orchestra.agents.balancer import Balancer
+from orchestra.agents.pools.balancer import Balancer
+from orchestra.agents.pools.roster import Roster, roster_of
 from orchestra.agents.records import Agent, Registration
-from orchestra.agents.roster import Roster, roster_of
 from orchestra.clock import Clock, Ids
 from orchestra.errors import Conflict, OrchestraError, TooMany
 from orchestra.store import frames, keys

@@ -2,8 +2,8 @@
 
 import anyio
 
+from orchestra.agents.pools.roster import Choice
 from orchestra.agents.records import Agent
-from orchestra.agents.roster import Choice
 
 PLACES = 64
 """Tasks that one such agent does at once in one replica."""

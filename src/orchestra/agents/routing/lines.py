@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from orchestra.agents.balancer import Refusal, Slot
-from orchestra.agents.roster import Choice
-from orchestra.agents.seats import NOBODY
+from orchestra.agents.pools.balancer import Refusal, Slot
+from orchestra.agents.pools.roster import Choice
+from orchestra.agents.pools.seats import NOBODY
 from orchestra.clock import Clock
 from orchestra.store.keys import Tenant
 

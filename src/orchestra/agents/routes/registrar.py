@@ -7,10 +7,10 @@ from collections.abc import Callable
 import msgspec
 
 from orchestra.agents import PythonAgent
-from orchestra.agents.health import Health
+from orchestra.agents.health.statuses import Health
 from orchestra.agents.records import Agent, shown, shown_capability
-from orchestra.agents.registration import RegistrationInvalid, read_registration
-from orchestra.agents.registry import Registry, Written
+from orchestra.agents.registration.reading import RegistrationInvalid, read_registration
+from orchestra.agents.registry.registry import Registry, Written
 from orchestra.clock import Clock
 from orchestra.errors import Invalid, Problem
 from orchestra.security.hardened import loads

@@ -15,7 +15,7 @@ from orchestra.agents import (
     Task,
 )
 from orchestra.agents.records import Agent
-from orchestra.agents.versions import BadRange, matches
+from orchestra.agents.registration.versions import BadRange, matches
 from orchestra.errors import Invalid
 from orchestra.store.keys import Tenant
 

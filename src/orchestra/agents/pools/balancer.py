@@ -12,10 +12,10 @@ import anyio
 import msgspec
 import structlog
 
+from orchestra.agents.pools.roster import Choice
+from orchestra.agents.pools.seats import PLACES
 from orchestra.agents.providers import Outcome
 from orchestra.agents.records import Agent
-from orchestra.agents.roster import Choice
-from orchestra.agents.seats import PLACES
 from orchestra.clock import Clock, Ids
 from orchestra.errors import OrchestraError
 from orchestra.store import keys

@@ -9,8 +9,11 @@ from orchestra.agents import (
     NoSuchCapability,
     PoolSaturated,
 )
-from orchestra.agents import documents as made
-from orchestra.agents.direct import (
+from orchestra.agents.registration.reading import RegistrationInvalid
+from orchestra.agents.registry.registry import AgentExists, AgentsExhausted, TypeIsFixed
+from orchestra.agents.routes import documents as made
+from orchestra.agents.routes.registrar import CursorInvalid
+from orchestra.agents.tasks.direct import (
     AgentFailed,
     DeadlineExceeded,
     InputAmbiguous,
@@ -18,9 +21,6 @@ from orchestra.agents.direct import (
     RateLimited,
     TaskBody,
 )
-from orchestra.agents.registrar import CursorInvalid
-from orchestra.agents.registration import RegistrationInvalid
-from orchestra.agents.registry import AgentExists, AgentsExhausted, TypeIsFixed
 from orchestra.described import Answer, described
 from orchestra.security.hardened import JSON_REFUSALS
 from orchestra.store.failures import NotReplicated, StoreAway, StoreDiskFull, StoreFull

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from orchestra.agents.fields import Fields
 from orchestra.agents.providers.templates import ROOTS, places
+from orchestra.agents.registration.fields import Fields
 
 TEMPLATE_MAX_BYTES = 65_536
 URL_MAX_CHARS = 2_048

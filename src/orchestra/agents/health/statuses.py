@@ -6,7 +6,7 @@ from typing import Any, cast
 import anyio
 
 from orchestra.agents import Status
-from orchestra.agents.balancer import Balancer
+from orchestra.agents.pools.balancer import Balancer
 from orchestra.agents.records import Agent
 from orchestra.clock import Clock
 from orchestra.store.client import Store

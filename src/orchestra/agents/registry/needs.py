@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from orchestra.agents import Capability, PythonAgent
-from orchestra.agents.registry import Registry
-from orchestra.agents.roster import ANY, Roster
+from orchestra.agents.pools.roster import ANY, Roster
+from orchestra.agents.registry.registry import Registry
 from orchestra.store.keys import Tenant
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import msgspec
 
 from orchestra.agents import Task, TaskError, TaskResult
-from orchestra.agents.balancer import Refusal
+from orchestra.agents.pools.balancer import Refusal
+from orchestra.agents.pools.roster import Choice
 from orchestra.agents.providers import Answer, Failure
 from orchestra.agents.records import Agent
-from orchestra.agents.roster import Choice
 
 CALLS_MAX = 3
 FALLBACKS_MAX = 3

@@ -1,0 +1,1 @@
+"""How agents are: statuses, checks, figures, and the events that tell of changes."""

@@ -1,0 +1,1 @@
+"""Reading what people write about an agent: all findings at once, or what it means."""

@@ -1,0 +1,1 @@
+"""The registry: agents kept in the store, the picture of them, and what callers may do with it."""

@@ -1,0 +1,1 @@
+"""Routing: which agent does a task, and what happens when it fails."""

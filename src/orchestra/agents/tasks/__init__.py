@@ -1,0 +1,1 @@
+"""Tasks that somebody asked for directly, and those that are answered later."""
