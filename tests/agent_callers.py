@@ -14,7 +14,7 @@ from agent_replicas import store_at
 
 from orchestra.agents.pools.balancer import Balancer, Slot
 from orchestra.agents.pools.roster import ANY, Choice, roster_of
-from orchestra.agents.records import Agent, Registration
+from orchestra.agents.records import Agent, HttpReach, Registration
 from orchestra.clock import Ids, SystemClock, system_random
 from orchestra.store.client import Store
 from orchestra.store.keys import DEFAULT_TENANT
@@ -25,7 +25,9 @@ TRUE = "true:"
 
 def agents() -> Iterator[Agent]:
     """Six agents with three slots each."""
-    spec = Registration("a", "pool", "http", max_concurrency=SLOTS, endpoint="http://192.0.2.1/")
+    spec = Registration(
+        "a", "pool", "http", max_concurrency=SLOTS, reach=HttpReach("http://192.0.2.1/")
+    )
     for i in range(AGENTS):
         yield Agent(f"a{i}", DEFAULT_TENANT, 1, 0, spec)
 

@@ -12,7 +12,7 @@ from http_peer import Peer, a_peer
 
 from orchestra.agents import Capability
 from orchestra.agents.module import AgentsModule
-from orchestra.agents.records import Limits, Registration
+from orchestra.agents.records import HttpReach, Limits, Registration
 from orchestra.store.keys import DEFAULT_TENANT
 
 pytestmark = pytest.mark.anyio
@@ -36,7 +36,9 @@ def at(url: str, name: str = "far", **given: Any) -> Registration:
         "max_concurrency": 2,
         "capabilities": (Capability("echo"),),
     }
-    return Registration(name=name, provider="http", endpoint=url, **(fields | given))
+    of_reach = ("format", "request_template", "response_path", "later", "cancel_url")
+    reach = HttpReach(url, **{field: given.pop(field) for field in of_reach if field in given})
+    return Registration(name=name, provider="http", reach=reach, **(fields | given))
 
 
 async def register(agents: AgentsModule, *specs: Registration) -> None:
@@ -54,7 +56,12 @@ async def test_the_envelope_has_what_the_contract_names(agents: AgentsModule, pe
     )  # fmt: skip
 
     assert result.output == {"n": 1}
-    assert result.usage == {"input_tokens": 3}
+    assert result.usage == {
+        "input_tokens": 3,
+        "output_tokens": 0,
+        "cost_usd": None,
+        "cost_source": "unknown",
+    }
     [asked] = peer.asked
     assert asked.json["spec"] == "orchestra.task/1"
     assert asked.json["input"] == {"text": "hi"}

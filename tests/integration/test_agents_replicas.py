@@ -10,7 +10,7 @@ from http_peer import a_peer
 
 from orchestra.agents import Capability, TaskResult
 from orchestra.agents.module import AgentsModule
-from orchestra.agents.records import Heartbeat, Registration
+from orchestra.agents.records import Heartbeat, HttpReach, Registration
 from orchestra.store.keys import DEFAULT_TENANT, Tenant
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +18,13 @@ pytestmark = pytest.mark.anyio
 
 def far(url: str, name: str = "far", **given: Any) -> Registration:
     return Registration(
-        name, "remote", "http", (Capability("echo"),), max_concurrency=1, endpoint=url, **given
+        name,
+        "remote",
+        "http",
+        (Capability("echo"),),
+        max_concurrency=1,
+        reach=HttpReach(url),
+        **given,
     )
 
 

@@ -11,8 +11,18 @@ import msgspec
 from orchestra.errors import Invalid, NotFound, TooMany, Unavailable
 from orchestra.store.keys import Tenant
 
-Provider = Literal["python", "http", "pull"]
-Status = Literal["waiting", "healthy", "degraded", "unhealthy", "stale", "offline", "draining"]
+Provider = Literal["python", "http", "openai", "anthropic", "a2a", "mcp", "pull"]
+Status = Literal[
+    "waiting",
+    "healthy",
+    "degraded",
+    "unhealthy",
+    "stale",
+    "offline",
+    "misconfigured",
+    "draining",
+    "disabled",
+]
 
 
 class AgentTypeUnknown(NotFound):

@@ -32,6 +32,81 @@ class Auth(msgspec.Struct, frozen=True):
     header: str = "X-Api-Key"
 
 
+class HealthCheck(msgspec.Struct, frozen=True):
+    """How an agent is asked whether it is well. `path` is only for `http`."""
+
+    path: str = "/healthz"
+    interval_s: int = 10
+    timeout_ms: int = 2_000
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """The most that may be spent, in millionths of a USD; None is no limit."""
+
+    day_micro_usd: int | None = None
+    task_micro_usd: int | None = None
+
+
+class Price(msgspec.Struct, frozen=True):
+    """What a million tokens cost, in millionths of a USD; None: see the price table."""
+
+    input_micro_usd: int | None = None
+    output_micro_usd: int | None = None
+
+
+class HttpReach(msgspec.Struct, frozen=True, omit_defaults=True, tag="http"):
+    """Where to post, what, and where in the answer the output is."""
+
+    endpoint: str
+    format: Literal["envelope", "input", "template"] = "envelope"
+    request_template: object = None
+    response_path: str = ""
+    later: bool = False
+    """`async` in the registration: it may answer 202 and call back."""
+    cancel_url: str | None = None
+
+
+class Prompt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a capability is put to a model: Jinja2 templates over `input` and `capability`."""
+
+    system: str = ""
+    user: str = ""
+    version: str = ""
+    output_schema: dict[str, object] | None = None
+
+
+class LlmReach(msgspec.Struct, frozen=True, omit_defaults=True, tag="llm"):
+    """A model behind an API. `api` is the format spoken: `chat`, `responses` or `messages`."""
+
+    base_url: str
+    api: Literal["chat", "responses", "messages"]
+    model: str
+    params: dict[str, object] = {}
+    prompts: dict[str, Prompt] = {}
+    """By capability; `*` is for all others."""
+    tools: tuple[str, ...] = ()
+    max_tool_rounds: int = 8
+
+
+class A2AReach(msgspec.Struct, frozen=True, omit_defaults=True, tag="a2a"):
+    """An agent that speaks A2A 1.0; None for `binding` takes the card's preferred one."""
+
+    card_url: str
+    binding: Literal["HTTP+JSON", "JSONRPC"] | None = None
+
+
+class McpReach(msgspec.Struct, frozen=True, omit_defaults=True, tag="mcp"):
+    """An MCP server; `tools` narrows what is taken of it, empty is all."""
+
+    url: str
+    tools: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    """Only from local configuration, never from a request."""
+
+
+Reach = HttpReach | LlmReach | A2AReach | McpReach
+
+
 class Registration(msgspec.Struct, frozen=True, omit_defaults=True):
     """A registration with its defaults filled in and its provider decided."""
 
@@ -49,12 +124,15 @@ class Registration(msgspec.Struct, frozen=True, omit_defaults=True):
     max_concurrency: int | None = None
     limits: Limits = Limits()
     timeout_ms: int | None = None
+    hedge: bool = False
     heartbeat: Heartbeat = Heartbeat()
+    health: HealthCheck = HealthCheck()
     auth: Auth = Auth()
-    endpoint: str = ""
-    format: Literal["envelope", "input", "template"] = "envelope"
-    request_template: object = None
-    response_path: str = ""
+    fallbacks: tuple[str, ...] = ()
+    budget: Budget = Budget()
+    price: Price = Price()
+    reach: Reach | None = None
+    """None for `python` and `pull`: nobody is dialled."""
 
 
 class Agent(msgspec.Struct, frozen=True):
@@ -119,8 +197,8 @@ def shown(agent: Agent, status: Status) -> dict[str, object]:
         "heartbeat": shown_heartbeat(spec.heartbeat),
         "links": links(agent),
     }
-    if spec.endpoint:
-        document |= {"endpoint": spec.endpoint, "format": spec.format}
+    if isinstance(spec.reach, HttpReach):
+        document |= {"endpoint": spec.reach.endpoint, "format": spec.reach.format}
     if spec.timeout_ms is not None:
         document["timeout_ms"] = spec.timeout_ms
     return document

@@ -7,6 +7,7 @@ import pytest
 from agent_replicas import an_agent, can
 
 from orchestra.agents import PythonAgent
+from orchestra.agents.records import HttpReach
 from orchestra.agents.registration.reading import (
     BODY_MAX_BYTES,
     Read,
@@ -78,16 +79,8 @@ def test_an_endpoint_makes_an_http_agent_with_the_defaults_of_the_contract() -> 
     spec = read(http()).spec
 
     assert (spec.provider, spec.priority, spec.weight, spec.max_concurrency) == ("http", 8, 1, 8)
-    assert (spec.timeout_ms, spec.format, spec.version) == (60_000, "envelope", "0.0.0")
-
-
-def test_what_is_accepted_and_not_acted_on_is_said() -> None:
-    reading = read(http(hedge=True, budget={"usd_per_day": 1}))
-
-    assert [(one.pointer, one.code) for one in reading.warnings] == [
-        ("/hedge", "not_in_this_version"),
-        ("/budget", "not_in_this_version"),
-    ]
+    assert (spec.timeout_ms, spec.version) == (60_000, "0.0.0")
+    assert spec.reach == HttpReach("https://agents.example/run")
 
 
 def test_all_findings_come_at_once_with_their_places() -> None:

@@ -3,44 +3,76 @@
 A provider answers with an `Answer` or a `Failure`; only cancellation leaves it as an exception.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 import msgspec
 
 from orchestra.agents import Task, TaskError
 from orchestra.agents.records import Agent
+from orchestra.errors import OrchestraError
 
 Outcome = Literal["ok", "fail", "deny", "rate", "none"]
 
+Frame = Mapping[str, object]
+"""Something said on the way: `{"event": "delta", "text": …}`, or `progress`, `artifact`, `log`,
+`usage`, each with fields of its own (AGENTS.md, section 4). Viewers may miss frames."""
+Emit = Callable[[Frame], None]
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one call used. `input_tokens` includes the cached ones. Money in millionths of a USD."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_micro_usd: int | None = None
+    cost_source: str = "unknown"
+    """`agent`, `table@<date>`, or `unknown`."""
+
 
 class Call(msgspec.Struct, frozen=True):
-    """One task for one agent: what is asked for, and how long there is."""
+    """One task for one agent: what is asked for, and how long there is.
+
+    `emit` is there when somebody looks on: then an agent that can stream should.
+    """
 
     task: Task
     capability: str | None
     timeout_ms: int
     fence: int
     n: int = 1
+    emit: Emit | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the agent said."""
+    """What the agent said. `facts` are kept with the attempt: model, response_id, finish_reason,
+    ttft_ms. `incomplete`: cut short at a limit, and still worth having.
+    """
 
     output: object
-    usage: dict[str, object] | None = None
+    usage: Usage | None = None
+    facts: Mapping[str, object] = {}
+    incomplete: bool = False
 
 
 class Failure(msgspec.Struct, frozen=True):
     """Why there is no answer, and what follows from it (AGENTS.md, section 7).
 
     `outcome` is what the breaker learns; `gate_ms` keeps everybody away from the agent for so
-    long; `elsewhere`: another agent may do better at once.
+    long; `elsewhere`: another agent may do better at once; `fallback`: only a fallback may, as
+    when the context was too long. What was paid is in `usage` all the same.
     """
 
     error: TaskError
     outcome: Outcome = "none"
     gate_ms: int = 0
     elsewhere: bool = False
+    fallback: bool = False
+    usage: Usage | None = None
+    facts: Mapping[str, object] = {}
 
 
 class Provider(Protocol):
@@ -49,3 +81,32 @@ class Provider(Protocol):
     async def call(self, agent: Agent, call: Call) -> Answer | Failure:
         """Ask `agent` once. Takes no longer than `call.timeout_ms`."""
         ...
+
+
+class Checkable(Protocol):
+    """A provider whose agents can be asked how they are, for nothing."""
+
+    async def check(self, agent: Agent, timeout_s: float) -> TaskError | None:
+        """None: the agent is well. Never costs money: free endpoints only.
+
+        `agent.auth` means misconfigured; `agent.unavailable` and `timeout.attempt` mean down.
+        """
+        ...
+
+
+class Credentials(Protocol):
+    """Proofs of who we are, unsealed for one call."""
+
+    async def headers(
+        self, agent: Agent, url: str, body: bytes, message_id: str
+    ) -> Mapping[str, str]:
+        """Headers for one request to `url`: the agent's own auth, and for `hmac` the signature.
+
+        Empty without auth. Raises `CredentialsUnusable` when the secret is not there, cannot be
+        opened, or may not be sent to this host.
+        """
+        ...
+
+
+class CredentialsUnusable(OrchestraError):
+    """The secret an agent refers to cannot be used; the detail says why and never what it is."""

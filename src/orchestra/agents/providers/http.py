@@ -8,11 +8,12 @@ from typing import Any, cast
 import msgspec
 
 from orchestra.agents import Task, TaskError
-from orchestra.agents.providers import Answer, Call, Failure
+from orchestra.agents.providers import Answer, Call, Failure, Usage
 from orchestra.agents.providers.failures import failure_of
 from orchestra.agents.providers.python import late
 from orchestra.agents.providers.templates import MissingInput, fill, walk
-from orchestra.agents.records import Agent
+from orchestra.agents.providers.usage import usage_of
+from orchestra.agents.records import Agent, HttpReach
 from orchestra.clock import Clock
 from orchestra.instants import instant
 from orchestra.security.outbound import (
@@ -40,10 +41,12 @@ class HttpProvider:
     async def call(self, agent: Agent, call: Call) -> Answer | Failure:
         """Post the task once."""
         try:
-            body = _body(agent, call, self._clock)
+            reach = agent.spec.reach
+            assert isinstance(reach, HttpReach)
+            body = _body(agent, reach, call, self._clock)
             headers = _headers(call, self._clock)
             reply = await self._outbound.send(
-                "POST", agent.spec.endpoint, headers, body, call.timeout_ms / 1_000
+                "POST", reach.endpoint, headers, body, call.timeout_ms / 1_000
             )
         except MissingInput as missing:
             return Failure(TaskError("agent.bad_request", str(missing)))
@@ -57,10 +60,10 @@ class HttpProvider:
             return Failure(error, outcome="fail", elsewhere=True)
         except AnswerTooLarge:
             return Failure(TaskError("agent.too_large", "the answer is larger than 8 MiB"))
-        return read_reply(agent, reply)
+        return read_reply(reach, reply)
 
 
-def read_reply(agent: Agent, reply: Reply) -> Answer | Failure:
+def read_reply(reach: HttpReach, reply: Reply) -> Answer | Failure:
     """What an answer means."""
     match reply.status:
         case 204:
@@ -68,7 +71,7 @@ def read_reply(agent: Agent, reply: Reply) -> Answer | Failure:
         case 202:
             return _invalid("answered 202: answers that come later are not in this version")
         case 200 | 201 | 203:
-            return _output(agent, reply)
+            return _output(reach, reply)
         case status if 300 <= status < 400:
             return _invalid("answered with a redirect, and redirects are not followed")
         case status if status < 300:
@@ -77,7 +80,7 @@ def read_reply(agent: Agent, reply: Reply) -> Answer | Failure:
             return failure_of(reply)
 
 
-def _output(agent: Agent, reply: Reply) -> Answer | Failure:
+def _output(reach: HttpReach, reply: Reply) -> Answer | Failure:
     """The output in an answer that says it is one."""
     if reply.headers.get("content-encoding", "identity") != "identity":
         return _invalid("answered in an encoding that was not asked for")
@@ -88,25 +91,24 @@ def _output(agent: Agent, reply: Reply) -> Answer | Failure:
     if _too_deep(value):
         return _invalid(f"answered with JSON nested deeper than {DEPTH_MAX}")
     usage = None
-    if agent.spec.format == "envelope":
+    if reach.format == "envelope":
         value, usage = _unwrapped(value)
-    if agent.spec.response_path:
+    if reach.response_path:
         try:
-            value = walk(value, agent.spec.response_path)
+            value = walk(value, reach.response_path)
         except MissingInput:
             return _invalid("answered without what response_path names")
     return Answer(value, usage)
 
 
-def _unwrapped(value: object) -> tuple[object, dict[str, object] | None]:
+def _unwrapped(value: object) -> tuple[object, Usage | None]:
     """`{"status": "completed", "output", "usage"?}`; any other body is itself the output."""
     if not isinstance(value, dict):
         return value, None
     answer = cast("dict[str, object]", value)
     if answer.get("status") != "completed" or "output" not in answer:
         return answer, None
-    usage = answer.get("usage")
-    return answer["output"], cast("dict[str, object]", usage) if isinstance(usage, dict) else None
+    return answer["output"], usage_of(answer.get("usage"))
 
 
 def idempotency_key(task: Task) -> str:
@@ -138,12 +140,12 @@ def _headers(call: Call, clock: Clock) -> dict[str, str]:
     return headers
 
 
-def _body(agent: Agent, call: Call, clock: Clock) -> bytes:
-    match agent.spec.format:
+def _body(agent: Agent, reach: HttpReach, call: Call, clock: Clock) -> bytes:
+    match reach.format:
         case "input":
             return _encode(call.task.input_data)
         case "template":
-            return _encode(fill(agent.spec.request_template, _scope(call)))
+            return _encode(fill(reach.request_template, _scope(call)))
         case "envelope":
             return _encode(_envelope(agent, call, clock))
 

@@ -1,4 +1,4 @@
-"""The part of a registration that says how an agent is called over HTTP."""
+"""The part of a registration that says how an `http` agent is called."""
 
 import re
 from typing import Literal, cast
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from orchestra.agents.providers.templates import ROOTS, places
+from orchestra.agents.records import HttpReach
 from orchestra.agents.registration.fields import Fields
 
 TEMPLATE_MAX_BYTES = 65_536
@@ -16,26 +17,26 @@ PATH = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){0,15}")
 Format = Literal["envelope", "input", "template"]
 
 
-class Endpoint(msgspec.Struct, frozen=True):
-    """Where to post, what, and where in the answer the output is."""
-
-    url: str = ""
-    format: Format = "envelope"
-    template: object = None
-    response_path: str = ""
-
-
-def read_endpoint(fields: Fields) -> Endpoint:
+def read_http(fields: Fields) -> HttpReach:
     """The fields of an `http` agent. Whether the destination is allowed is judged elsewhere."""
-    url = fields.text("endpoint", most=URL_MAX_CHARS)
-    if url and not _is_web(url):
-        fields.find("endpoint", "format", "must be an http or https URL without user and password")
-    if fields.flag("async"):
-        fields.find("async", "async_unsupported", "answers that come later are not in this version")
     shape = cast("Format", fields.one_of("format", "envelope", ("envelope", "input", "template")))
-    return Endpoint(
-        url, shape, _template(fields, shape), fields.text("response_path", "", pattern=PATH)
+    return HttpReach(
+        read_url(fields, "endpoint"),
+        shape,
+        _template(fields, shape),
+        fields.text("response_path", "", pattern=PATH),
+        fields.flag("async"),
+        read_url(fields, "cancel_url", "") or None,
     )
+
+
+def read_url(fields: Fields, field: str, default: str | None = None) -> str:
+    """A URL that may be dialled, as far as its form goes. Without a default it is required."""
+    url = fields.text(field, default, most=URL_MAX_CHARS)
+    if url and not _is_web(url):
+        fields.find(field, "format", "must be an http or https URL without user and password")
+        return ""
+    return url
 
 
 def _is_web(url: str) -> bool:

@@ -24,6 +24,10 @@ class Fields:
         pointer = f"{self.at}/{escaped(field)}" if field else self.at
         self.findings.append(Problem(pointer, code, message, suggestion))
 
+    def find_item(self, field: str, i: int, code: str, message: str) -> None:
+        """Add a finding about an entry of a list."""
+        self.findings.append(Problem(f"{self.at}/{escaped(field)}/{i}", code, message))
+
     def has(self, field: str) -> bool:
         """Whether it was given; null is not."""
         return self.body.get(field) is not None

@@ -2,13 +2,14 @@
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from orchestra.agents import PythonAgent
 from orchestra.agents.health.statuses import Health
 from orchestra.agents.records import Agent, shown, shown_capability
+from orchestra.agents.registration.reaches import urls_of
 from orchestra.agents.registration.reading import RegistrationInvalid, read_registration
 from orchestra.agents.registry.registry import Registry, Written
 from orchestra.clock import Clock
@@ -54,8 +55,7 @@ class Registrar:
     ) -> tuple[Document, Written]:
         """Create or change an agent. Raises what reading, the registry and the guard raise."""
         read = read_registration(loads(body), len(body), self._installed)
-        if read.spec.endpoint:
-            await self._admit(read.spec.endpoint)
+        await self._admit(urls_of(read.spec.reach))
         agent, written = await self._registry.register(tenant, read.spec, new_only=new_only)
         document = shown(agent, await self._health.status(agent))
         document["warnings"] = read.warnings
@@ -139,12 +139,15 @@ class Registrar:
         await self._registry.refresh()
         return self._registry.roster(tenant).find(name_or_id)
 
-    async def _admit(self, url: str) -> None:
-        try:
-            await self._outbound.admit(url)
-        except DestinationNotAllowed as refused:
-            finding = Problem("/endpoint", "destination_not_allowed", refused.detail)
-            raise RegistrationInvalid("the registration is wrong", [finding]) from None
+    async def _admit(self, urls: Mapping[str, str]) -> None:
+        findings: list[Problem] = []
+        for field, url in urls.items():
+            try:
+                await self._outbound.admit(url)
+            except DestinationNotAllowed as refused:
+                findings.append(Problem(f"/{field}", "destination_not_allowed", refused.detail))
+        if findings:
+            raise RegistrationInvalid("the registration is wrong", findings)
 
 
 def _fits(agent: Agent, wanted: Wanted) -> bool:

@@ -7,7 +7,8 @@ import msgspec
 from orchestra.agents import Task, TaskError, TaskResult
 from orchestra.agents.pools.balancer import Refusal
 from orchestra.agents.pools.roster import Choice
-from orchestra.agents.providers import Answer, Failure
+from orchestra.agents.providers import Answer, Failure, Usage
+from orchestra.agents.providers.usage import added, shown_usage
 from orchestra.agents.records import Agent
 
 CALLS_MAX = 3
@@ -28,6 +29,7 @@ class Attempt:
         "last",
         "started",
         "task",
+        "usage",
         "who",
     )
 
@@ -41,12 +43,14 @@ class Attempt:
         self.last: Failure | None = None
         self.error: TaskError | None = None
         self.who: Agent | None = None
+        self.usage: Usage | None = None
 
     def answered(
         self, choice: Choice, agent: Agent, reply: Answer, began: float, ended: float
     ) -> TaskResult:
         """The result, when a call succeeded."""
         begun = began if self.begun is None else self.begun
+        self.usage = added(self.usage, reply.usage)
         self._enter(choice, agent, began, ended)
         return TaskResult(
             output=reply.output,
@@ -57,7 +61,7 @@ class Attempt:
             duration_ms=int((ended - begun) * 1_000),
             degraded=self.fallback or agent.spec.priority > choice.best,
             calls=tuple(self.calls),
-            usage=reply.usage,
+            usage=None if self.usage is None else shown_usage(self.usage),
         )
 
     def failed(
@@ -65,6 +69,7 @@ class Attempt:
     ) -> None:
         """A call failed. Its agent is not asked again."""
         entry = self._enter(choice, agent, began, ended)
+        self.usage = added(self.usage, reply.usage)
         error = reply.error
         entry["outcome"] = "failed" if error.definite else "unknown"
         entry["error"] = {"code": error.code, "message": error.message}
@@ -101,6 +106,7 @@ class Attempt:
             queue_ms=int((begun - self.started) * 1_000),
             duration_ms=int((now - begun) * 1_000),
             calls=tuple(self.calls),
+            usage=None if self.usage is None else shown_usage(self.usage),
         )
 
     def _enter(self, choice: Choice, agent: Agent, began: float, ended: float) -> dict[str, object]:
