@@ -7,7 +7,7 @@ import pytest
 from agent_replicas import an_agent, can
 
 from orchestra.agents import PythonAgent
-from orchestra.agents.records import HttpReach
+from orchestra.agents.records import A2AReach, HttpReach, LlmReach, McpReach
 from orchestra.agents.registration.reading import (
     BODY_MAX_BYTES,
     Read,
@@ -60,11 +60,11 @@ def test_the_originals_three_fields_are_enough_where_the_code_is_installed() -> 
     assert reading.spec.capabilities[0].input_types == ("text",)
 
 
-def test_without_code_and_endpoint_an_agent_waits_and_is_told_so() -> None:
+def test_without_code_and_endpoint_an_agent_polls_for_its_tasks() -> None:
     reading = read(minimal())
 
-    assert reading.spec.provider == "pull"
-    assert [one.code for one in reading.warnings] == ["pull_not_available"]
+    assert (reading.spec.provider, reading.spec.reach) == ("pull", None)
+    assert reading.warnings == ()
 
 
 def test_a_capability_the_code_lacks_is_warned_about() -> None:
@@ -81,6 +81,24 @@ def test_an_endpoint_makes_an_http_agent_with_the_defaults_of_the_contract() -> 
     assert (spec.provider, spec.priority, spec.weight, spec.max_concurrency) == ("http", 8, 1, 8)
     assert (spec.timeout_ms, spec.version) == (60_000, "0.0.0")
     assert spec.reach == HttpReach("https://agents.example/run")
+
+
+def test_each_providers_own_fields_are_enough_beside_the_three() -> None:
+    auth = {"type": "hmac", "secret": "${secret:k}"}
+    calls_back = read(http(auth=auth, **{"async": True, "cancel_url": "https://h/tasks"})).spec
+    model = read(minimal(provider="openai", model="gpt-5-mini")).spec
+    tools = read(minimal(provider="mcp", url="https://h/mcp")).spec
+    card = read(minimal(provider="a2a", card_url="https://h/card.json")).spec
+
+    assert isinstance(calls_back.reach, HttpReach)
+    assert (calls_back.auth.type, calls_back.auth.secret) == ("hmac", "${secret:k}")
+    assert (calls_back.reach.later, calls_back.reach.cancel_url) == (True, "https://h/tasks")
+    assert isinstance(model.reach, LlmReach)
+    assert (model.reach.api, model.reach.base_url) == ("responses", "https://api.openai.com/v1")
+    assert (tools.reach, card.reach) == (
+        McpReach("https://h/mcp"),
+        A2AReach("https://h/card.json"),
+    )
 
 
 def test_all_findings_come_at_once_with_their_places() -> None:
@@ -127,8 +145,11 @@ def test_an_unknown_field_is_answered_with_the_nearest_known_one() -> None:
 @pytest.mark.parametrize(
     ("fields", "finding"),
     [
-        ({"provider": "openai", "model": "gpt-5-mini"}, ("/provider", "provider_unsupported")),
-        ({"provider": "mcp", "url": "https://h/mcp"}, ("/provider", "provider_unsupported")),
+        ({"provider": "openai", "params": {"stream": True}}, ("/params/stream", "not_an_option")),
+        ({"provider": "openai", "base_url": "h/v1"}, ("/base_url", "format")),
+        ({"provider": "mcp"}, ("/url", "missing_field")),
+        ({"provider": "a2a"}, ("/card_url", "missing_field")),
+        ({"provider": "a2a", "endpoint": "https://h/"}, ("/endpoint", "unknown_field")),
         ({"provider": "opnai"}, ("/provider", "not_an_option")),
         ({"provider": "python"}, ("/agent_type", "code_not_installed")),
         ({"provider": "http"}, ("/endpoint", "missing_field")),
@@ -142,9 +163,7 @@ def test_an_unknown_field_is_answered_with_the_nearest_known_one() -> None:
         ({"timeout_ms": True}, ("/timeout_ms", "type")),
     ],
 )
-def test_what_this_version_or_the_contract_refuses(
-    fields: dict[str, Any], finding: tuple[str, str]
-) -> None:
+def test_what_the_contract_refuses(fields: dict[str, Any], finding: tuple[str, str]) -> None:
     assert finding in found(minimal(**fields))
 
 
@@ -153,17 +172,14 @@ def test_what_this_version_or_the_contract_refuses(
     [
         ({"endpoint": "http://user:pw@h/"}, ("/endpoint", "format")),
         ({"endpoint": "http://h:99999/"}, ("/endpoint", "format")),
-        ({"async": True}, ("/async", "async_unsupported")),
+        ({"async": "yes"}, ("/async", "type")),
+        ({"cancel_url": "gopher://h/"}, ("/cancel_url", "format")),
         ({"format": "template"}, ("/request_template", "missing_field")),
         (
             {"format": "template", "request_template": "{{env.x}}"},
             ("/request_template", "unknown_place"),
         ),
         ({"auth": {"type": "bearer", "secret": "hunter2"}}, ("/auth/secret", "secret_literal")),
-        (
-            {"auth": {"type": "hmac", "secret": "${secret:k}"}},
-            ("/auth/secret", "secrets_unavailable"),
-        ),
         ({"auth": {"type": "bearer"}}, ("/auth/secret", "missing_field")),
     ],
 )  # fmt: skip
