@@ -6,7 +6,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lint types contracts tidy bench chaos chaos-long docker docs lock clean setup setup-test
+.PHONY: help demo serve test check format lint types contracts tidy bench chaos chaos-long docker docs lock clean setup setup-test setup-peers
 
 bin := .venv/bin
 ARGS ?=
@@ -23,13 +23,16 @@ setup:
 setup-test:
 	@scripts/venv test
 
+setup-peers: setup-test
+	@scripts/peers
+
 demo: setup ## see it work: three agents handle real customer messages, in one process
 	@$(bin)/orchestra demo $(ARGS)
 
 serve: setup ## run the server on http://127.0.0.1:8000, data in ./.orchestra
 	@$(bin)/orchestra serve $(ARGS)
 
-test: setup-test ## unit, contract, integration and end-to-end tests
+test: setup-peers ## unit, contract, integration and end-to-end tests
 	@$(bin)/python -m pytest -m 'not chaos' $(ARGS)
 
 check: format lint types contracts tidy test ## all that a change must pass
@@ -68,7 +71,8 @@ docs: setup-test ## bring the tables of the documentation up to the code
 
 lock: setup-test ## bring the locks up to pyproject.toml; ARGS=--upgrade takes the newest versions
 	@scripts/lock $(ARGS)
+	@scripts/peers --lock
 
 clean: ## remove what was built, not your data in ./.orchestra
-	rm -rf .venv .venv.lock dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv.lock .peers dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
