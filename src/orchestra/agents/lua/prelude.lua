@@ -10,6 +10,9 @@
 --   ewma  HASH agent -> ms:at          brk  HASH agent -> state:fails:trips:bucket:ok0:bad0:ok1:bad1     open SET gated by failure
 --   rate  HASH agent -> TAT of requests:TAT of tokens     cap:<name> SET of agents    caps HASH agent -> its names, a line each
 --   seq   picks so far                 rb   HASH n, at: retry budget
+--   ev    STREAM of what happened to agents: t type, tn tenant, a agent, d JSON, at ms; about 10,000 entries
+--   st    HASH agent -> state last told|since|reason          dr   SET of agents to be told of as drained when their last slot is free
+--   watch HASH session, until, at: who looks after the pool, and when somebody last did
 -- Scores are exact in a double: tier * 2^48 + utilisation (20 bits) * 2^28 + pick (28 bits).
 
 local p, at = KEYS[1], ARGV[1]
@@ -38,6 +41,31 @@ local function rescore(agent, used, c, pick)
   call('ZADD', p .. 'load', fmt('%.0f', c.tier * TIER + load * LOAD + pick % LOAD), agent)
 end
 
+-- Says what happened to an agent, in the same decision as what happened: the stream is the outbox. `data` is a table or nil.
+-- A state that was told already is not told again. Scripts of the registry name the tenant; a pool's prefix has it.
+local TOLD = {['agent.healthy'] = 'healthy', ['agent.recovered'] = 'healthy', ['agent.unhealthy'] = 'unhealthy',
+  ['agent.stale'] = 'stale', ['agent.offline'] = 'offline', ['agent.misconfigured'] = 'misconfigured'}
+
+local function tell_of(tenant, kind, agent, data)
+  call('XADD', p .. 'ev', 'MAXLEN', '~', '10000', '*', 't', kind, 'tn', tenant, 'a', agent,
+    'd', data and cjson.encode(data) or '{}', 'at', fmt('%d', now))
+end
+
+local function tell(kind, agent, data)
+  local state = TOLD[kind]
+  if state then
+    if match(call('HGET', p .. 'st', agent) or '', '^([^|]*)') == state then return false end
+    call('HSET', p .. 'st', agent, table.concat({state, fmt('%d', now), data and data.reason or ''}, '|'))
+  end
+  tell_of(match(p, '{(.*)/[^/]*}:$'), kind, agent, data)
+  return true
+end
+
+-- When heartbeats are judged: now, but while nobody looked after the pool nobody could be heard either.
+local function judged()
+  return math.min(now, tonumber(call('HGET', p .. 'watch', 'at') or now) + 5000)
+end
+
 -- Gives one slot back, once: whoever removes the lease does the counting.
 local function give_back(member)
   if call('ZREM', p .. 'lease', member) == 0 then return false end
@@ -48,6 +76,7 @@ local function give_back(member)
     rescore(agent, used, c, tonumber(call('ZSCORE', p .. 'load', agent) or '0') % LOAD)
   elseif used <= 0 then
     call('HDEL', p .. 'inf', agent)
+    if call('SREM', p .. 'dr', agent) == 1 then tell('agent.drained', agent) end
   end
   return true
 end
