@@ -110,3 +110,35 @@ class Credentials(Protocol):
 
 class CredentialsUnusable(OrchestraError):
     """The secret an agent refers to cannot be used; the detail says why and never what it is."""
+
+
+class Expected(Protocol):
+    """An answer that will come later, to whichever replica the agent reaches."""
+
+    @property
+    def callback_url(self) -> str:
+        """Where the agent posts what it has to say."""
+        ...
+
+    @property
+    def token(self) -> str:
+        """The proof it posts with: for this attempt only, 15 min, longer with every heartbeat."""
+        ...
+
+    async def wait(
+        self, timeout_s: float, heartbeat_s: float, emit: Emit | None = None
+    ) -> Answer | Failure:
+        """The answer, or a failure: no time left, or silent for 3 x `heartbeat_s`. Closes."""
+        ...
+
+    async def close(self) -> None:
+        """Nobody waits any more: what comes is refused. Safe to repeat, and after `wait`."""
+        ...
+
+
+class Later(Protocol):
+    """Keeps what agents are to answer later."""
+
+    async def expect(self, task: Task, agent: Agent, fence: int, ttl_ms: int) -> Expected:
+        """Before the agent is asked. Close it when the answer came at once. Raises StoreAway."""
+        ...

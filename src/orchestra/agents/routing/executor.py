@@ -4,7 +4,7 @@ One task is one attempt of its caller: at most three calls, to different agents,
 attempt's time. A failing agent is a result; nothing but cancellation leaves as an exception.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -12,18 +12,27 @@ from orchestra.agents import NoAgentAvailable, Task, TaskResult
 from orchestra.agents.pools.balancer import Balancer, Refusal, Slot
 from orchestra.agents.pools.roster import Choice, capability_of, choose
 from orchestra.agents.pools.seats import Seats
-from orchestra.agents.providers import Answer, Call, Failure, Outcome, Provider
+from orchestra.agents.providers import Answer, Call, Emit, Failure, Outcome, Provider
 from orchestra.agents.records import Agent
 from orchestra.agents.registry.registry import Registry
 from orchestra.agents.routing.attempt import Attempt, targets
 from orchestra.agents.routing.lines import Lines
 from orchestra.clock import Clock
 from orchestra.errors import Invalid, NotFound, OrchestraError
+from orchestra.store.keys import Tenant
 
 log = structlog.get_logger(__name__)
 
 LEASE_GRACE_MS = 5_000
 """A slot outlives its call by this much, then the store takes it back."""
+
+
+Emitter = Callable[[Tenant, str, int], Emit | None]
+"""Where call n of a task may say something on the way; None when nobody looks on."""
+
+
+def nobody_looks(tenant: Tenant, task: str, n: int) -> None:
+    """No frames."""
 
 
 class Executor:
@@ -36,9 +45,10 @@ class Executor:
         seats: Seats,
         providers: Mapping[str, Provider],
         clock: Clock,
+        emitter: Emitter = nobody_looks,
     ) -> None:
         self._registry, self._balancer, self._seats = registry, balancer, seats
-        self._providers = providers
+        self._providers, self._emitter = providers, emitter
         self._now = clock.monotonic
         self._lines = Lines(clock)
 
@@ -152,12 +162,14 @@ class Executor:
             attempt.begun = began
         left_ms = task.timeout_ms - int((began - attempt.begun) * 1_000)
         limit_ms = agent.limit_ms(capability)
+        n = len(attempt.calls) + 1
         call = Call(
             task,
             capability,
             max(1, left_ms if limit_ms is None else min(left_ms, limit_ms)),
             fence,
-            len(attempt.calls) + 1,
+            n,
+            self._emitter(task.tenant, task.id, n),
         )
         reply = await self._providers[agent.spec.provider].call(agent, call)
         if type(reply) is Answer:
