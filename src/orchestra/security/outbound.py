@@ -5,18 +5,28 @@ SNI and certificate stay the name, so there is no gap for rebinding. No proxy of
 no redirects, no cookies. The only importer of httpx and httpcore.
 """
 
+import itertools
 import socket
 import ssl
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import NoReturn, cast
 
 import anyio
+import anyio.lowlevel
 import httpcore
 import httpx
-import msgspec
 
-from orchestra.errors import Invalid, OrchestraError
+from orchestra.security.answers import (
+    AnswerEncoded,
+    AnswerLost,
+    AnswerTooLarge,
+    DestinationNotAllowed,
+    NotReached,
+    Reply,
+    Timeouts,
+)
 from orchestra.security.destinations import Policy
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -26,24 +36,9 @@ BODY_MAX_BYTES = 8 * 1024 * 1024
 ORIGINS_MAX = 256
 CONNECTIONS_MAX = 512
 ADDRESSES_MAX = 4
+PARTS_AT_ONCE = 64
 URL_MAX_CHARS = 2_048
 REFUSED = "destination not allowed"
-
-
-class DestinationNotAllowed(Invalid):
-    """The URL must not be called. One text for every cause: nobody maps our network with it."""
-
-
-class NotReached(OrchestraError):
-    """Nothing was sent: the connection did not come about."""
-
-
-class AnswerLost(OrchestraError):
-    """The request was sent, or a part of it, and the answer did not come whole."""
-
-
-class AnswerTooLarge(OrchestraError):
-    """The answer is over the limit."""
 
 
 class Blocked(httpcore.ConnectError):
@@ -51,14 +46,6 @@ class Blocked(httpcore.ConnectError):
 
     def __init__(self) -> None:
         super().__init__(REFUSED)
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """An answer, read whole. Names of headers are in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
 
 
 async def system_resolve(host: str, port: int) -> list[str]:
@@ -132,6 +119,47 @@ class Guard(httpcore.AsyncNetworkBackend):
         await anyio.sleep(seconds)
 
 
+class Stream:
+    """An answer whose body is still to be read. Names of headers are in lower case."""
+
+    def __init__(self, response: httpcore.Response, idle_s: float | None, most: int) -> None:
+        self._response, self._idle_s, self._most = response, idle_s, most
+        self.status: int = response.status
+        self.headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in response.headers
+        }
+
+    @property
+    def encoded(self) -> bool:
+        """Whether the body is compressed, so that it will not be read."""
+        return self.headers.get("content-encoding", "identity").lower() not in ("identity", "")
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The parts of the body, as they come. Raises what `Outbound.stream` raises."""
+        if self.encoded:
+            raise AnswerEncoded("the answer is encoded, which was not asked for")
+        parts, size = aiter(self._response.aiter_stream()), 0
+        for n in itertools.count(1):
+            with _typed(), anyio.fail_after(self._idle_s):
+                part = await anext(parts, None)
+            if part is None:
+                return
+            size += len(part)
+            if size > self._most:
+                raise AnswerTooLarge("the answer is over its limit", limit_bytes=self._most)
+            yield part
+            if n % PARTS_AT_ONCE == 0:  # tiny parts come from memory: let others have their turn
+                await anyio.lowlevel.checkpoint()
+
+    async def read(self) -> bytes:
+        """The whole body."""
+        body = bytearray()
+        async for part in self.chunks():
+            body += part
+        return bytes(body)
+
+
 class Outbound:
     """Sends requests. One pool of connections per origin, so that one slow host blocks no other."""
 
@@ -161,32 +189,43 @@ class Outbound:
         timeout_s: float,
         body_max_bytes: int = BODY_MAX_BYTES,
     ) -> Reply:
-        """One request, one answer. Raises NotReached, AnswerLost, AnswerTooLarge, TimeoutError.
+        """One request, one answer, read whole. Raises what `stream` raises.
 
-        DestinationNotAllowed when the URL itself is refused; nothing was sent then, either.
+        The body of an error answer that came encoded is left out: its status says enough.
+        """
+        timeouts = Timeouts(timeout_s)
+        async with self.stream(method, url, headers, body, timeouts, body_max_bytes) as answer:
+            if answer.status >= 400 and answer.encoded:
+                return Reply(answer.status, answer.headers, b"")
+            return Reply(answer.status, answer.headers, await answer.read())
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeouts: Timeouts,
+        body_max_bytes: int = BODY_MAX_BYTES,
+    ) -> AsyncIterator["Stream"]:
+        """One request, and its answer as it comes. Leaving before its end closes the connection.
+
+        Raises NotReached, AnswerLost, AnswerTooLarge, TimeoutError; DestinationNotAllowed when
+        the URL itself is refused: nothing was sent then, either.
         """
         parsed = _parse(url)
-        pool = await self._pool(parsed)
-        sent = {**headers, "accept-encoding": "identity", "orchestra-hop": "1"}
-        timeouts = {"connect": CONNECT_S, "read": timeout_s, "write": timeout_s, "pool": CONNECT_S}
-        with anyio.fail_after(timeout_s):
-            try:
-                async with pool.stream(
-                    method,
-                    str(parsed),
-                    headers=[*sent.items()],
-                    content=body,
-                    extensions={"timeout": timeouts},
-                ) as response:
-                    content = await _read(response, body_max_bytes)
-                    return Reply(response.status, _headers(response), content)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout) as error:
-                blocked = isinstance(error, Blocked)
-                raise NotReached(REFUSED if blocked else "could not connect") from error
-            except (httpcore.ReadTimeout, httpcore.WriteTimeout) as slow:
-                raise TimeoutError from slow
-            except (httpcore.NetworkError, httpcore.ProtocolError) as broken:
-                raise AnswerLost("the connection broke before the answer was complete") from broken
+        sent = {"orchestra-hop": "1", **headers, "accept-encoding": "identity"}
+        within = _extensions(timeouts)
+        with anyio.fail_after(timeouts.total_s), _typed():
+            pool = await self._pool(parsed)
+            async with AsyncExitStack() as stack:
+                asked = pool.stream(
+                    method, str(parsed), headers=[*sent.items()], content=body, extensions=within
+                )
+                with anyio.fail_after(timeouts.first_s):
+                    response = await stack.enter_async_context(asked)
+                yield Stream(response, timeouts.idle_s, body_max_bytes)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -236,16 +275,21 @@ def _port(url: httpx.URL) -> int:
     return url.port or (443 if url.scheme == "https" else 80)
 
 
-def _headers(response: httpcore.Response) -> dict[str, str]:
-    return {
-        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
-    }
+def _extensions(timeouts: Timeouts) -> dict[str, object]:
+    """The deadlines of single reads and writes are ours, around the calls; these end dials."""
+    connect_s = min(CONNECT_S, timeouts.total_s)
+    return {"timeout": {"connect": connect_s, "pool": connect_s}}
 
 
-async def _read(response: httpcore.Response, body_max_bytes: int) -> bytes:
-    body = bytearray()
-    async for chunk in response.aiter_stream():
-        body += chunk
-        if len(body) > body_max_bytes:
-            raise AnswerTooLarge("the answer is over its limit", limit_bytes=body_max_bytes)
-    return bytes(body)
+@contextmanager
+def _typed() -> Iterator[None]:
+    """The errors of the wire as ours."""
+    try:
+        yield
+    except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout) as error:
+        blocked = isinstance(error, Blocked)
+        raise NotReached(REFUSED if blocked else "could not connect") from error
+    except (httpcore.ReadTimeout, httpcore.WriteTimeout) as slow:
+        raise TimeoutError from slow
+    except (httpcore.NetworkError, httpcore.ProtocolError) as broken:
+        raise AnswerLost("the connection broke before the answer was complete") from broken
