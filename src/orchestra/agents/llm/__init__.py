@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from orchestra.agents import TaskError
 from orchestra.agents.providers import Emit, Failure, Usage
 from orchestra.agents.records import LlmReach
 
@@ -66,6 +67,8 @@ class Said(msgspec.Struct, frozen=True):
     request_id: str = ""
     ttft_ms: int | None = None
     kept: object = None
+    gate_ms: int = 0
+    """The answer says that its quota is used up for so long: nobody should ask before."""
 
 
 class Wire(Protocol):
@@ -82,5 +85,14 @@ class Wire(Protocol):
         """One request. Streams when `emit` is given, and always reads usage.
 
         `credentials` are headers. Failures carry the outcome and gates of AGENTS.md, section 7.
+        """
+        ...
+
+    async def check(
+        self, reach: LlmReach, credentials: Mapping[str, str], timeout_s: float
+    ) -> TaskError | None:
+        """Whether the API answers and knows us, by its list of models, which is free.
+
+        None: it does. A server without such a list counts as well, and so does one over its quota.
         """
         ...

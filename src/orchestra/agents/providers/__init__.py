@@ -49,13 +49,15 @@ class Call(msgspec.Struct, frozen=True):
 
 class Answer(msgspec.Struct, frozen=True):
     """What the agent said. `facts` are kept with the attempt: model, response_id, finish_reason,
-    ttft_ms. `incomplete`: cut short at a limit, and still worth having.
+    ttft_ms. `incomplete`: cut short at a limit, and still worth having. `gate_ms`: the answer says
+    that its quota is used up, and keeps everybody away from the agent for so long.
     """
 
     output: object
     usage: Usage | None = None
     facts: Mapping[str, object] = {}
     incomplete: bool = False
+    gate_ms: int = 0
 
 
 class Failure(msgspec.Struct, frozen=True):
