@@ -20,13 +20,17 @@ def fault_of(schema: Mapping[str, object]) -> str | None:
         if not target.startswith("#"):
             return "a schema refers only to itself: $ref begins with #"
     try:
-        # Linear patterns only: no look-around, no back references.
-        jsonschema_rs.Draft202012Validator(
-            dict(schema), retriever=_refuse, pattern_options=jsonschema_rs.RegexOptions()
-        )
+        validator_of(dict(schema))
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
         return "not a JSON Schema (2020-12) that can be used"
     return None
+
+
+def validator_of(schema: Any) -> Any:
+    """What checks values. Linear patterns only: no look-around, no back references."""
+    return jsonschema_rs.Draft202012Validator(
+        schema, retriever=_refuse, pattern_options=jsonschema_rs.RegexOptions()
+    )
 
 
 def _references(value: object, depth: int) -> Iterator[tuple[str, str]]:
