@@ -12,6 +12,7 @@ from orchestra.errors import Invalid, NotFound, TooMany, Unavailable
 from orchestra.store.keys import Tenant
 
 Provider = Literal["python", "http", "openai", "anthropic", "a2a", "mcp", "pull"]
+Strategy = Literal["least_load", "ewma", "cheapest", "affinity"]
 Status = Literal[
     "waiting",
     "healthy",
@@ -87,6 +88,16 @@ class Task(msgspec.Struct, frozen=True):
     output_schema: dict[str, object] | None = None
     once: bool = False
     """At most once: no second agent is asked when the first one may have begun."""
+    strategy: Strategy = "least_load"
+    """How to choose among the free agents of the best tier (AGENTS.md, section 6)."""
+    spill: bool = False
+    """A worse tier may do it when the best one is busy, not only when it is out."""
+    priority: int = 0
+    """Who waits with a higher one is served first."""
+    budget_micro_usd: int | None = None
+    """The most it may cost, in millionths of a USD, over all its calls."""
+    depth: int = 0
+    """How many models asked for it, one through the other."""
 
 
 class TaskError(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -133,6 +144,8 @@ class PythonCapability(msgspec.Struct, frozen=True):
     spec: Capability
     run: Callable[[Task], object] | Callable[[Task], Awaitable[object]]
     blocking: bool = False
+    checked: bool = False
+    """`run` checks its input against the schema of `spec` by itself, and keeps its promise."""
 
 
 class PythonAgent(msgspec.Struct, frozen=True):

@@ -118,6 +118,7 @@ DATA_ANALYZER = PythonAgent(
                 idempotent=True,
             ),
             data_summary,
+            checked=True,
         ),
     ),
 )

@@ -173,6 +173,7 @@ TEXT_PROCESSOR = PythonAgent(
                 idempotent=True,
             ),
             sentiment_analysis,
+            checked=True,
         ),
         PythonCapability(
             Capability(
@@ -204,6 +205,7 @@ TEXT_PROCESSOR = PythonAgent(
                 idempotent=True,
             ),
             text_analysis,
+            checked=True,
         ),
     ),
 )
