@@ -64,8 +64,9 @@ class Failure(msgspec.Struct, frozen=True):
     """Why there is no answer, and what follows from it (AGENTS.md, section 7).
 
     `outcome` is what the breaker learns; `gate_ms` keeps everybody away from the agent for so
-    long; `elsewhere`: another agent may do better at once; `fallback`: only a fallback may, as
-    when the context was too long. What was paid is in `usage` all the same.
+    long; `elsewhere`: another agent may do better at once; `again`: the same one may, after a
+    pause; `fallback`: only a fallback may, as when the context was too long. What was paid is in
+    `usage` all the same.
     """
 
     error: TaskError
@@ -75,6 +76,7 @@ class Failure(msgspec.Struct, frozen=True):
     fallback: bool = False
     usage: Usage | None = None
     facts: Mapping[str, object] = {}
+    again: bool = False
 
 
 class Provider(Protocol):

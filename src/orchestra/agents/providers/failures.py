@@ -29,16 +29,17 @@ class _Meaning(NamedTuple):
     outcome: Outcome = "none"
     gate_ms: int = 0
     elsewhere: bool = False
+    again: bool = False
 
 
 _MEANINGS = {
     401: _Meaning("agent.auth", "deny", 300_000, elsewhere=True),
     402: _Meaning("agent.rate_limited", "rate", 600_000, elsewhere=True),
     403: _Meaning("agent.auth", "deny", 300_000, elsewhere=True),
-    408: _Meaning("agent.error"),
-    409: _Meaning("agent.error"),
+    408: _Meaning("agent.error", again=True),
+    409: _Meaning("agent.error", again=True),
     413: _Meaning("agent.bad_request"),
-    425: _Meaning("agent.error"),
+    425: _Meaning("agent.error", again=True),
     429: _Meaning("agent.rate_limited", "rate", 5_000, elsewhere=True),
 }
 _SERVER_ERROR = _Meaning("agent.error", "fail", elsewhere=True)
@@ -72,7 +73,8 @@ def failure_of(reply: Reply) -> Failure:
     # A code of the agent's own is its business's answer: nobody else is asked.
     elsewhere = meaning.elsewhere and said.code is None and said.retryable is not False
     outcome: Outcome = "none" if said.code else meaning.outcome
-    return Failure(error, outcome, gate_ms, elsewhere)
+    again = meaning.again and said.code is None and said.retryable is not False
+    return Failure(error, outcome, gate_ms, elsewhere, again=again)
 
 
 def _said(reply: Reply) -> _Said:
