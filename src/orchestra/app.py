@@ -40,6 +40,7 @@ from orchestra.security.local_trust import (
     owners_are_known,
     resolve,
 )
+from orchestra.security.secret_routes import SecretsModule
 from orchestra.settings import Settings
 from orchestra.store.client import Store
 from orchestra.store.durability import Durability
@@ -101,7 +102,7 @@ def build_modules(
         store, ports.clock, ports.ids, ports.chance, settings, python_agents=installed
     )
     workflows = WorkflowsModule(store, agents, ports.clock, ports.ids, ports.chance, settings)
-    return (agents, workflows)
+    return (SecretsModule(agents.secrets), agents, workflows)
 
 
 def prepare(settings: Settings, listeners: Sequence[Address | str], ports: Ports) -> Stage:

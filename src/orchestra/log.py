@@ -5,6 +5,7 @@ with `structlog.contextvars` (request, tenant, execution) is merged into every l
 is off costs one call of an empty function.
 """
 
+import json
 import logging
 import re
 import sys
@@ -21,6 +22,7 @@ from orchestra.settings import Settings
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 MASK = "***"
+COVERED_MAX = 1_000
 
 _SECRET_NAMES = re.compile(
     r"(^|[_-])(authorization|cookie|password|passwd|passphrase|secret|token|credentials?|pepper)$"
@@ -28,6 +30,39 @@ _SECRET_NAMES = re.compile(
     re.IGNORECASE,
 )
 _SECRET_VALUES = re.compile(r"orc_(?:live|dev)_\w+|(?<=://)[^/\s@]+@|(?i:bearer\s+)\S+")
+
+
+class Covered:
+    """Values that no line shows, however it came to hold them: live secrets.
+
+    One for the process, as the log itself is: whatever logs, logs through it.
+    """
+
+    def __init__(self) -> None:
+        self._forms: tuple[str, ...] = ()
+        self._values: dict[str, frozenset[str]] = {}
+
+    def add(self, value: str) -> None:
+        """Cover it from now on. Of more than 1,000 the oldest is let go. Safe to repeat."""
+        if value in self._values:
+            return
+        while len(self._values) >= COVERED_MAX:
+            self._values.pop(next(iter(self._values)))
+        ascii_only, wide = json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]
+        self._values[value] = frozenset({value, ascii_only, wide, repr(value)[1:-1]})
+        # The longest first: one may begin with another.
+        forms = frozenset[str]().union(*self._values.values())
+        self._forms = tuple(sorted(forms, key=len, reverse=True))
+
+    def over(self, text: str) -> str:
+        """`text` with each of the values covered."""
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, MASK)
+        return text
+
+
+COVERED = Covered()
 
 
 def configure(settings: Settings, stream: TextIO | None = None) -> None:
@@ -42,7 +77,7 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _failure,
             mask,
-            _renderer(on_terminal) if console else _json,
+            _covered(_renderer(on_terminal) if console else _json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[settings.log_level]),
         logger_factory=structlog.WriteLoggerFactory(target),
@@ -118,6 +153,15 @@ def _failure(_: object, __: str, event: EventDict) -> EventDict:
     if isinstance(given, BaseException):
         event["exception"] = "".join(traceback.format_exception(given)).rstrip()
     return event
+
+
+def _covered(render: Processor) -> Processor:
+    """The last step: the finished line, without live secrets."""
+
+    def covered(logger: Any, method: str, event: EventDict) -> str:
+        return COVERED.over(cast("str", render(logger, method, event)))
+
+    return covered
 
 
 def _json(_: object, __: str, event: EventDict) -> str:

@@ -53,6 +53,7 @@ TAGS: Final = (
     {"name": "workflows", "description": "Check, save and start definitions."},
     {"name": "executions", "description": "Watch what runs, and steer it."},
     {"name": "agents", "description": "Register who does the work; ask one directly."},
+    {"name": "secrets", "description": "Credentials towards agents: set, listed, never shown."},
     {"name": "probes", "description": "For orchestrators and load balancers."},
 )
 BODY_REFUSALS: Final = (BodyTooLarge, JsonExpected)

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -81,9 +82,15 @@ class Client:
 
 
 @pytest.fixture
-async def client(store_url: str) -> AsyncIterator[Client]:
+async def client(store_url: str, tmp_path: Path) -> AsyncIterator[Client]:
+    master = tmp_path / "master.key"
+    master.write_text("m" * 64)
     settings = Settings(
-        store_url=store_url, durability="no", allow_weaker_durability=True, drain_s=1.0
+        store_url=store_url,
+        durability="no",
+        allow_weaker_durability=True,
+        drain_s=1.0,
+        master_key_file=str(master),
     )
     stage = prepare(settings, [("127.0.0.1", 8000)], Ports.of_the_machine())
     stage.gateway._is_own = lambda _, __: True
@@ -105,6 +112,7 @@ async def test_every_route_answers_as_described(client: Client) -> None:
     await ask_workflows(client)
     await ask_executions(client)
     await ask_agents(client)
+    await ask_secrets(client)
 
     routes = {(method, path) for method, path, _ in operations(client.witness.document)}
     assert routes - client.witness.succeeded() == set()
@@ -209,6 +217,20 @@ async def ask_agents(client: Client) -> None:
         await client.http.post("/api/agents/execute", json=wrong)
     assert (await client.http.delete(at)).status_code == 204
     await client.http.get(at)
+
+
+async def ask_secrets(client: Client) -> None:
+    at = "/api/secrets/far"
+    for body in (
+        {"value": "a-long-value", "allowed_hosts": ["example.com"], "description": "far"},
+        {"value": "short"},
+        {"value": 1, "allowed_hosts": ["a b"]},
+        {"value": "x", "allowed_hosts": ["a b"]},
+    ):
+        await client.http.put(at, json=body)
+    await client.get("/api/secrets/")
+    assert (await client.http.delete(at)).status_code == 204
+    await client.http.delete(at)
 
 
 async def test_every_route_tells_all_of_it(client: Client) -> None:

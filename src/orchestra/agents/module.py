@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 import structlog
@@ -10,6 +11,7 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from orchestra.agents import PythonAgent
+from orchestra.agents.credentials import Scrubbed, SealedCredentials
 from orchestra.agents.health.statuses import Health
 from orchestra.agents.pools.balancer import Balancer
 from orchestra.agents.pools.seats import Seats
@@ -26,8 +28,10 @@ from orchestra.agents.tasks.direct import Direct
 from orchestra.clock import Clock, Ids, Random
 from orchestra.errors import Unavailable
 from orchestra.security.destinations import policy
+from orchestra.security.master_key import master_key_of
 from orchestra.security.ourselves import policy_of
 from orchestra.security.outbound import Outbound
+from orchestra.security.secrets import Secrets
 from orchestra.settings import Settings
 from orchestra.store import keys
 from orchestra.store.client import Store
@@ -56,6 +60,8 @@ class AgentsModule:
         python = PythonProvider(python_agents, self._deadlines)
         self._settings = settings
         self._outbound = Outbound(policy(settings.network_allow))
+        self.secrets = Secrets(store, clock, ids, partial(master_key_of, settings))
+        self.credentials = SealedCredentials(self.secrets, clock)
         self._balancer = Balancer(store, clock, ids)
         self.registry = Registry(store, clock, ids, self._balancer, python.installed.get)
         http = HttpProvider(self._outbound, clock)
@@ -63,7 +69,7 @@ class AgentsModule:
             self.registry,
             self._balancer,
             Seats(settings.slots_max),
-            {"python": python, "http": http},
+            {"python": python, "http": Scrubbed(http)},
             clock,
         )
         self._needs = Needs(self.registry, python.installed)

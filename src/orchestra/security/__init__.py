@@ -27,6 +27,7 @@ class Permission(StrEnum):
     EXECUTIONS_READ = "executions:read"
     EXECUTIONS_START = "executions:start"
     EXECUTIONS_OPERATE = "executions:operate"
+    SECRETS_WRITE = "secrets:write"
     KEYS_MANAGE = "keys:manage"
     SYSTEM_READ = "system:read"
 

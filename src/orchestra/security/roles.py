@@ -19,7 +19,7 @@ _ADDED: Final[Mapping[Role, frozenset[Permission]]] = {
         }
     ),
     "editor": frozenset({Permission.WORKFLOWS_WRITE, Permission.AGENTS_REGISTER}),
-    "admin": frozenset({Permission.KEYS_MANAGE}),
+    "admin": frozenset({Permission.SECRETS_WRITE, Permission.KEYS_MANAGE}),
     "platform_admin": frozenset(),
 }
 

@@ -104,8 +104,13 @@ def agent_types(prefix: str, tenant: Tenant) -> str:
 
 
 def agent_names(prefix: str, tenant: Tenant) -> str:
-    """Hash: agent name -> id|revision|digest|type|draining|created_ms. Permanent until removed."""
+    """Hash: agent name -> id|revision|digest|type|mode|created_ms|since_ms. Until it is removed."""
     return f"{prefix}n:{tenant}"
+
+
+def agent_events(prefix: str) -> str:
+    """Stream of what happened to agents: of a pool, or of the registry. About 10,000 entries."""
+    return f"{prefix}ev"
 
 
 def agent_tenants(prefix: str) -> str:
@@ -134,6 +139,21 @@ def api_key_index(prefix: str, tenant: Tenant) -> str:
 def key_pepper(prefix: str) -> str:
     """String: what secrets of API keys are mixed with when no master key file is set. Permanent."""
     return f"{prefix}pepper"
+
+
+def secrets(prefix: str, tenant: Tenant) -> str:
+    """Hash: name -> version|framed record, sealed. Permanent until removed."""
+    return f"{prefix}s:{tenant}"
+
+
+def data_key(prefix: str, tenant: Tenant) -> str:
+    """Framed string: what seals the tenant's secrets, wrapped by the master key. Permanent."""
+    return f"{prefix}dk:{tenant}"
+
+
+def master_check(prefix: str) -> str:
+    """String: which master key the installation has; does not tell it. Permanent."""
+    return f"{prefix}mk"
 
 
 # --- Partitions (prefix: partition()); scripts build the same names from KEYS[1] -------------

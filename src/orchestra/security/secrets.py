@@ -1,0 +1,306 @@
+"""Secrets: named values that are written, used and never shown again.
+
+`${secret:name}` stands for one where an agent's credentials are. No answer, log line or event holds
+a value; it is opened just before the call it is for, and remembered for 5 s at most.
+"""
+
+import re
+from collections.abc import Callable
+from functools import cached_property
+from typing import Annotated, Final, cast
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+from msgspec import Meta
+
+from orchestra.clock import Clock, Ids
+from orchestra.errors import Conflict, Invalid, NotFound, Problem, TooMany, Unavailable
+from orchestra.log import COVERED
+from orchestra.security.sealing import Box, MasterKey, Secret, Unopenable, WrappedKey
+from orchestra.store import frames, keys
+from orchestra.store.client import Store
+from orchestra.store.keys import Tenant
+from orchestra.store.scripts import load_scripts
+
+log = structlog.get_logger(__name__)
+
+CACHE_S: Final = 5.0
+CACHED_MAX: Final = 10_000
+SECRETS_MAX: Final = 1_000
+"""Secrets a tenant may have."""
+VALUE_MAX: Final = 16_384
+MASKED_FROM: Final = 8
+"""Shorter values are not looked for in logs and answers: they would be found everywhere."""
+HOST = re.compile(
+    r"(?:(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]{2,45}\])(?::[1-9]\d{0,4})?"
+)
+TRIES: Final = 8
+
+SecretName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+
+_SCRIPTS = load_scripts("orchestra.security", prelude=False)
+
+
+class SecretUnknown(NotFound):
+    """There is no secret of this name."""
+
+
+class SecretInvalid(Invalid):
+    """What was sent cannot be a secret. The value is not quoted."""
+
+
+class SecretsExhausted(TooMany):
+    """The tenant has as many secrets as it may. Context: `limit`."""
+
+
+class SecretUnreadable(Conflict):
+    """It is there and does not open: damaged, or sealed with another master key. Set it anew."""
+
+
+class MasterKeyMissing(Conflict):
+    """No secrets without a master key: name one with ORCHESTRA_MASTER_KEY_FILE, in all replicas."""
+
+
+class MasterKeyDiffers(Conflict):
+    """Not the installation's master key. Ends the start."""
+
+
+class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a secret is to be. `allowed_hosts`: where it may be sent, empty is anywhere."""
+
+    value: Annotated[str, Meta(min_length=1, max_length=VALUE_MAX)]
+    allowed_hosts: Annotated[tuple[str, ...], Meta(max_length=50)] = ()
+    description: Annotated[str, Meta(max_length=1_024)] = ""
+
+    def __repr__(self) -> str:
+        return "Wish(***)"
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What the store has of a secret. Times are in ms."""
+
+    id: str
+    version: int
+    sealed: bytes
+    allowed_hosts: tuple[str, ...]
+    description: str
+    created_at: int
+    updated_at: int
+    updated_by: str
+
+    def belongs_to(self, tenant: Tenant) -> str:
+        """What the ciphertext is tied to."""
+        return f"{tenant}|{self.id}|{self.version}"
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A secret ready for use."""
+
+    value: Secret
+    allowed_hosts: tuple[str, ...]
+
+    def may_go_to(self, url: str) -> bool:
+        """Whether the host of `url` is one of the allowed ones; any is, when none is named."""
+        return not self.allowed_hosts or any(_fits(url, host) for host in self.allowed_hosts)
+
+
+class _Remembered(msgspec.Struct, frozen=True):
+    kept: Kept | None
+    opened: Opened | None
+    read_at_s: float
+
+
+class Secrets:
+    """The secrets of all tenants. Without a master key everything raises MasterKeyMissing."""
+
+    def __init__(
+        self, store: Store, clock: Clock, ids: Ids, master: Callable[[], bytes | None]
+    ) -> None:
+        self._store, self._clock, self._ids, self._read_master = store, clock, ids, master
+        self._prefix = keys.identities(store.space)
+        self._boxes: dict[Tenant, Box] = {}
+        self._remembered: dict[tuple[Tenant, str], _Remembered] = {}
+
+    @cached_property
+    def _master(self) -> MasterKey | None:
+        """Read when it is first needed. Raises KeyFileInvalid."""
+        found = self._read_master()
+        return None if found is None else MasterKey(found)
+
+    async def check_master_key(self) -> None:
+        """Raises MasterKeyDiffers unless this is the installation's; the first one becomes it."""
+        name = keys.master_check(self._prefix)
+        if self._master is not None:
+            await self._store.call(self._prefix, "SET", name, self._master.check, "NX")
+        found = cast("bytes | None", await self._store.call(self._prefix, "GET", name))
+        ours = self._master.check if self._master else None
+        if found is not None and found.decode() != ours:
+            kid = found.decode().partition("|")[0]
+            have = f"the key here is {self._master.kid}" if self._master else "there is none here"
+            raise MasterKeyDiffers(
+                f"the secrets in this store are sealed with the master key {kid}, and {have}: give "
+                "every replica the same master_key_file, or bring back <data>/master.key"
+            )
+
+    async def put(self, tenant: Tenant, name: str, wish: Wish, by: str) -> tuple[Kept, bool]:
+        """Make the secret, or its next version. True when it is new.
+
+        Raises SecretInvalid, SecretsExhausted, MasterKeyMissing.
+        """
+        _judge(name, wish)
+        box = await self._box(tenant)
+        hosts = tuple(dict.fromkeys(host.lower() for host in wish.allowed_hosts))
+        for _ in range(TRIES):
+            old = await self._read(tenant, name)
+            now_ms = self._clock.now_ms()
+            made = Kept(
+                id=old.id if old else self._ids.new("sec"),
+                version=old.version + 1 if old else 1,
+                sealed=b"",
+                allowed_hosts=hosts,
+                description=wish.description,
+                created_at=old.created_at if old else now_ms,
+                updated_at=now_ms,
+                updated_by=by,
+            )
+            sealed = box.seal(wish.value.encode(), made.belongs_to(tenant))
+            made = msgspec.structs.replace(made, sealed=sealed)
+            stored = await self._store.run(
+                _SCRIPTS["secret_put"],
+                self._prefix,
+                tenant=tenant,
+                name=name,
+                record=_encode(made),
+                before=old.version if old else 0,
+                most=SECRETS_MAX,
+            )
+            if stored == -1:
+                raise SecretsExhausted("as many secrets as a tenant may have", limit=SECRETS_MAX)
+            if stored:
+                _cover(wish.value)
+                self._remembered.pop((tenant, name), None)
+                log.info("secret.written", secret=made.id, version=made.version, by=by)
+                return made, old is None
+        raise Unavailable("others write this secret at the same time")
+
+    async def of_tenant(self, tenant: Tenant) -> dict[str, Kept]:
+        """Everything about a tenant's secrets but their values, by name."""
+        self._has_master()
+        found = cast(
+            "list[bytes]",
+            await self._store.read(self._prefix, "HGETALL", keys.secrets(self._prefix, tenant)),
+        )
+        pairs = zip(found[::2], found[1::2], strict=True)
+        return dict(sorted((name.decode(), _decode(record)) for name, record in pairs))
+
+    async def remove(self, tenant: Tenant, name: str, by: str) -> None:
+        """Forget it: here at once, in other replicas within 5 s. Raises SecretUnknown."""
+        self._has_master()
+        index = keys.secrets(self._prefix, tenant)
+        gone = await self._store.call(self._prefix, "HDEL", index, name)
+        self._remembered.pop((tenant, name), None)
+        if not gone:
+            raise SecretUnknown("there is no secret of this name")
+        log.info("secret.removed", name=name, by=by)
+
+    async def known(self, tenant: Tenant, name: str) -> bool:
+        """Whether there is such a secret; it is not opened."""
+        return await self._read(tenant, name) is not None
+
+    async def open(self, tenant: Tenant, name: str) -> Opened:
+        """For one use now. Raises SecretUnknown, SecretUnreadable, MasterKeyMissing, StoreAway."""
+        self._has_master()
+        now_s = self._clock.monotonic()
+        found = self._remembered.get((tenant, name))
+        if found is None or now_s - found.read_at_s > CACHE_S:
+            found = await self._remember(tenant, name, now_s)
+        if found.kept is None:
+            raise SecretUnknown(f"there is no secret {name!r}")
+        if found.opened is None:
+            raise SecretUnreadable(f"the secret {name!r} does not open: set it anew")
+        return found.opened
+
+    async def _remember(self, tenant: Tenant, name: str, now_s: float) -> _Remembered:
+        kept, opened = await self._read(tenant, name), None
+        if kept is not None:
+            try:
+                box = await self._box(tenant)
+                value = box.open(kept.sealed, kept.belongs_to(tenant)).decode()
+                _cover(value)
+                opened = Opened(Secret(value), kept.allowed_hosts)
+            except Unopenable:
+                log.error("secret.unopenable", secret=kept.id)  # noqa: TRY400 -- says all of it
+        while len(self._remembered) >= CACHED_MAX:
+            self._remembered.pop(next(iter(self._remembered)))
+        found = self._remembered[tenant, name] = _Remembered(kept, opened, now_s)
+        return found
+
+    async def _read(self, tenant: Tenant, name: str) -> Kept | None:
+        record = cast(
+            "bytes | None",
+            await self._store.read(self._prefix, "HGET", keys.secrets(self._prefix, tenant), name),
+        )
+        return None if record is None else _decode(record)
+
+    async def _box(self, tenant: Tenant) -> Box:
+        """The tenant's data key, made when it has none."""
+        master, box = self._has_master(), self._boxes.get(tenant)
+        if box is None:
+            name = keys.data_key(self._prefix, tenant)
+            made = frames.pack(msgspec.json.encode(master.new_data_key(tenant)))
+            await self._store.call(self._prefix, "SET", name, made, "NX")
+            stored = cast("bytes", await self._store.call(self._prefix, "GET", name))
+            wrapped = msgspec.json.decode(frames.unpack(stored), type=WrappedKey)
+            box = self._boxes[tenant] = Box(master.unwrapped(wrapped, tenant))
+        return box
+
+    def _has_master(self) -> MasterKey:
+        if self._master is None:
+            raise MasterKeyMissing(
+                "this installation has no master key, so it keeps no secrets: set "
+                "ORCHESTRA_MASTER_KEY_FILE, the same in every replica"
+            )
+        return self._master
+
+
+def _judge(name: str, wish: Wish) -> None:
+    found: list[Problem] = []
+    try:
+        msgspec.convert(name, SecretName)
+    except msgspec.ValidationError:
+        found.append(Problem("/name", "format", "letters, digits, '_', '.', '-', at most 63"))
+    if "\x00" in wish.value:
+        found.append(Problem("/value", "format", "holds a NUL"))
+    for i, host in enumerate(wish.allowed_hosts):
+        if len(host) > 255 or not HOST.fullmatch(host.lower()):
+            told = "must be a host: api.example.com, api.example.com:8443 or *.example.com"
+            found.append(Problem(f"/allowed_hosts/{i}", "format", told))
+    if found:
+        raise SecretInvalid("the secret cannot be kept", found)
+
+
+def _fits(url: str, allowed: str) -> bool:
+    """Host of `url` against `host`, `host:port` or `*.host`. A name without port is any port."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    wanted = urlsplit(f"//{allowed}")
+    if wanted.port is not None:
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        if port != wanted.port:
+            return False
+    name = (wanted.hostname or "").rstrip(".")
+    return host.endswith(name[1:]) if name.startswith("*.") else host == name
+
+
+def _cover(value: str) -> None:
+    if len(value) >= MASKED_FROM:
+        COVERED.add(value)
+
+
+def _encode(kept: Kept) -> bytes:
+    return b"%d|%s" % (kept.version, frames.pack(msgspec.json.encode(kept)))
+
+
+def _decode(record: bytes) -> Kept:
+    return msgspec.json.decode(frames.unpack(record.partition(b"|")[2]), type=Kept)
