@@ -9,6 +9,7 @@ from orchestra.agents import Provider
 from orchestra.agents.records import A2AReach, LlmReach, McpReach, Prompt, Reach
 from orchestra.agents.registration.endpoints import read_http, read_url
 from orchestra.agents.registration.fields import Fields
+from orchestra.agents.registration.prompt_text import BadPrompt, compiled
 from orchestra.agents.registration.schemas import fault_of
 
 PROVIDERS: Final = ("http", "openai", "anthropic", "a2a", "mcp", "python", "pull")
@@ -110,6 +111,7 @@ def _prompts(fields: Fields) -> dict[str, Prompt]:
             schema = one.inner("output_schema")
             if schema is not None and (fault := fault_of(schema.body)):
                 one.find("output_schema", "bad_schema", fault)
+            _check_templates(one)
             found[name] = Prompt(
                 one.text("system", "", most=PROMPT_MAX_CHARS),
                 one.text("user", "", most=PROMPT_MAX_CHARS),
@@ -117,6 +119,16 @@ def _prompts(fields: Fields) -> dict[str, Prompt]:
                 dict(schema.body) if schema else None,
             )
     return found
+
+
+def _check_templates(fields: Fields) -> None:
+    for field in ("system", "user"):
+        text = fields.body.get(field)
+        if isinstance(text, str) and len(text) <= PROMPT_MAX_CHARS:
+            try:
+                compiled(text)
+            except BadPrompt as bad:
+                fields.find(field, "bad_template", str(bad))
 
 
 def _names(fields: Fields, field: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
