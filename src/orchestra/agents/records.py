@@ -135,6 +135,10 @@ class Registration(msgspec.Struct, frozen=True, omit_defaults=True):
     """None for `python` and `pull`: nobody is dialled."""
 
 
+Mode = Literal["working", "draining", "disabled"]
+"""What people decided. Whoever is not working gets no new tasks."""
+
+
 class Agent(msgspec.Struct, frozen=True):
     """A registered agent, as this replica last saw it. Identity is (tenant, id)."""
 
@@ -143,9 +147,16 @@ class Agent(msgspec.Struct, frozen=True):
     revision: int
     created_ms: int
     spec: Registration
-    draining: bool = False
+    mode: Mode = "working"
+    since_ms: int = 0
+    """Since when it is in this mode."""
     unserved: frozenset[str] = frozenset()
     """Capabilities it declares and the code in this process lacks: never selected."""
+
+    @property
+    def draining(self) -> bool:
+        """It gets no new tasks, by hand."""
+        return self.mode != "working"
 
     @property
     def storeless(self) -> bool:
@@ -155,7 +166,7 @@ class Agent(msgspec.Struct, frozen=True):
     @property
     def selectable(self) -> bool:
         """Whether it can be picked at all; who is alive is decided at the pick."""
-        return not self.draining and self.spec.provider != "pull"
+        return self.mode == "working" and self.spec.provider != "pull"
 
     @property
     def offers(self) -> frozenset[str]:

@@ -28,7 +28,15 @@ class Pool:
         return _text(await self.store.call(POOL, "EVAL", script.source, 1, POOL, *argv))
 
     async def put(self, agent: str, *capabilities: str, slots: int = 4, **conf: int) -> None:
-        values = {"weight": 1, "tier": 8, "rpm": 0, "tpm": 0, "alive_ms": 10**9, "fresh": 1}
+        values = {
+            "weight": 1,
+            "tier": 8,
+            "rpm": 0,
+            "tpm": 0,
+            "alive_ms": 10**9,
+            "push": 1,
+            "fresh": 1,
+        }
         assert (
             await self.call("agent_put", *capabilities, agent=agent, max=slots, **(values | conf))
             == "ok"
@@ -182,7 +190,7 @@ async def test_who_declares_nothing_is_found_as_such_until_it_declares(pool: Poo
     await pool.put("open", "d")
     assert (await pool.turn(capability="*"))[0] == "none"
     assert (await pool.turn(capability="d"))[1] == "open"
-    assert await pool.call("agent_drop", agent="open") == 1
+    assert await pool.call("agent_drop", agent="open", drained=0) == 1
     assert (await pool.turn(capability="d"))[0] == "none"
 
 
@@ -197,9 +205,9 @@ async def test_a_late_heartbeat_takes_an_agent_out_and_a_new_one_brings_it_back(
         "a0", alive_ms=30_000, fresh=0
     )  # a replica repeats what it read: no sign of life
     assert (await pool.turn())[0] == "down"
-    assert await pool.call("agent_alive", agent="a0", alive_ms=30_000) == 1
+    assert await pool.call("agent_alive", agent="a0", alive_ms=30_000, said="") == 1
     assert (await pool.turn())[0] == "ok"
-    assert await pool.call("agent_alive", agent="gone", alive_ms=30_000) == 0
+    assert await pool.call("agent_alive", agent="gone", alive_ms=30_000, said="") == 0
 
 
 async def test_60_a_minute_is_a_burst_of_10_and_then_one_a_second(pool: Pool) -> None:

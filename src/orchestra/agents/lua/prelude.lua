@@ -7,10 +7,12 @@
 --   load  ZSET agent -> score          conf HASH agent -> max:weight:tier:rpm:tpm     inf  HASH agent -> slots in use
 --   lease ZSET agent|lease|session -> give-up time; session "-": the lease belongs to a task, not to a replica
 --   ses   ZSET session -> alive until  hb   ZSET agent -> alive until                 gate HASH agent -> not before
---   ewma  HASH agent -> ms:at          brk  HASH agent -> state:fails:trips:bucket:ok0:bad0:ok1:bad1     open SET gated by failure
+--   ewma  HASH agent -> ms:at          brk  HASH agent -> state:fails:trips:bucket:ok0:bad0:ok1:bad1:k   open SET gated by failure
 --   rate  HASH agent -> TAT of requests:TAT of tokens     cap:<name> SET of agents    caps HASH agent -> its names, a line each
 --   seq   picks so far                 rb   HASH n, at: retry budget
 --   ev    STREAM of what happened to agents: t type, tn tenant, a agent, d JSON, at ms; about 10,000 entries
+--   ttl   HASH agent -> ms a heartbeat is good for: those that push    said HASH agent -> JSON of its last heartbeat
+--   chk   HASH agent -> fails|oks|trips|down|at|ms|outcome|message: its checks; down 1: they opened the breaker, 2: by a refused credential
 --   st    HASH agent -> state last told|since|reason          dr   SET of agents to be told of as drained when their last slot is free
 --   watch HASH session, until, at: who looks after the pool, and when somebody last did
 -- Scores are exact in a double: tier * 2^48 + utilisation (20 bits) * 2^28 + pick (28 bits).
@@ -63,7 +65,18 @@ end
 
 -- When heartbeats are judged: now, but while nobody looked after the pool nobody could be heard either.
 local function judged()
-  return math.min(now, tonumber(call('HGET', p .. 'watch', 'at') or now) + 5000)
+  return math.min(now, tonumber(call('HGET', p .. 'watch', 'at') or now) + 10000)
+end
+
+-- An agent that was late is heard again.
+local function back(agent)
+  local state = match(call('HGET', p .. 'st', agent) or '', '^([^|]*)')
+  if state ~= 'stale' and state ~= 'offline' then return end
+  if string.sub(call('HGET', p .. 'brk', agent) or 'c', 1, 1) == 'o' then
+    tell('agent.unhealthy', agent, {reason = 'it is heard again, and its breaker is still open'})
+  else
+    tell('agent.recovered', agent, {reason = 'it is heard again'})
+  end
 end
 
 -- Gives one slot back, once: whoever removes the lease does the counting.

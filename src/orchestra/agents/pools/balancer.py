@@ -97,18 +97,23 @@ class Balancer:
             rpm=spec.limits.rpm,
             tpm=spec.limits.tpm,
             alive_ms=alive_ms,
+            push=int(spec.heartbeat.mode == "push"),
             fresh=int(fresh),
         )
 
-    async def drop(self, tenant: Tenant, agent_type: str, agent_id: str) -> None:
-        """No more picks of it. Safe to repeat."""
-        await self._run("agent_drop", self.prefix(tenant, agent_type), agent=agent_id)
+    async def drop(
+        self, tenant: Tenant, agent_type: str, agent_id: str, *, drained: bool = False
+    ) -> None:
+        """No more picks of it. Safe to repeat. `drained`: it is told when its last slot is free."""
+        prefix = self.prefix(tenant, agent_type)
+        await self._run("agent_drop", prefix, agent=agent_id, drained=int(drained))
 
-    async def alive(self, agent: Agent) -> bool:
+    async def alive(self, agent: Agent, said: str = "") -> bool:
         """It lives for another `ttl_s`. False when the pool does not know it."""
         prefix = self.prefix(agent.tenant, agent.spec.agent_type)
         alive_ms = agent.spec.heartbeat.ttl_s * 1_000
-        return bool(await self._run("agent_alive", prefix, agent=agent.id, alive_ms=alive_ms))
+        values = {"agent": agent.id, "alive_ms": alive_ms, "said": said}
+        return bool(await self._run("agent_alive", prefix, **values))
 
     async def acquire(
         self, choice: Choice, excluded: Iterable[str], give_up_ms: int, *, again: bool = False

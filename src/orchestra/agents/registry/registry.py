@@ -15,7 +15,8 @@ import structlog
 from orchestra.agents import PythonAgent
 from orchestra.agents.pools.balancer import Balancer
 from orchestra.agents.pools.roster import Roster, roster_of
-from orchestra.agents.records import Agent, Registration
+from orchestra.agents.records import Agent, Mode, Registration
+from orchestra.agents.registry.facts import MODES, Facts, facts_of
 from orchestra.clock import Clock, Ids
 from orchestra.errors import Conflict, OrchestraError, TooMany
 from orchestra.store import frames, keys
@@ -38,23 +39,18 @@ class AgentExists(Conflict):
     """The name is taken and `If-None-Match: *` was given. Context: `id`."""
 
 
+class RevisionMismatch(Conflict):
+    """The agent is not at the revision the caller has seen. Context: `revision`."""
+
+    status = 412
+
+
 class TypeIsFixed(Conflict):
     """An agent keeps its type; another type is another agent. Context: `id`, `agent_type`."""
 
 
 class AgentsExhausted(TooMany):
     """The tenant has as many agents as it may. Context: `limit`."""
-
-
-class Facts(msgspec.Struct, frozen=True):
-    """The line a script keeps about an agent: id|revision|digest|type|draining|created_ms."""
-
-    id: str
-    revision: int
-    digest: str
-    agent_type: str
-    draining: bool
-    created_ms: int
 
 
 class Registry:
@@ -89,6 +85,11 @@ class Registry:
             roster = Roster(tenant)
         return roster
 
+    @property
+    def rosters(self) -> Iterable[Roster]:
+        """The pictures of all tenants. Never waits."""
+        return tuple(self._rosters.values())
+
     async def register(
         self, tenant: Tenant, spec: Registration, *, new_only: bool = False
     ) -> tuple[Agent, Written]:
@@ -96,68 +97,71 @@ class Registry:
 
         Raises AgentExists, TypeIsFixed, AgentsExhausted.
         """
+        return await self._write(tenant, spec, self._ids.new("agt"), int(new_only), "")
+
+    async def change(self, agent: Agent, spec: Registration) -> tuple[Agent, Written]:
+        """Change the agent as it was at the revision given here, or not at all.
+
+        Raises RevisionMismatch when somebody else changed it since, TypeIsFixed.
+        """
+        assert spec.name == agent.spec.name
+        return await self._write(agent.tenant, spec, agent.id, 0, agent.revision)
+
+    async def _write(
+        self, tenant: Tenant, spec: Registration, agent_id: str, if_new: int, revision: int | str
+    ) -> tuple[Agent, Written]:
         record = msgspec.json.encode(spec)
-        at_ms = self._clock.now_ms()
         answer, line = await self._run(
             "agent_register",
             tenant=tenant,
             name=spec.name,
-            id=self._ids.new("agt"),
+            id=agent_id,
             type=spec.agent_type,
             digest=hashlib.sha256(record).hexdigest()[:32],
             record=frames.pack(record),
-            if_new=int(new_only),
+            if_new=if_new,
+            if_revision=revision,
             agents_max=AGENTS_MAX,
-            at_ms=at_ms,
+            at_ms=self._clock.now_ms(),
         )
         written = answer.decode()
-        if written == "exhausted":
-            raise AgentsExhausted("as many agents as a tenant may have", limit=int(line))
-        facts = _facts(line)
-        match written:
-            case "exists":
-                raise AgentExists("an agent of this name exists", id=facts.id)
-            case "type":
-                raise TypeIsFixed(
-                    "an agent keeps its type: register it under another name",
-                    id=facts.id,
-                    agent_type=facts.agent_type,
-                )
-            case _:
-                pass
-        agent = self._agent(tenant, facts, spec)
-        if agent.selectable:
-            await self._balancer.put(agent, fresh=True)
-        await self.refresh()
-        return agent, "new" if written == "new" else "same" if written == "same" else "changed"
+        if written in ("new", "same", "changed"):
+            agent = self._agent(tenant, facts_of(line), spec)
+            if agent.selectable:
+                await self._balancer.put(agent, fresh=True)
+            await self.refresh()
+            return agent, written
+        raise _refusal(written, line)
 
-    async def remove(self, agent: Agent) -> bool:
+    async def remove(self, agent: Agent, reason: str = "by hand") -> bool:
         """Forget the agent. False when it was gone already."""
         gone = await self._run(
-            "agent_remove", tenant=agent.tenant, name=agent.spec.name, id=agent.id
+            "agent_remove", tenant=agent.tenant, name=agent.spec.name, id=agent.id, reason=reason
         )
         await self._balancer.drop(agent.tenant, agent.spec.agent_type, agent.id)
         await self.refresh()
         return bool(gone)
 
-    async def drain(self, agent: Agent, *, draining: bool) -> Agent | None:
+    async def set_mode(self, agent: Agent, mode: Mode) -> Agent | None:
         """No new tasks for it, or again. None when it is gone. Safe to repeat."""
         line = await self._run(
-            "agent_drain",
+            "agent_mode",
             tenant=agent.tenant,
             name=agent.spec.name,
             id=agent.id,
-            draining=int(draining),
+            mode=MODES.index(mode),
+            at_ms=self._clock.now_ms(),
         )
         await self.refresh()
-        return self._agent(agent.tenant, _facts(line), agent.spec) if line else None
+        return self._agent(agent.tenant, facts_of(line), agent.spec) if line else None
 
-    async def heartbeat(self, agent: Agent) -> None:
-        """It lives."""
-        if agent.spec.heartbeat.mode == "none" or not agent.selectable:
+    async def heartbeat(self, agent: Agent, said: str = "") -> None:
+        """It lives, and says this of itself (JSON)."""
+        if not agent.selectable:
             return
-        if not await self._balancer.alive(agent):
+        if not await self._balancer.alive(agent, said):
             await self._balancer.put(agent, fresh=True)
+            await self._balancer.alive(agent, said)
 
     async def refresh(self) -> None:
         """Look whether anything changed, and if so renew the picture. Raises StoreAway."""
@@ -180,7 +184,7 @@ class Registry:
 
     async def _load(self, tenant: Tenant) -> None:
         found: list[Any] = await self._read("HGETALL", keys.agent_names(self._prefix, tenant))
-        now = {facts.id: facts for facts in map(_facts, found[1::2])}
+        now = {facts.id: facts for facts in map(facts_of, found[1::2])}
         old = self.roster(tenant).by_id
         kept = {name: one for name, one in old.items() if self._is(tenant, now.get(name))}
         changed = [facts for name, facts in now.items() if name not in kept]
@@ -216,7 +220,14 @@ class Registry:
             served = {one.spec.name for one in code.capabilities} if code else set[str]()
             unserved = frozenset(one.name for one in spec.capabilities) - served
         return Agent(
-            facts.id, tenant, facts.revision, facts.created_ms, spec, facts.draining, unserved
+            facts.id,
+            tenant,
+            facts.revision,
+            facts.created_ms,
+            spec,
+            facts.mode,
+            facts.since_ms,
+            unserved,
         )
 
     async def _tell_pools(self, fresh: Iterable[Agent], gone: Iterable[Agent]) -> None:
@@ -225,7 +236,8 @@ class Registry:
             if agent.selectable:
                 await self._balancer.put(agent, fresh=False)
             else:
-                await self._balancer.drop(agent.tenant, agent.spec.agent_type, agent.id)
+                kind, drained = agent.spec.agent_type, agent.draining
+                await self._balancer.drop(agent.tenant, kind, agent.id, drained=drained)
         for agent in gone:
             await self._balancer.drop(agent.tenant, agent.spec.agent_type, agent.id)
 
@@ -236,6 +248,21 @@ class Registry:
         return await self._store.read(self._prefix, *command)
 
 
-def _facts(line: bytes) -> Facts:
-    one, revision, digest, agent_type, draining, created_ms = line.decode().split("|")
-    return Facts(one, int(revision), digest, agent_type, draining == "1", int(created_ms))
+def _refusal(written: str, line: bytes) -> OrchestraError:
+    """Why nothing was written."""
+    if written == "exhausted":
+        return AgentsExhausted("as many agents as a tenant may have", limit=int(line))
+    if written == "moved" and not line:
+        return RevisionMismatch("the agent is gone", revision=0)
+    facts = facts_of(line)
+    match written:
+        case "exists":
+            return AgentExists("an agent of this name exists", id=facts.id)
+        case "moved":
+            return RevisionMismatch("the agent has another revision", revision=facts.revision)
+        case _:
+            return TypeIsFixed(
+                "an agent keeps its type: register it under another name",
+                id=facts.id,
+                agent_type=facts.agent_type,
+            )

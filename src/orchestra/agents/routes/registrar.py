@@ -8,7 +8,7 @@ import msgspec
 
 from orchestra.agents import PythonAgent
 from orchestra.agents.health.statuses import Health
-from orchestra.agents.records import Agent, shown, shown_capability
+from orchestra.agents.records import Agent, Mode, shown, shown_capability
 from orchestra.agents.registration.reaches import urls_of
 from orchestra.agents.registration.reading import RegistrationInvalid, read_registration
 from orchestra.agents.registry.registry import Registry, Written
@@ -121,7 +121,8 @@ class Registrar:
     async def drain(self, tenant: Tenant, name_or_id: str, *, draining: bool) -> Document:
         """No new tasks for it, or again. Raises AgentUnknown."""
         agent = await self._find(tenant, name_or_id)
-        changed = await self._registry.drain(agent, draining=draining)
+        mode: Mode = "draining" if draining else "working"
+        changed = await self._registry.set_mode(agent, mode)
         now = changed or await self._find(tenant, name_or_id)
         return shown(now, await self._health.status(now))
 
@@ -129,7 +130,7 @@ class Registrar:
         """Forget it, after what runs had up to `drain_s` to end. Raises AgentUnknown."""
         agent = await self._find(tenant, name_or_id)
         if drain_s > 0 and not agent.storeless:
-            await self._registry.drain(agent, draining=True)
+            await self._registry.set_mode(agent, "draining")
             until = self._clock.monotonic() + drain_s
             while await self._health.in_use(agent) and self._clock.monotonic() < until:
                 await self._clock.sleep(DRAIN_LOOK_S)
