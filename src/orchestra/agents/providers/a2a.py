@@ -5,6 +5,7 @@ and followed when the stream breaks. Else `returnImmediately`, and then GetTask.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import anyio
 
@@ -115,11 +116,9 @@ class _Conversation:
 
     async def cancel(self) -> None:
         """Ask the agent to stop. Whether it did is not waited for long."""
-        with anyio.CancelScope(shield=True), anyio.move_on_after(CANCEL_S):
-            try:
-                await self._line.ask("CancelTask", {"id": self._course.task_id}, CANCEL_S)
-            except (Ended, *MISHAPS):
-                pass  # it ended, or cannot be told
+        gone = suppress(Ended, *MISHAPS)
+        with anyio.CancelScope(shield=True), anyio.move_on_after(CANCEL_S), gone:
+            await self._line.ask("CancelTask", {"id": self._course.task_id}, CANCEL_S)
 
     async def _stream(self, method: str, params: Mapping[str, object]) -> bool:
         """Take events until the end of the task or of the stream. False: it does not stream."""
