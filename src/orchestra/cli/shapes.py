@@ -171,6 +171,25 @@ class TaskAnswer(msgspec.Struct, frozen=True):
     output: Any = None
 
 
+class Secret(msgspec.Struct, frozen=True):
+    """What is told of a secret: never its value."""
+
+    name: str
+    version: int = 1
+    reference: str = ""
+    allowed_hosts: tuple[str, ...] = ()
+    description: str = ""
+    updated_at: str = ""
+    updated_by: str = ""
+    warnings: tuple[Finding, ...] = ()
+
+
+class SecretPage(msgspec.Struct, frozen=True):
+    """All secrets of the tenant."""
+
+    items: tuple[Secret, ...] = ()
+
+
 class Durability(msgspec.Struct, frozen=True):
     """What an acknowledged write survives: asked for, and in force."""
 

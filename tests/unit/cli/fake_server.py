@@ -64,7 +64,7 @@ class FakeServer:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = do_DELETE = handle_any  # noqa: N815  # the names it looks for
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815  # the names it looks for
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name
                 pass
