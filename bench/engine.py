@@ -29,7 +29,7 @@ from orchestra.settings import Settings, load
 from orchestra.store.keys import DEFAULT_TENANT
 from orchestra.store.opening import open_store
 from orchestra.workflows.module import WorkflowsModule
-from orchestra.workflows.starting import Request
+from orchestra.workflows.running.starting import Request
 
 MODES = {"everysec": "process", "always": "fsync"}
 WAIT_S = 60.0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from orchestra.workflows.validation import Checked, Finding, check
+from orchestra.workflows.language.validation import Checked, Finding, check
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

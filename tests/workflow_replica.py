@@ -14,11 +14,11 @@ from orchestra.settings import Settings
 from orchestra.store import partitions
 from orchestra.store.client import Store
 from orchestra.store.keys import DEFAULT_TENANT
-from orchestra.workflows.engine import Signal
-from orchestra.workflows.executions import Control
+from orchestra.workflows.history.executions import Control
 from orchestra.workflows.module import WorkflowsModule
 from orchestra.workflows.ports import STORE_SCRIPTS
-from orchestra.workflows.starting import Start, Started
+from orchestra.workflows.running.engine import Signal
+from orchestra.workflows.running.starting import Start, Started
 
 PATIENCE_S = 10.0
 LOOK_S = 0.005

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from orchestra.workflows.compiling import compile_plan
-from orchestra.workflows.facts import Claim, Envelope, Facts, Record, Work
-from orchestra.workflows.plan import Plan
-from orchestra.workflows.reading import definition_of
-from orchestra.workflows.validation import check
+from orchestra.workflows.language.reading import definition_of
+from orchestra.workflows.language.validation import check
+from orchestra.workflows.planning.compiling import compile_plan
+from orchestra.workflows.planning.facts import Claim, Envelope, Facts, Record, Work
+from orchestra.workflows.planning.plan import Plan
 
 NOW_MS = 1_000_000
 

@@ -24,9 +24,9 @@ from simulation.ports import Wire
 from chaos.fleet import Fleet, Server
 from chaos.mixture import MIXTURE
 from orchestra.store import frames, keys, partitions
-from orchestra.workflows.compiling import compile_plan
-from orchestra.workflows.plan import Plan
-from orchestra.workflows.reading import definition_of
+from orchestra.workflows.language.reading import definition_of
+from orchestra.workflows.planning.compiling import compile_plan
+from orchestra.workflows.planning.plan import Plan
 
 TAGS = partitions.partitions(16)
 PREFIXES = [partitions.prefix(tag) for tag in TAGS]

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestra.workflows.facts import Record
-from orchestra.workflows.plan import Node, Plan
+from orchestra.workflows.planning.facts import Record
+from orchestra.workflows.planning.plan import Node, Plan
 
 OVER = {"D": "completed", "F": "failed", "C": "cancelled", "L": "rolled_back"}
 _HANDED = "rbv"

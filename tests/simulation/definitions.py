@@ -4,8 +4,8 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestra.workflows.digest import digest
-from orchestra.workflows.validation import check
+from orchestra.workflows.language.digest import digest
+from orchestra.workflows.language.validation import check
 
 Document = dict[str, Any]
 RUN_WHEN = ("none_failed", "all_completed", "any_completed", "any_failed", "all_done")

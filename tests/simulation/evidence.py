@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from orchestra.store import keys, partitions
-from orchestra.workflows.framing import unpack_record
-from orchestra.workflows.plan import Plan
+from orchestra.workflows.planning.framing import unpack_record
+from orchestra.workflows.planning.plan import Plan
 from simulation.checker import Call, Line, Story
 
 Read = Callable[..., Any]

@@ -13,12 +13,12 @@ from orchestra.store import frames, keys
 from orchestra.store.failures import StoreAway
 from orchestra.store.keys import Tenant
 from orchestra.store.scripts import Script
-from orchestra.workflows.compiling import compile_plan
-from orchestra.workflows.executions import Control
-from orchestra.workflows.plan import Plan
+from orchestra.workflows.history.executions import Control
+from orchestra.workflows.language.reading import definition_of
+from orchestra.workflows.planning.compiling import compile_plan
+from orchestra.workflows.planning.plan import Plan
 from orchestra.workflows.ports import SCRIPTS
-from orchestra.workflows.reading import definition_of
-from orchestra.workflows.starting import Start
+from orchestra.workflows.running.starting import Start
 from simulation.checker import Evidence, violations
 from simulation.definitions import normalised, random_document
 from simulation.evidence import give_calls, leftovers, stories

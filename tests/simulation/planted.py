@@ -14,12 +14,12 @@ from unittest import mock
 from orchestra.store.failures import StoreAway
 from orchestra.store.leases import LeaseClock
 from orchestra.store.scripts import Script
-from orchestra.workflows import failing, planner
-from orchestra.workflows.engine import Engine
-from orchestra.workflows.facts import Claim
-from orchestra.workflows.memory import Memory
+from orchestra.workflows.planning import failing, planner
+from orchestra.workflows.planning.facts import Claim
 from orchestra.workflows.ports import SCRIPTS, STORE_SCRIPTS
-from orchestra.workflows.recording import Recorder
+from orchestra.workflows.running.engine import Engine
+from orchestra.workflows.running.memory import Memory
+from orchestra.workflows.running.recording import Recorder
 
 Replacement = tuple[str, str, str]
 

@@ -13,8 +13,8 @@ from orchestra.store import partitions
 from orchestra.store.failures import StoreAway
 from orchestra.store.leases import PULSE_S, RENEW_S, RETRY_S, LeaseClock
 from orchestra.store.scripts import Argument, Script
-from orchestra.workflows.engine import Engine
 from orchestra.workflows.ports import STORE_SCRIPTS
+from orchestra.workflows.running.engine import Engine
 from simulation.checker import Call
 from simulation.loop import Node, World
 

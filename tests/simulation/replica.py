@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 import anyio.abc
 
 from orchestra.store.scripts import Script
-from orchestra.workflows.catalogue import Catalogue
-from orchestra.workflows.claims import Around
-from orchestra.workflows.engine import Engine
-from orchestra.workflows.executions import Executions
-from orchestra.workflows.hands import Hands
-from orchestra.workflows.memory import Memory
-from orchestra.workflows.reader import Reader
-from orchestra.workflows.starting import Starter
+from orchestra.workflows.catalogue.plans import Catalogue
+from orchestra.workflows.history.executions import Executions
+from orchestra.workflows.history.reader import Reader
+from orchestra.workflows.running.claims import Around
+from orchestra.workflows.running.engine import Engine
+from orchestra.workflows.running.hands import Hands
+from orchestra.workflows.running.memory import Memory
+from orchestra.workflows.running.starting import Starter
 from simulation.checker import Call
 from simulation.loop import Node, World
 from simulation.ports import SimAgents, SimClock, SimLease, SimStore, Wire

@@ -7,7 +7,7 @@ import pytest
 from simulation.checker import Call, Evidence, Line, Story, violations
 from workflow_documents import checked
 
-from orchestra.workflows.compiling import compile_plan
+from orchestra.workflows.planning.compiling import compile_plan
 
 EID = "exe_1"
 UNDO = {"compensate": {"agent_type": "t", "input_data": {}}}

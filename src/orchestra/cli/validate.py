@@ -7,7 +7,7 @@ from orchestra.cli.findings import print_findings, summary
 from orchestra.cli.options import AS_JSON, bytes_of
 from orchestra.cli.printing import print_document
 from orchestra.cli.shapes import Finding
-from orchestra.workflows.validation import Checked, check_text
+from orchestra.workflows.language.validation import Checked, check_text
 
 
 @click.command()

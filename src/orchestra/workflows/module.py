@@ -15,21 +15,21 @@ from orchestra.errors import Unavailable
 from orchestra.settings import Settings
 from orchestra.store.client import Store
 from orchestra.store.leases import LeaseClock
-from orchestra.workflows.catalogue import Catalogue
-from orchestra.workflows.claims import Around
-from orchestra.workflows.engine import Engine
-from orchestra.workflows.execution_routes import ExecutionRoutes
-from orchestra.workflows.executions import Executions
-from orchestra.workflows.hands import Hands
-from orchestra.workflows.hot import Parts
-from orchestra.workflows.listing import Listing
-from orchestra.workflows.memory import Memory
-from orchestra.workflows.reader import Reader
-from orchestra.workflows.retention import Retention
-from orchestra.workflows.starting import Starter
-from orchestra.workflows.sweeping import Sweeper
-from orchestra.workflows.workflow_routes import WorkflowRoutes
-from orchestra.workflows.workflows import Workflows
+from orchestra.workflows.catalogue.plans import Catalogue
+from orchestra.workflows.catalogue.workflows import Workflows
+from orchestra.workflows.history.executions import Executions
+from orchestra.workflows.history.listing import Listing
+from orchestra.workflows.history.reader import Reader
+from orchestra.workflows.history.retention import Retention
+from orchestra.workflows.routes.executions import ExecutionRoutes
+from orchestra.workflows.routes.hot import Parts
+from orchestra.workflows.routes.workflows import WorkflowRoutes
+from orchestra.workflows.running.claims import Around
+from orchestra.workflows.running.engine import Engine
+from orchestra.workflows.running.hands import Hands
+from orchestra.workflows.running.memory import Memory
+from orchestra.workflows.running.starting import Starter
+from orchestra.workflows.running.sweeping import Sweeper
 
 
 class WorkflowsModule:

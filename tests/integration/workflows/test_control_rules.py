@@ -17,7 +17,7 @@ from workflow_replica import (
 )
 
 from orchestra.store.partitions import tag_number_of
-from orchestra.workflows.executions import WrongState
+from orchestra.workflows.history.executions import WrongState
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ from workflow_replica import (
     retrying,
 )
 
-from orchestra.workflows.executions import WrongState
+from orchestra.workflows.history.executions import WrongState
 
 pytestmark = pytest.mark.anyio
 

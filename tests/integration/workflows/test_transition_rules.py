@@ -17,7 +17,7 @@ from workflow_replica import (
 )
 
 from orchestra.store.client import Store
-from orchestra.workflows.framing import pack
+from orchestra.workflows.planning.framing import pack
 from orchestra.workflows.ports import SCRIPTS
 
 pytestmark = pytest.mark.anyio

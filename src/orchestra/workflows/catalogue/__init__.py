@@ -1,0 +1,1 @@
+"""The catalogue: definitions and their versions, kept in the store."""

@@ -1,0 +1,1 @@
+"""Executions as callers see them: shown, listed, controlled, archived."""

@@ -1,0 +1,1 @@
+"""The language: what people write, read with all findings at once, and what it means."""

@@ -1,0 +1,1 @@
+"""Planning: what follows from what is known of an execution. Pure: no I/O, no clock."""

@@ -1,0 +1,168 @@
+"""Executions over HTTP: WORKFLOWS.md §12, core part."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from litestar import Controller, Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import (
+    FromPath,
+    FromQuery,
+    QueryParameter,
+    SkipValidation,
+)
+
+from orchestra.errors import Invalid, Problem
+from orchestra.security import Permission, Principal, principal_of, requires
+from orchestra.security.bodies import read_body
+from orchestra.workflows.history.executions import LOGS_PAGE, STEPS_PAGE, Control, Executions
+from orchestra.workflows.history.listing import Listing
+from orchestra.workflows.language.definition import Json
+from orchestra.workflows.routes import descriptions
+
+Caller = NamedDependency[SkipValidation[Principal]]
+Asked = NamedDependency[SkipValidation[Executions]]
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Items on a page.")]
+LogLimit = Annotated[int, QueryParameter(ge=1, le=LOGS_PAGE, description="Lines on a page.")]
+
+_READ = [requires(Permission.EXECUTIONS_READ)]
+_OPERATE = [requires(Permission.EXECUTIONS_OPERATE)]
+
+
+class ExecutionRoutes(Controller):
+    """`/api/executions`."""
+
+    path = "/api/executions"
+    tags = ("executions",)
+
+    @get("/", guards=_READ, opt=descriptions.EXECUTIONS)
+    async def page(
+        self,
+        principal: Caller,
+        listing: NamedDependency[SkipValidation[Listing]],
+        status: FromQuery[str | None] = None,
+        workflow: FromQuery[str | None] = None,
+        label: FromQuery[str | None] = None,
+        started_after: FromQuery[str | None] = None,
+        started_before: FromQuery[str | None] = None,
+        q: FromQuery[str | None] = None,
+        cursor: FromQuery[str | None] = None,
+        limit: Limit = 50,
+    ) -> dict[str, Json]:
+        """List executions, newest first. `status` takes several, with commas."""
+        want = {
+            "status": status,
+            "workflow": workflow,
+            "label": label,
+            "started_after": _ms(started_after, "started_after"),
+            "started_before": _ms(started_before, "started_before"),
+            "q": q,
+        }
+        return await listing.page(principal.tenant, want, cursor, limit)
+
+    @get(["/{execution:str}", "/{execution:str}/status"], guards=_READ, opt=descriptions.STATUS)
+    async def status(
+        self, execution: FromPath[str], request: Request[Any, Any, Any], executions: Asked
+    ) -> dict[str, Json]:
+        """Where it stands: state, progress, steps, output, error."""
+        return await executions.status(principal_of(request).tenant, execution)
+
+    @get("/{execution:str}/logs", guards=_READ, opt=descriptions.LOGS)
+    async def logs(
+        self,
+        execution: FromPath[str],
+        principal: Caller,
+        executions: Asked,
+        level: FromQuery[str | None] = None,
+        step: FromQuery[str | None] = None,
+        attempt: FromQuery[int | None] = None,
+        q: FromQuery[str | None] = None,
+        after: FromQuery[str | None] = None,
+        limit: LogLimit = 200,
+    ) -> dict[str, Json]:
+        """What happened, with the input and output of each step. Oldest first."""
+        if level not in (None, "debug", "info", "warning", "error"):
+            finding = Problem(
+                "/query/level", "field.range", "level is debug, info, warning or error"
+            )
+            raise Invalid("the query is not valid", [finding])
+        want = {
+            "level": level,
+            "step": step,
+            "attempt": None if attempt is None else str(attempt),
+            "q": q,
+            "after": after,
+        }
+        return await executions.logs(principal.tenant, execution, want, limit)
+
+    @get("/{execution:str}/history", guards=_READ, opt=descriptions.HISTORY)
+    async def history(
+        self,
+        execution: FromPath[str],
+        principal: Caller,
+        executions: Asked,
+        after: FromQuery[int] = 0,
+        limit: LogLimit = 200,
+    ) -> dict[str, Json]:
+        """Every transition with its actor, numbered. `after` is the last `seq` seen."""
+        return await executions.history(principal.tenant, execution, after, limit)
+
+    @get("/{execution:str}/steps", guards=_READ, opt=descriptions.STEPS)
+    async def steps(
+        self,
+        execution: FromPath[str],
+        principal: Caller,
+        executions: Asked,
+        prefix: FromQuery[str] = "",
+        cursor: FromQuery[str | None] = None,
+        limit: Limit = STEPS_PAGE,
+    ) -> dict[str, Json]:
+        """Records of steps, page by page."""
+        return await executions.steps(principal.tenant, execution, prefix, cursor, limit)
+
+    @get("/{execution:str}/steps/{step_path:path}", guards=_READ, opt=descriptions.STEP)
+    async def step(
+        self,
+        execution: FromPath[str],
+        step_path: FromPath[str],
+        principal: Caller,
+        executions: Asked,
+    ) -> dict[str, Json]:
+        """One step: whole input and output, attempts, history."""
+        return await executions.step(principal.tenant, execution, step_path.lstrip("/"))
+
+    @post(
+        ["/{execution:str}/pause", "/{execution:str}/resume", "/{execution:str}/cancel",
+         "/{execution:str}/rollback", "/{execution:str}/retry"],
+        guards=_OPERATE,
+        status_code=202,
+        opt=descriptions.CONTROL,
+    )  # fmt: skip
+    async def control(
+        self,
+        execution: FromPath[str],
+        request: Request[Any, Any, Any],
+        principal: Caller,
+        executions: Asked,
+    ) -> Response[dict[str, Json]]:
+        """Pause, resume, cancel, roll back or retry. Asked again, the same answer; 409 when it is
+        impossible now. `mode` (pause): `drain` lets running attempts end, `interrupt` stops them
+        and runs them again. `skip` (rollback): pass over the step whose undoing failed.
+        """
+        verb = request.url.path.rstrip("/").rpartition("/")[2]
+        body = read_body(await request.body(), Control)
+        made = await executions.control(principal.tenant, execution, verb, body, principal.actor)
+        return Response(made, status_code=202, headers={"Location": f"/api/executions/{execution}"})
+
+
+def _ms(text: str | None, name: str) -> str | None:
+    """RFC 3339 -> milliseconds, as text. Raises Invalid."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        finding = Problem(f"/query/{name}", "field.type", "not an RFC 3339 instant")
+        raise Invalid("the query is not valid", [finding]) from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return str(int(moment.timestamp() * 1_000))
