@@ -88,6 +88,8 @@ class Task(msgspec.Struct, frozen=True):
     output_schema: dict[str, object] | None = None
     once: bool = False
     """At most once: no second agent is asked when the first one may have begun."""
+    hop: int = 0
+    """How many of our own outgoing requests lie behind it (`security.hops`)."""
     strategy: Strategy = "least_load"
     """How to choose among the free agents of the best tier (AGENTS.md, section 6)."""
     spill: bool = False

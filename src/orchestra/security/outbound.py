@@ -18,6 +18,7 @@ import anyio.lowlevel
 import httpcore
 import httpx
 
+from orchestra.security import hops
 from orchestra.security.answers import (
     AnswerEncoded,
     AnswerLost,
@@ -215,7 +216,8 @@ class Outbound:
         the URL itself is refused: nothing was sent then, either.
         """
         parsed = _parse(url)
-        sent = {"orchestra-hop": "1", **headers, "accept-encoding": "identity"}
+        hop = str(hops.come_so_far() + 1)
+        sent = {**headers, "accept-encoding": "identity", "orchestra-hop": hop}
         within = _extensions(timeouts)
         with anyio.fail_after(timeouts.total_s), _typed():
             pool = await self._pool(parsed)

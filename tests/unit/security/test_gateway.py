@@ -234,3 +234,24 @@ async def test_until_the_parts_are_there_the_answer_is_503() -> None:
 async def test_the_developer_may_not_do_everything() -> None:
     async with a_client(a_stage(None, Notes())) as client:
         assert (await client.get("/api/notes/keys")).status_code == 200  # admin of the tenant
+
+
+async def test_what_came_back_from_our_own_calls_is_never_the_developer() -> None:
+    assert (await ask(headers={"orchestra-hop": "1"})).status_code == 401
+    assert (await ask(headers={"orchestra-hop": "1", "x-api-key": KEY})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("hop", "status", "code"),
+    [
+        ("8", 508, "loop_detected"),
+        ("900", 508, "loop_detected"),
+        ("-1", 400, "hop_malformed"),
+        ("1, 1", 400, "hop_malformed"),
+        ("9999", 400, "hop_malformed"),
+    ],
+)
+async def test_a_request_that_goes_in_circles_ends(hop: str, status: int, code: str) -> None:
+    answer = await ask(headers={"orchestra-hop": hop, "x-api-key": KEY})
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)

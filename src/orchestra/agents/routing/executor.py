@@ -19,6 +19,7 @@ from orchestra.agents.routing.attempt import Attempt, targets
 from orchestra.agents.routing.lines import Lines
 from orchestra.clock import Clock
 from orchestra.errors import Invalid, NotFound, OrchestraError
+from orchestra.security import hops
 from orchestra.store.keys import Tenant
 
 log = structlog.get_logger(__name__)
@@ -59,6 +60,7 @@ class Executor:
 
     async def execute(self, task: Task) -> TaskResult:
         """Do `task` on the agent best placed. See `Agents.execute`."""
+        hops.come(task.hop)
         attempt, why = Attempt(task, self._now()), "nobody who could do it can be picked now"
         for target in targets(task) if task.fallbacks else (task,):
             try:

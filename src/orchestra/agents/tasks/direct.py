@@ -29,6 +29,7 @@ from orchestra.errors import (
     TooMany,
     Unavailable,
 )
+from orchestra.security import hops
 from orchestra.security.hardened import loads
 from orchestra.store.keys import Tenant
 
@@ -153,6 +154,7 @@ def read_task(body: object, task_id: str, tenant: Tenant, key: str | None) -> Ta
         key=_key(tenant, key) if key else "",
         session=fields.text("session_id", "", most=256) or None,
         output_schema=dict(schema.body) if schema else None,
+        hop=hops.come_so_far(),
     )
     if fields.findings:
         raise InputInvalid("the request is wrong", fields.findings)

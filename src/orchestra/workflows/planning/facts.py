@@ -33,6 +33,8 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     delay_ms: int = 0
     actor: str = ""
     labels: dict[str, str] = {}
+    hop: int = 0
+    """How many of our own outgoing requests lie behind the start."""
 
 
 @dataclass(slots=True)

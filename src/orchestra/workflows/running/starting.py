@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from orchestra.clock import Clock, Random
 from orchestra.errors import Invalid, TooLarge
+from orchestra.security import hops
 from orchestra.store import partitions
 from orchestra.store.failures import NotReplicated, StoreAway
 from orchestra.store.keys import Tenant
@@ -98,6 +99,7 @@ class Starter:
             delay_ms=delay_ms,
             actor=actor,
             labels=_labels({**plan.definition.labels, **request.labels}),
+            hop=hops.come_so_far(),
         )
         repeat = None if key is None else (key, msgspec.json.encode(request, order="deterministic"))
         return await self._accept(tenant, plan, envelope, repeat, timeout_ms, watch=watch)
