@@ -49,6 +49,11 @@ def pool(tenant: Tenant, agent_type: str, space: str = "o") -> str:
     return f"{space}:a:{{{tenant}/{agent_type}}}:"
 
 
+def budgets(tenant: Tenant, space: str = "o") -> str:
+    """What a tenant's agents may spend; one slot a tenant. Owner: agents."""
+    return f"{space}:b:{{{tenant}}}:"
+
+
 # --- Installation ---------------------------------------------------------------------------
 
 
@@ -121,6 +126,19 @@ def agent_tenants(prefix: str) -> str:
 def agent_changes(prefix: str) -> str:
     """Counter bumped by every change of the registry, so that caches notice. Permanent."""
     return f"{prefix}rev"
+
+
+# --- Budgets (prefix: budgets()) ------------------------------------------------------------
+
+
+def spent(prefix: str, scope: str) -> str:
+    """Counter: millionths of a USD spent or reserved in a scope. Ends by TTL, after its day."""
+    return f"{prefix}s:{scope}"
+
+
+def reservation(prefix: str, reservation_id: str) -> str:
+    """String: millionths of a USD held for one call until it is settled. TTL 2 days."""
+    return f"{prefix}r:{reservation_id}"
 
 
 # --- Identities (prefix: identities()) ------------------------------------------------------
