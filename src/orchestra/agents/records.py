@@ -133,6 +133,8 @@ class Registration(msgspec.Struct, frozen=True, omit_defaults=True):
     price: Price = Price()
     reach: Reach | None = None
     """None for `python` and `pull`: nobody is dialled."""
+    told: bool = False
+    """The agent says itself what it can do: its capabilities follow its card, or its tools."""
 
 
 Mode = Literal["working", "draining", "disabled"]
@@ -166,7 +168,12 @@ class Agent(msgspec.Struct, frozen=True):
     @property
     def selectable(self) -> bool:
         """Whether it can be picked at all; who is alive is decided at the pick."""
-        return self.mode == "working" and self.spec.provider != "pull"
+        return self.mode == "working" and self.spec.provider != "pull" and not self.untold
+
+    @property
+    def untold(self) -> bool:
+        """It has still to say what it can do: nobody knows what to ask of it."""
+        return self.spec.told and not self.spec.capabilities
 
     @property
     def offers(self) -> frozenset[str]:
@@ -183,7 +190,7 @@ class Agent(msgspec.Struct, frozen=True):
     @property
     def anything(self) -> bool:
         """It declares no capability at all, so it may be asked for any."""
-        return not self.spec.capabilities
+        return not self.spec.capabilities and not self.spec.told
 
 
 def shown(agent: Agent, status: Status) -> dict[str, object]:

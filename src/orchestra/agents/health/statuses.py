@@ -32,7 +32,7 @@ class Health:
         for agent in agents:
             if agent.draining:
                 found[agent.id] = "draining"
-            elif agent.spec.provider == "pull":
+            elif agent.spec.provider == "pull" or agent.untold:
                 found[agent.id] = "waiting"
             elif agent.storeless:
                 found[agent.id] = "healthy"
