@@ -55,7 +55,7 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 class Said(msgspec.Struct, frozen=True):
-    """What a model answered, whole. `finish` is `stop`, `length`, `filtered`, `tools`, `refused`."""
+    """What a model answered, whole. A `finish` of `length` or `filtered` is an answer cut short."""
 
     text: str
     finish: Literal["stop", "length", "filtered", "tools", "refused"]
