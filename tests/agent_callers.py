@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import anyio
 from agent_replicas import store_at
 
-from orchestra.agents.pools.balancer import Balancer, Slot
+from orchestra.agents.pools.balancer import Balancer
 from orchestra.agents.pools.roster import ANY, Choice, roster_of
+from orchestra.agents.pools.slots import Ended, Slot
 from orchestra.agents.records import Agent, HttpReach, Registration
 from orchestra.clock import Ids, SystemClock, system_random
 from orchestra.store.client import Store
@@ -61,7 +62,7 @@ async def call_for_ever(store: Store, balancer: Balancer, rng: random.Random) ->
         store.call(TRUE, "HINCRBY", mine, agent, -1)
         store.call(TRUE, "HINCRBY", f"{TRUE}n", agent, -1)
         await store.call(TRUE, "INCR", f"{TRUE}done")
-        await balancer.release(picked, "ok")
+        await balancer.release(picked, Ended("ok"))
 
 
 async def main(url: str) -> None:

@@ -137,7 +137,8 @@ async def test_each_error_answer_has_its_code(
 
     assert error is not None
     assert (error.code, error.retryable, error.definite) == (code, retryable, True)
-    assert len(peer.asked) == 1
+    # Without another agent the same one is asked again, where that may help.
+    assert len(peer.asked) == (3 if code in ("agent.error", "agent.invalid_response") else 1)
 
 
 async def test_retry_after_keeps_everybody_away_until_then(

@@ -24,6 +24,7 @@ from orchestra.agents.registry.registry import Registry, TypeIsFixed
 from orchestra.agents.routes.agents import AgentRoutes
 from orchestra.agents.routes.registrar import Registrar
 from orchestra.agents.routing.executor import Executor
+from orchestra.agents.routing.hooks import Ports
 from orchestra.agents.tasks.direct import Direct
 from orchestra.clock import Clock, Ids, Random
 from orchestra.errors import Unavailable
@@ -50,7 +51,7 @@ class AgentsModule:
         store: Store,
         clock: Clock,
         ids: Ids,
-        chance: Random,  # noqa: ARG002 -- health checks and hedging will want it
+        chance: Random,
         settings: Settings,
         *,
         python_agents: Sequence[PythonAgent] = (),
@@ -70,7 +71,7 @@ class AgentsModule:
             self._balancer,
             Seats(settings.slots_max),
             {"python": python, "http": Scrubbed(http)},
-            clock,
+            Ports(clock, chance),
         )
         self._needs = Needs(self.registry, python.installed)
         self._installed = python.installed

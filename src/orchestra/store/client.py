@@ -7,6 +7,7 @@ outcome in ReplyLost; `insist` repeats the same call, and the scripts recognise 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from orchestra.clock import Clock, Random
@@ -20,7 +21,7 @@ from orchestra.store.mux import Mux, Reply, Word, give_up
 from orchestra.store.primaries import Primaries
 from orchestra.store.room import Room
 from orchestra.store.scripts import Argument, Script, load_scripts
-from orchestra.store.wakes import Handler, listen
+from orchestra.store.wakes import Handler, Topics, listen
 
 T = TypeVar("T")
 
@@ -115,8 +116,14 @@ class Store:
 
         Wake-ups may be lost: whoever listens polls, too, only less often.
         """
-        channels = {self.prefix(number) + "wake": number for number in self.partitions}
-        await listen(self._primaries, channels, handler, self._chance)
+        channels = {
+            self.prefix(number) + "wake": partial(handler, number) for number in self.partitions
+        }
+        await listen(self._primaries, Topics(channels), self._chance)
+
+    async def follow(self, topics: Topics) -> None:
+        """Until cancelled: tell the messages of `topics`, whose channels may come and go."""
+        await listen(self._primaries, topics, self._chance)
 
     @contextlib.asynccontextmanager
     async def keeping(self, lease: LeaseClock, holder: Holder) -> AsyncIterator[None]:

@@ -21,6 +21,7 @@ class Pool:
 
     def __init__(self, store: Store, session: str = "r1") -> None:
         self.store, self.session, self.at_ms, self.leases = store, session, 1_000_000, 0
+        self.seen = ""
 
     async def call(self, name: str, /, *more: str, **values: str | int) -> Any:
         script = SCRIPTS[name]
@@ -47,9 +48,11 @@ class Pool:
         lease = f"{self.session}.{self.leases}"
         values: dict[str, str | int] = {
             "session": self.session, "give_up_ms": 65_000, "capability": "", "strategy": "load",
-            "exclude": "", "only": "", "tokens": 0, "retry": 0, "spill": 0,
+            "exclude": "", "only": "", "prefer": "", "bound": 0, "tokens": 0, "retry": 0,
+            "spill": 0,
         }  # fmt: skip
-        return await self.call("slot_acquire", lease=lease, **(values | options)), lease
+        *pick, self.seen = await self.call("slot_acquire", lease=lease, **(values | options))
+        return pick, lease
 
     async def release(self, agent: str, lease: str, outcome: str = "ok", **options: int) -> Any:
         values = {"latency_ms": 10, "retry_ms": 0, "tokens": 0} | options

@@ -1,24 +1,28 @@
 -- slot_acquire: choose an agent and take one of its slots, as one decision
--- args: lease session give_up_ms capability strategy exclude only tokens retry spill
+-- args: lease session give_up_ms capability strategy exclude only prefer bound tokens retry spill
 -- prelude: yes
 -- flags: allow-oom
 --   a step that runs needs a slot to end; what it writes is small and bounded by the slots
--- returns {'ok', agent, fence, probe, used, reaped} | {'full', n} | {'cooling', wait_ms} | {'down', n} | {'none', 0} | {'budget', 0}
+-- returns {'ok', agent, fence, probe, used, reaped, seen} | {'full', n, seen} | {'cooling', wait_ms, seen} | {'down', n, seen}
+--   | {'none', 0, seen} | {'budget', 0, ''}; seen is what was looked at: full:cooling:open:stale:incapable:excluded:figure,
+--   figure being the latency of the chosen one in ms, or the ms until the first gate opens; open are those gated by failure
 -- repeats takes another slot: a lost reply is answered by releasing its lease
 -- cost O(log agents) while the least loaded one is free; measured 26-115 us
 --
 -- capability '' any, '*' those that declare none; strategy load|ewma; exclude and only are one agent a line, only '' is everybody;
+-- prefer: 'agent|rank' a line, best tier first: who is free of them goes before all others of the tier, lowest rank first;
+-- bound: their slots times weights in all, and nobody preferred gets over 1.25 times his share of the load; 0 is no bound;
 -- retry 1 takes from the retry budget; spill 1: tiers spill on load.
 
 local lease, session, give_up_ms, capability, strategy = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
-local tokens, again, spill = tonumber(ARGV[9]), ARGV[10] == '1', ARGV[11] == '1'
+local bound, tokens, again, spill = tonumber(ARGV[10]), tonumber(ARGV[11]), ARGV[12] == '1', ARGV[13] == '1'
 local reaped = reap()
 renew(session)
 
 local rb = call('HMGET', p .. 'rb', 'n', 'at')
 local left = tonumber(rb[1]) or 10
 if left < 10 then left = math.min(10, left + (now - (tonumber(rb[2]) or now)) / 1000) end
-if again and left < 1 then return {'budget', 0} end
+if again and left < 1 then return {'budget', 0, ''} end
 
 local function set_of(text)
   local set = {}
@@ -26,55 +30,97 @@ local function set_of(text)
   return set
 end
 local skip, only = set_of(ARGV[7]), ARGV[8] ~= '' and set_of(ARGV[8])
+local share = bound > 0 and 1.25 * (call('ZCARD', p .. 'lease') + 1) / bound
 
-local best, least, found, seen, full, full_tier, wait
-local offset, step = 0, 16
-repeat
-  local names = call('ZRANGE', p .. 'load', offset, offset + step - 1)
-  if #names == 0 then break end
+local best, least, found, held, wait, gated, seen, full, stale, unable, out
+local late = judged()
+
+-- One page of agents, best first; true when there is no need to look further.
+local function look(names, rank)
   local confs, used = call('HMGET', p .. 'conf', unpack(names)), call('HMGET', p .. 'inf', unpack(names))
   local gate, alive = call('HMGET', p .. 'gate', unpack(names)), call('ZMSCORE', p .. 'hb', unpack(names))
   local able = capability ~= '' and call('SMISMEMBER', p .. 'cap:' .. capability, unpack(names))
-  local speed = strategy == 'ewma' and call('HMGET', p .. 'ewma', unpack(names))
+  local speed = not rank and strategy == 'ewma' and call('HMGET', p .. 'ewma', unpack(names))
+  local score = rank and call('ZMSCORE', p .. 'load', unpack(names))
   for i, agent in ipairs(names) do
-    if (not able or able[i] == 1) and (not only or only[agent]) then
-      seen = (seen or 0) + 1
-      local c, n, closed = conf(confs[i]), tonumber(used[i] or '0'), tonumber(gate[i] or '0') - now
-      if best and c.tier > best.c.tier then found = 8 break end
-      if full_tier and c.tier > full_tier and not spill then found = 8 break end
-      if not skip[agent] and alive[i] and tonumber(alive[i]) > now then
+    local c, n, closed = conf(confs[i]), tonumber(used[i] or '0'), tonumber(gate[i] or '0') - now
+    if able and able[i] ~= 1 then
+      unable = unable + 1
+    elseif c and (not only or only[agent]) then
+      if best and c.tier > best.c.tier or held and c.tier > held then return true end
+      seen = seen + 1
+      if skip[agent] then
+        out = out + 1
+      elseif not alive[i] or tonumber(alive[i]) <= late then
+        stale = stale + 1
+      else
         local slow, r, t = 0
         if closed <= 0 and n < c.max then slow, r, t = rate(agent, c, tokens) end
         closed = math.max(closed, slow)
         if closed > 0 then
-          wait = math.min(wait or closed, closed)
+          wait, gated[#gated + 1] = math.min(wait or closed, closed), agent
         elseif n >= c.max then
-          full, full_tier = (full or 0) + 1, full_tier or c.tier
+          full, held = full + 1, held or not spill and c.tier
+        elseif rank and share and n + 1 > math.ceil(share * c.max * c.weight) then
+          held = held or c.tier                            -- over its share: somebody else of its tier has room
         else
-          found = (found or 0) + 1
-          local cost = 0
+          found = found + 1
+          local cost = rank and rank[i] or 0
           if speed then                                    -- peak-EWMA; tau 30 s, so that a slow agent is tried again
             local ms, since = match(speed[i] or '0:0', '^([%d%.]+):(%d+)$')
             cost = (n + 1) * (ms * math.exp(-(now - since) / 30000) + 1) / (c.max * c.weight)
           end
-          if not best or cost < least then best, least = {name = agent, c = c, n = n, r = r, t = t}, cost end
-          if not speed or found >= 8 then found = 8 break end
+          local at_load = score and tonumber(score[i]) or 0
+          if not best or cost < least or cost == least and at_load < best.score then
+            best, least = {name = agent, c = c, n = n, r = r, t = t, score = at_load}, cost
+          end
+          if not rank and (not speed or found >= 8) then return true end
         end
       end
     end
   end
+end
+
+local function begin()
+  found, seen, full, stale, unable, out, gated, held, wait = 0, 0, 0, 0, 0, 0, {}, false, nil
+end
+
+begin()
+if ARGV[9] ~= '' then
+  local names, rank = {}, {}
+  for agent, place in string.gmatch(ARGV[9], '([^|\n]+)|(%-?%d+)') do
+    names[#names + 1], rank[#rank + 1] = agent, tonumber(place)
+  end
+  look(names, rank)
+  if not best then begin() end
+end
+local offset, step, done = 0, 16, best
+while not done do
+  local names = call('ZRANGE', p .. 'load', offset, offset + step - 1)
+  done = #names == 0 or look(names)
   offset, step = offset + step, step * 2
-until found == 8
+end
+
+local function looked_at(figure)
+  local open = 0
+  if #gated > 0 then
+    for _, state in ipairs(call('HMGET', p .. 'brk', unpack(gated, 1, math.min(#gated, 200)))) do
+      if state and string.sub(state, 1, 1) ~= 'c' then open = open + 1 end
+    end
+  end
+  return table.concat({full, #gated - open, open, stale, unable, out, floor(figure)}, ':')
+end
 
 if not best then
-  if not seen then return {'none', 0} end
-  if full then return {'full', full} end
-  if wait then return {'cooling', wait} end
-  return {'down', seen}
+  local shown = looked_at(wait or 0)
+  if seen == 0 then return {'none', 0, shown} end
+  if full > 0 then return {'full', full, shown} end
+  if wait then return {'cooling', wait, shown} end
+  return {'down', seen, shown}
 end
 local agent, c, probe = best.name, best.c, 0
 local brk = call('HGET', p .. 'brk', agent)
-if brk and string.sub(brk, 1, 1) == 'o' then              -- half open: one real task is the probe
+if brk and string.sub(brk, 1, 1) ~= 'c' then              -- half open: one real task is the probe; lost, another is in 30 s
   probe = 1
   call('HSET', p .. 'brk', agent, 'h' .. string.sub(brk, 2))
   call('HSET', p .. 'gate', agent, now + 30000)
@@ -85,4 +131,5 @@ call('HSET', p .. 'rb', 'n', fmt('%.3f', left), 'at', now)
 local fence, n = call('INCR', p .. 'seq'), call('HINCRBY', p .. 'inf', agent, 1)
 rescore(agent, n, c, fence)
 call('ZADD', p .. 'lease', now + give_up_ms, agent .. '|' .. lease .. '|' .. session)
-return {'ok', agent, fence, probe, n, reaped}
+local ms = match(call('HGET', p .. 'ewma', agent) or '0:0', '^([%d%.]+):')
+return {'ok', agent, fence, probe, n, reaped, looked_at(ms)}

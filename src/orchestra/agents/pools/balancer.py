@@ -5,16 +5,16 @@ by any call to the pool; a replica that is silent for 3 s has lost them (AGENTS.
 """
 
 from collections import deque
-from collections.abc import Iterable
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import anyio
 import msgspec
 import structlog
 
-from orchestra.agents.pools.roster import Choice
-from orchestra.agents.pools.seats import PLACES
-from orchestra.agents.providers import Outcome
+from orchestra.agents.pools.roster import PLACES, Choice
+from orchestra.agents.pools.slots import CANCELLED, Ended, Refusal, Slot, seen_in
+from orchestra.agents.pools.wishes import PLAIN, Wish
 from orchestra.agents.records import Agent
 from orchestra.clock import Clock, Ids
 from orchestra.errors import OrchestraError
@@ -22,6 +22,7 @@ from orchestra.store import keys
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.scripts import load_scripts
+from orchestra.store.wakes import Topics
 
 log = structlog.get_logger(__name__)
 
@@ -29,33 +30,14 @@ BEAT_S = 1.0
 FOREVER_MS = 10 * 365 * 86_400_000
 OWED_MAX = 10_000
 RELEASE_S = 1.0
-
-
-class Slot(msgspec.Struct, frozen=True):
-    """A slot we hold. `fence` only grows within the pool; `probe`: the breaker is half open."""
-
-    prefix: str
-    agent_id: str
-    lease: str
-    fence: int = 0
-    probe: bool = False
-    used: int = 0
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """Nobody could be picked. `figure` is how many are full or down, or ms until one cools off."""
-
-    kind: Literal["full", "cooling", "down", "none", "budget", "saturated", "late", "away"]
-    figure: int = 0
+EXPLAIN_MAX = 200
 
 
 class _Owed(msgspec.Struct, frozen=True):
     """A release that is still to be delivered."""
 
     slot: Slot
-    outcome: Outcome
-    latency_ms: int
-    gate_ms: int
+    ended: Ended
 
 
 class _Held(msgspec.Struct):
@@ -73,6 +55,7 @@ class Balancer:
         self._scripts = load_scripts("orchestra.agents")
         self._pools: dict[str, _Held] = {}
         self._owed: deque[_Owed] = deque(maxlen=OWED_MAX)
+        self._topics = Topics()
         self.session = ids.new("ses")
 
     def prefix(self, tenant: Tenant, agent_type: str) -> str:
@@ -116,9 +99,15 @@ class Balancer:
         return bool(await self._run("agent_alive", prefix, **values))
 
     async def acquire(
-        self, choice: Choice, excluded: Iterable[str], give_up_ms: int, *, again: bool = False
+        self,
+        choice: Choice,
+        excluded: Iterable[str],
+        give_up_ms: int,
+        wish: Wish = PLAIN,
+        *,
+        again: bool = False,
     ) -> Slot | Refusal:
-        """A slot of the least loaded agent. Raises nothing: a store that is away is a refusal.
+        """A slot of the best agent. Raises nothing: a store that is away is a refusal.
 
         When the reply is lost the slot may be ours without our knowing: it is given back later.
         """
@@ -132,12 +121,14 @@ class Balancer:
                 session=self.session,
                 give_up_ms=give_up_ms,
                 capability=choice.capability,
-                strategy="load",
+                strategy="ewma" if wish.strategy == "ewma" else "load",
                 exclude="\n".join(excluded),
                 only="\n".join(agent.id for agent in choice.agents) if choice.only else "",
-                tokens=0,
+                prefer=wish.prefer,
+                bound=wish.bound,
+                tokens=wish.tokens,
                 retry=int(again),
-                spill=0,
+                spill=int(wish.spill),
             )
         except OrchestraError as away:
             log.warning("slot.not_acquired", error=away.code)
@@ -148,18 +139,19 @@ class Balancer:
             raise
         kind = reply[0].decode()
         if kind != "ok":
-            return Refusal(kind, int(reply[1]))
+            return Refusal(kind, int(reply[1]), seen_in(reply[2]))
         self._held(prefix).slots += 1
-        return Slot(prefix, reply[1].decode(), lease, int(reply[2]), bool(reply[3]), int(reply[4]))
+        _, agent, fence, probe, used, _, seen = reply
+        return Slot(
+            prefix, agent.decode(), lease, fence, bool(probe), used, wish.tokens, seen_in(seen)
+        )
 
-    async def release(
-        self, slot: Slot, outcome: Outcome, latency_ms: int = 0, gate_ms: int = 0
-    ) -> bool:
+    async def release(self, slot: Slot, ended: Ended = CANCELLED) -> bool:
         """Give the slot back. False when it was no longer ours, or cannot be told now.
 
         Not interrupted by cancellation; what cannot be delivered within a second is owed.
         """
-        owed = _Owed(slot, outcome, latency_ms, gate_ms)
+        owed = _Owed(slot, ended)
         self._held(slot.prefix).slots -= 1
         with anyio.CancelScope(shield=True, deadline=anyio.current_time() + RELEASE_S):
             try:
@@ -169,8 +161,39 @@ class Balancer:
         self._owed.append(owed)
         return False
 
+    async def explain(
+        self, choice: Choice, tokens: int, agents: Sequence[Agent]
+    ) -> list[tuple[object, ...]]:
+        """How each of `agents` stands, as `slot_explain` says it. Changes nothing."""
+        prefix = self.prefix(choice.tenant, choice.agent_type)
+        found: list[tuple[object, ...]] = []
+        for start in range(0, len(agents), EXPLAIN_MAX):
+            ids = [agent.id.encode() for agent in agents[start : start + EXPLAIN_MAX]]
+            found += await self._run(
+                "slot_explain", prefix, *ids, capability=choice.capability, tokens=tokens
+            )
+        return found
+
+    def follow(self, prefix: str, freed: Callable[[], None]) -> None:
+        """Call `freed` whenever another replica gives back a slot of this pool."""
+
+        def heard(session: bytes) -> None:
+            if session.decode() != self.session:
+                freed()
+
+        self._topics.want(prefix + "free", heard)
+
+    def unfollow(self, prefix: str) -> None:
+        """Nobody here waits for this pool any more."""
+        self._topics.forget(prefix + "free")
+
     async def serve(self) -> None:
         """Keep the session alive where slots are held, and deliver what is owed."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._store.follow, self._topics)
+            group.start_soon(self._keep)
+
+    async def _keep(self) -> None:
         while True:
             await anyio.sleep(BEAT_S / 2)
             try:
@@ -201,17 +224,17 @@ class Balancer:
                 held.spoke = now
 
     async def _deliver(self, owed: _Owed) -> bool:
-        slot = owed.slot
+        slot, ended = owed.slot, owed.ended
         reply = await self._run(
             "slot_release",
             slot.prefix,
             agent=slot.agent_id,
             lease=slot.lease,
             session=self.session,
-            outcome=owed.outcome,
-            latency_ms=owed.latency_ms,
-            retry_ms=owed.gate_ms,
-            tokens=0,
+            outcome=ended.outcome,
+            latency_ms=ended.latency_ms,
+            retry_ms=ended.gate_ms,
+            tokens=ended.tokens,
         )
         self._held(slot.prefix).spoke = self._clock.monotonic()
         if event := reply[1].decode():
@@ -219,7 +242,7 @@ class Balancer:
         return bool(reply[0])
 
     def _owe(self, slots: Iterable[Slot]) -> None:
-        self._owed.extend(_Owed(slot, "none", 0, 0) for slot in slots)
+        self._owed.extend(_Owed(slot, CANCELLED) for slot in slots)
 
     def _held(self, prefix: str) -> _Held:
         held = self._pools.get(prefix)

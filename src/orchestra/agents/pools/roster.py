@@ -22,6 +22,8 @@ from orchestra.store.keys import Tenant
 ANY = ""
 UNDECLARED = "*"
 KNOWN_MAX = 20
+PLACES = 64
+"""Tasks that an agent without `max_concurrency` does at once: in this process, one replica's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Choice:
 
     `capability` is the filter of the pick: a name, ANY, or UNDECLARED for agents that declare
     none. `only` is set when the pick must keep to `agents`, because the filter says too little.
-    `local`: none of them needs a slot of the store.
+    `local`: none of them needs a slot of the store. `metered`: somebody has a limit of tokens.
+    `places`: slots times weights of them all.
     """
 
     tenant: Tenant
@@ -39,15 +42,14 @@ class Choice:
     agents: tuple[Agent, ...]
     best: int
     local: bool
+    metered: bool = False
+    places: int = 0
     only: bool = False
 
     def narrowed(self, agents: Iterable[Agent]) -> "Choice":
         """The same for fewer agents."""
-        few = tuple(agents)
-        local = all(agent.storeless for agent in few)
-        return Choice(
-            self.tenant, self.agent_type, self.capability, few, self.best, local, only=True
-        )
+        named = (self.tenant, self.agent_type, self.capability)
+        return _choice(named, tuple(agents), self.best, only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +114,23 @@ def _pool(tenant: Tenant, agent_type: str, agents: list[Agent]) -> Pool:
         usable = tuple(
             sorted((one for one in members if one.selectable), key=lambda one: one.spec.priority)
         )
-        local = all(agent.storeless for agent in usable)
-        choices[name] = Choice(tenant, agent_type, name, usable, best, local)
+        choices[name] = _choice((tenant, agent_type, name), usable, best)
     return Pool(agent_type, tuple(agents), choices)
+
+
+def _choice(
+    named: tuple[Tenant, str, str], agents: tuple[Agent, ...], best: int, *, only: bool = False
+) -> Choice:
+    specs = [agent.spec for agent in agents]
+    return Choice(
+        *named,
+        agents,
+        best,
+        all(agent.storeless for agent in agents),
+        any(spec.limits.tpm for spec in specs),
+        sum((spec.max_concurrency or PLACES) * spec.weight for spec in specs),
+        only,
+    )
 
 
 def capability_of(task: Task) -> str | None:

@@ -2,11 +2,9 @@
 
 import anyio
 
-from orchestra.agents.pools.roster import Choice
+from orchestra.agents.pools.roster import PLACES, Choice
 from orchestra.agents.records import Agent
 
-PLACES = 64
-"""Tasks that one such agent does at once in one replica."""
 WAITERS_MAX = 1_000
 NOBODY: frozenset[str] = frozenset()
 

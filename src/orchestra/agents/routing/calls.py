@@ -1,0 +1,112 @@
+"""One call of one agent: its time, what is said on the way, and what its slot learns from it."""
+
+from collections.abc import Mapping
+
+import structlog
+
+from orchestra.agents import TaskResult
+from orchestra.agents.pools.roster import capability_of
+from orchestra.agents.pools.slots import Ended
+from orchestra.agents.providers import Answer, Call, Failure, Provider, Usage
+from orchestra.agents.records import Agent, HttpReach, LlmReach
+from orchestra.agents.routing.attempt import Attempt, Picked
+from orchestra.agents.routing.hooks import Hooks, Ports, nobody_counts
+
+log = structlog.get_logger(__name__)
+
+CALL_MS, LLM_CALL_MS = 60_000, 120_000
+SHARE_OF_TIME = 0.6
+"""Of the time left, when somebody else could be asked afterwards."""
+GROWING_GATE_MS = 5_000
+"""What a 429 without a hint gates for; the pool's script makes more of it when they repeat."""
+
+
+class Calls:
+    """Makes calls."""
+
+    def __init__(self, providers: Mapping[str, Provider], ports: Ports, hooks: Hooks) -> None:
+        self._providers, self._hooks = providers, hooks
+        self._now = ports.clock.monotonic
+        self._counted = hooks.record is not nobody_counts
+
+    async def make(
+        self, attempt: Attempt, picked: Picked, fence: int, *, follows: bool = False
+    ) -> tuple[TaskResult | None, Answer | Failure]:
+        """Ask the agent. `follows`: somebody else may be asked when it takes too long."""
+        task, agent = attempt.task, picked.agent
+        capability = capability_of(task)
+        if attempt.begun is None:
+            attempt.begun = picked.began
+        n = len(attempt.calls) + 1
+        call = Call(
+            task,
+            capability,
+            time_for(agent, capability, attempt.left(picked.began), follows=follows),
+            fence,
+            n,
+            self._hooks.emitter(task.tenant, task.id, n),
+        )
+        reply = await self._providers[agent.spec.provider].call(agent, call)
+        ended = self._now()
+        if type(reply) is Answer:
+            result = attempt.answered(picked, reply, ended)
+            if self._counted:
+                self._count(picked, "ok", reply, ended)
+            return result, reply
+        assert isinstance(reply, Failure)
+        attempt.failed(picked, reply, ended)
+        if self._counted:
+            self._count(picked, "failed" if reply.error.definite else "unknown", reply, ended)
+        log.debug("call.failed", agent=agent.id, code=reply.error.code)
+        return None, reply
+
+    def _count(self, picked: Picked, outcome: str, reply: Answer | Failure, ended: float) -> None:
+        ttft = reply.facts.get("ttft_ms")
+        took_ms = int((ended - picked.began) * 1_000)
+        self._hooks.record(
+            picked.agent,
+            outcome,
+            took_ms,
+            reply.usage,
+            ttft if isinstance(ttft, int) else None,
+            picked.waited_ms,
+        )
+
+
+def time_for(agent: Agent, capability: str | None, left_s: float, *, follows: bool) -> int:
+    """Milliseconds for one call, of those left to the task."""
+    left_ms = int(left_s * 1_000)
+    limit_ms = agent.limit_ms(capability)
+    if limit_ms is None:
+        limit_ms = usual_ms(agent)
+    if follows:
+        left_ms = int(left_ms * SHARE_OF_TIME)
+    return max(1, left_ms if limit_ms is None else min(left_ms, limit_ms))
+
+
+def usual_ms(agent: Agent) -> int | None:
+    """How long a call may take when nobody said so. None: as long as the task."""
+    match agent.spec.reach:
+        case LlmReach():
+            return LLM_CALL_MS
+        case HttpReach(later=True) | None:
+            return None  # it has heartbeats of its own, or runs here
+        case _:
+            return CALL_MS
+
+
+def ended_of(reply: Answer | Failure, estimate: int, took_ms: int) -> Ended:
+    """What the slot learns: health, latency, when the agent may be asked again, tokens."""
+    used = _tokens(reply.usage) - estimate if reply.usage is not None else 0
+    if isinstance(reply, Answer):
+        return Ended("ok", took_ms, reply.gate_ms, used)
+    error, gate_ms = reply.error, reply.gate_ms
+    if reply.outcome == "rate" and error.retry_after_ms is None and gate_ms <= GROWING_GATE_MS:
+        gate_ms = 0
+    if reply.usage is None and error.definite:
+        used = -estimate
+    return Ended(reply.outcome, took_ms, gate_ms, used)
+
+
+def _tokens(usage: Usage) -> int:
+    return usage.input_tokens + usage.output_tokens

@@ -1,0 +1,47 @@
+"""What others put into routing: who looks on, who keeps count, who knows prices."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestra.agents.pools.wishes import Prices, own_price
+from orchestra.agents.providers import Emit, Usage
+from orchestra.agents.records import Agent
+from orchestra.clock import Clock, Random
+from orchestra.store.keys import Tenant
+
+Emitter = Callable[[Tenant, str, int], Emit | None]
+"""Where call n of a task may say something on the way; None when nobody looks on."""
+Recorder = Callable[[Agent, str, int, Usage | None, int | None, int], None]
+"""One call is over: agent, outcome, duration_ms, usage, ttft_ms, queue_ms. Cheap, never waits."""
+
+
+def nobody_looks(tenant: Tenant, task: str, n: int) -> None:
+    """No frames."""
+
+
+def nobody_counts(
+    agent: Agent,
+    outcome: str,
+    duration_ms: int,
+    usage: Usage | None,
+    ttft_ms: int | None,
+    queue_ms: int,
+) -> None:
+    """No statistics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """All of them."""
+
+    emitter: Emitter = nobody_looks
+    record: Recorder = nobody_counts
+    prices: Prices = own_price
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Time and chance."""
+
+    clock: Clock
+    chance: Random
