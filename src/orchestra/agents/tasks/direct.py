@@ -3,7 +3,7 @@
 import hashlib
 from base64 import b32encode
 from collections.abc import Mapping
-from typing import cast
+from typing import Literal, cast
 
 import anyio
 import msgspec
@@ -11,11 +11,13 @@ import msgspec
 from orchestra.agents import (
     NoAgentAvailable,
     PoolSaturated,
+    Strategy,
     Task,
     TaskError,
     TaskResult,
 )
 from orchestra.agents.pools.roster import capability_of, choose
+from orchestra.agents.pools.wishes import STRATEGIES
 from orchestra.agents.registration.fields import Fields
 from orchestra.agents.registration.versions import BadRange, matches
 from orchestra.agents.registry.registry import Registry
@@ -36,11 +38,12 @@ from orchestra.store.keys import Tenant
 TIMEOUT_MS = 60_000
 TIMEOUT_MAX_MS = 3_600_000
 GRACE_S = 0.25
-LATER = ("strategy", "spill", "budget_usd")
+LATER = ("budget_usd",)
+SPILLS = ("failure", "load")
 ENVELOPE = frozenset(
     {
         "agent_type", "agent", "capability", "input_data", "version", "labels", "timeout_ms",
-        "session_id", "output_schema", *LATER,
+        "session_id", "output_schema", "strategy", "spill", *LATER,
     }
 )  # fmt: skip
 
@@ -61,6 +64,10 @@ class AgentFailed(OrchestraError):
     """The agent failed. Context: `attempts`."""
 
     status = 502
+
+
+class RetryBudgetExhausted(Unavailable):
+    """So much failed lately that nothing is tried again. Context: `attempts`."""
 
 
 class DeadlineExceeded(OrchestraError):
@@ -136,7 +143,7 @@ def read_task(body: object, task_id: str, tenant: Tenant, key: str | None) -> Ta
     if agent_type is not None and agent is not None:
         fields.find("agent", "ambiguous_target", "an agent has its type: give one of the two")
     for name in LATER:
-        if fields.body.get(name) not in (None, False, "least_load"):
+        if fields.body.get(name) is not None:
             fields.find(name, "not_in_this_version", "this is not in this version")
     schema = fields.inner("output_schema")
     timeout_ms = fields.whole("timeout_ms", TIMEOUT_MS, 100, TIMEOUT_MAX_MS)
@@ -155,6 +162,8 @@ def read_task(body: object, task_id: str, tenant: Tenant, key: str | None) -> Ta
         session=fields.text("session_id", "", most=256) or None,
         output_schema=dict(schema.body) if schema else None,
         hop=hops.come_so_far(),
+        strategy=_strategy(fields),
+        spill=fields.one_of("spill", "failure", SPILLS) == "load",
     )
     if fields.findings:
         raise InputInvalid("the request is wrong", fields.findings)
@@ -171,16 +180,25 @@ def refusal_of(result: TaskResult, error: TaskError) -> OrchestraError:
             return InputInvalid(error.message, error.findings, **context)
         case (_, "no-agent-available"):
             return NoAgentAvailable(error.message, **context)
+        case (_, "retry-budget-exhausted"):
+            return RetryBudgetExhausted(error.message, **context)
         case (_, "store-away"):
             return Unavailable(error.message, **context)
         case ("timeout.queue", _) | (_, "pool-saturated"):
-            return PoolSaturated("every agent that could do it is busy", **context)
+            return PoolSaturated(error.message, **context)
         case ("agent.rate_limited", _):
             return RateLimited("the agent's limit is reached", **context)
         case ("timeout.attempt" | "timeout.heartbeat", _):
             return DeadlineExceeded("no answer in time", **context)
         case _:
             return AgentFailed("the agent failed", **(context | {"error": _told(error)}))
+
+
+def _strategy(fields: Fields) -> Strategy:
+    named = fields.one_of("strategy", "least_load", STRATEGIES)
+    if named == "affinity" and not fields.has("session_id"):
+        fields.find("session_id", "missing_field", "affinity is to a session: name it")
+    return next(one for one in STRATEGIES if one == named)
 
 
 def _told(error: TaskError) -> dict[str, object]:
@@ -215,3 +233,5 @@ class TaskBody(msgspec.Struct, frozen=True):
     timeout_ms: int = TIMEOUT_MS
     session_id: str | None = None
     output_schema: dict[str, object] | None = None
+    strategy: Strategy = "least_load"
+    spill: Literal["failure", "load"] = "failure"
