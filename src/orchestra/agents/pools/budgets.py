@@ -129,8 +129,8 @@ class Budgets:
 
 
 def _logical(task: Task) -> str:
-    """A step of an execution with all its attempts, or one task of a direct caller."""
-    return f"{task.execution}/{task.step}" if task.execution else task.id
+    """A step of an execution with all its attempts, or a task with what its tools do."""
+    return f"{task.execution}/{task.step}" if task.execution else task.id.partition("~")[0]
 
 
 def _parts(limit: Limit) -> tuple[str, int, int]:
