@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator, Iterator
 
+import llmock
 import pytest
 import store_server
+from llmock import LlMock
 from store_server import StoreServer
 
 from orchestra.clock import SystemClock, system_random
@@ -40,6 +42,20 @@ async def store(store_url: str) -> AsyncIterator[Store]:
     options = StoreOptions(url=store_url, durability="no", allow_weaker=True)
     async with open_store(options, SystemClock(), system_random()) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def shared_llmock() -> Iterator[LlMock]:
+    """A server that answers like the LLM vendors, of the session."""
+    with llmock.running() as server:
+        yield server
+
+
+@pytest.fixture
+def llm_mock(shared_llmock: LlMock) -> LlMock:
+    """The same, well behaved, with nothing behind it."""
+    shared_llmock.reset()
+    return shared_llmock
 
 
 def pytest_terminal_summary(

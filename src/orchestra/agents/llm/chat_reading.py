@@ -96,14 +96,17 @@ class ChatReader:
         error = document.get("error")
         for choice in objects(document, "choices"):
             if choice.get("index", 0) in (0, None):
-                self._piece(inner(choice, part))
+                piece = inner(choice, part)
+                said = self._piece(piece)
+                if part == "delta" and any(piece.get(name) for name in _TOKENS):
+                    self._hearing.token(said)
                 self._finish = text(choice, "finish_reason") or self._finish
                 error = error or choice.get("error")
         if error:
             said = inner({"error": error}, "error") or {"message": str(error)}
             self._failure = failure_of_event(said, self.usage(), self._secrets)
 
-    def _piece(self, piece: Document) -> None:
+    def _piece(self, piece: Document) -> str:
         said = _content(piece.get("content"))
         if said:
             self._text.append(said)
@@ -114,8 +117,7 @@ class ChatReader:
         for name in _KEPT:
             if value := piece.get(name):
                 self._kept[name] = _appended(self._kept.get(name), value)
-        if any(piece.get(name) for name in _TOKENS):
-            self._hearing.token(said)
+        return said
 
     def _call(self, fragment: Document) -> "_Call":
         """The call that a fragment is of: by its index, and where none is told, by its id."""

@@ -113,7 +113,7 @@ class Sending:
                 "POST", request.url, request.headers, request.body, timeouts, ANSWER_MAX_BYTES
             ) as answer:
                 headers = answer.headers
-                said = await _read(request, answer, reader)
+                said = await _read(request, answer, reader, hearing)
         except (NotReached, DestinationNotAllowed) as unreached:
             return _failure(TaskError("agent.unavailable", unreached.detail))
         except TimeoutError:
@@ -183,7 +183,9 @@ def _failure(error: TaskError) -> Failure:
     return Failure(error, "fail", elsewhere=True)
 
 
-async def _read(request: Request, answer: Stream, reader: Reader) -> Said | Failure:
+async def _read(
+    request: Request, answer: Stream, reader: Reader, hearing: Hearing
+) -> Said | Failure:
     if answer.status >= 400:
         reply = Reply(answer.status, answer.headers, await _error_body(answer))
         return failure_of_reply(reply, request.secrets)
@@ -198,7 +200,10 @@ async def _read(request: Request, answer: Stream, reader: Reader) -> Said | Fail
         document = _document(await answer.read())
     except Malformed:
         return invalid("answered with something that is not a JSON object")
-    return reader.whole(document)
+    said = reader.whole(document)
+    if request.streamed and isinstance(said, Said):
+        hearing.token(said.text)
+    return said
 
 
 async def _streamed(answer: Stream, reader: Reader) -> Said | Failure:

@@ -1,0 +1,84 @@
+"""llmock: a server that answers as OpenAI and Anthropic do, fails as told, and judges clients."""
+
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import msgspec
+import peers
+
+STARTING_S = 30.0
+
+
+@dataclass(frozen=True)
+class LlMock:
+    """A running server. Every call of it waits for the answer."""
+
+    port: int
+
+    @property
+    def openai(self) -> str:
+        """The `base_url` of Chat Completions and Responses."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def anthropic(self) -> str:
+        """The `base_url` of Messages."""
+        return f"http://127.0.0.1:{self.port}/anthropic"
+
+    def behaves(self, *behaviors: dict[str, Any]) -> None:
+        """Do these, one for each of the next requests that they fit."""
+        self._ask("POST", "scenario", {"behaviors": behaviors})
+
+    def requests(self) -> list[dict[str, Any]]:
+        """What it was asked since it was reset, once all of it has ended."""
+        return self._ask("GET", "requests")["requests"]
+
+    def verdict(self) -> dict[str, Any]:
+        """What it makes of its clients: errors, warnings, findings."""
+        return self._ask("GET", "verdict")
+
+    def reset(self) -> None:
+        """Forget all."""
+        self._ask("POST", "reset")
+
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
+        url = f"http://127.0.0.1:{self.port}/_llmock/{path}"
+        content = None if body is None else msgspec.json.encode(body)
+        with httpx.Client(trust_env=False, timeout=10) as client:
+            return client.request(method, url, content=content).raise_for_status().json()
+
+
+@contextlib.contextmanager
+def running() -> Iterator[LlMock]:
+    """A server on a free port, from when it is well until it is left."""
+    program = peers.python("llmock").with_name("llmock")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    command = [program, "serve", "--port", str(port), "--log-level", "error"]
+    server = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait(server, port)
+        yield LlMock(port)
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _wait(server: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + STARTING_S
+    with httpx.Client(trust_env=False, timeout=1) as client:
+        while True:
+            assert server.poll() is None, f"llmock ended with {server.returncode}"
+            assert time.monotonic() < deadline, "llmock did not start"
+            with contextlib.suppress(httpx.TransportError):
+                if client.get(f"http://127.0.0.1:{port}/health").is_success:
+                    return
+            time.sleep(0.05)  # between two looks at what another process does
