@@ -23,7 +23,7 @@ from orchestra.agents.llm.price_table import (
     read_table,
 )
 from orchestra.agents.providers import Usage
-from orchestra.agents.records import LlmReach, Price
+from orchestra.agents.records import Agent, LlmReach, Price
 from orchestra.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -91,6 +91,16 @@ class Prices:
             rates = Rates(_first(one, rates.input), _first(other, rates.output))
             return Tariff(rates, "agent")
         return Tariff(rates, f"table@{table.date}")
+
+    def together(self, agent: Agent) -> int | None:
+        """Of a million tokens in and a million out, to compare agents by; None: nobody knows."""
+        reach, price = agent.spec.reach, agent.spec.price
+        if not isinstance(reach, LlmReach):
+            known = price.input_micro_usd is not None or price.output_micro_usd is not None
+            own = (price.input_micro_usd or 0) + (price.output_micro_usd or 0)
+            return own if known else 0 if agent.spec.provider == "python" else None
+        tariff = self.tariff(reach, reach.model, price)
+        return None if tariff is None else _at(tariff.rates.input, 0) + _at(tariff.rates.output, 0)
 
     def table(self) -> Table:
         """The table in use, read if it must be."""

@@ -46,7 +46,11 @@ class Calls:
             n,
             self._hooks.emitter(task.tenant, task.id, n),
         )
-        reply = await self._providers[agent.spec.provider].call(agent, call)
+        provider = self._providers[agent.spec.provider]
+        contract = self._hooks.contracts.of(agent, capability, task)
+        reply = await (
+            provider.call(agent, call) if contract is None else contract.kept(provider, agent, call)
+        )
         ended = self._now()
         if type(reply) is Answer:
             result = attempt.answered(picked, reply, ended)

@@ -1,11 +1,12 @@
 """What others put into routing: who looks on, who keeps count, who knows prices."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestra.agents.pools.wishes import Prices, own_price
 from orchestra.agents.providers import Emit, Usage
 from orchestra.agents.records import Agent
+from orchestra.agents.routing.contracts import Contracts
 from orchestra.clock import Clock, Random
 from orchestra.store.keys import Tenant
 
@@ -37,6 +38,7 @@ class Hooks:
     emitter: Emitter = nobody_looks
     record: Recorder = nobody_counts
     prices: Prices = own_price
+    contracts: Contracts = field(default_factory=Contracts)
 
 
 @dataclass(frozen=True, slots=True)
