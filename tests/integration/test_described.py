@@ -11,6 +11,7 @@ import jsonschema_rs
 import pytest
 from agent_replicas import an_agent, can
 from edge import a_client
+from http_peer import a_peer
 from witness import OPERATION, Witness, operations
 from workflow_documents import SHORT_STEPS
 
@@ -21,6 +22,12 @@ from orchestra.settings import Settings
 pytestmark = pytest.mark.anyio
 
 SENTIMENT = {"task_type": "sentiment_analysis", "text": "I'm disappointed with my order."}
+A_CARD = {
+    "name": "Far Agent",
+    "version": "1.0.0",
+    "supportedInterfaces": [{"url": "http://127.0.0.1:1/", "protocolBinding": "JSONRPC"}],
+    "skills": [{"id": "echo", "name": "Echo", "inputModes": ["text/plain"]}],
+}
 
 
 class Hands:
@@ -91,6 +98,7 @@ async def client(store_url: str, tmp_path: Path) -> AsyncIterator[Client]:
         allow_weaker_durability=True,
         drain_s=1.0,
         master_key_file=str(master),
+        network_allow=("127.0.0.1",),
     )
     stage = prepare(settings, [("127.0.0.1", 8000)], Ports.of_the_machine())
     stage.gateway._is_own = lambda _, __: True
@@ -200,6 +208,10 @@ async def ask_agents(client: Client) -> None:
     await client.post("/api/agents/register", {**other, "name": "p", "heartbeat": pushes})
     for path in ("", "?limit=1", "/types", f"/{made['id']}"):
         await client.get(f"/api/agents{path}")
+    await client.http.post("/api/agents/discover", json={"url": "file:///etc/passwd"})
+    async with a_peer() as peer:
+        peer.says(A_CARD)
+        await client.post("/api/agents/discover", {"url": peer.url, "register": True})
     await client.post(f"{at}/heartbeat", {"load": 0.5})
     await client.post(f"{at}/drain")
     await client.post(f"{at}/enable")

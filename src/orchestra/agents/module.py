@@ -10,21 +10,38 @@ from litestar import Router
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
-from orchestra.agents import PythonAgent
-from orchestra.agents.credentials import Scrubbed, SealedCredentials
+from orchestra.agents import PythonAgent, Task, TaskResult
+from orchestra.agents.credentials import Scrubbed, ScrubbedAndChecked, SealedCredentials
+from orchestra.agents.discovery.asking import Asking
+from orchestra.agents.discovery.discover import Discovery
+from orchestra.agents.discovery.following import Following
+from orchestra.agents.discovery.intake import Intake
 from orchestra.agents.health.statuses import Health
+from orchestra.agents.llm.costs import Costs
+from orchestra.agents.llm.prices import FILE as PRICES_FILE
+from orchestra.agents.llm.prices import Prices
+from orchestra.agents.llm.provider import LlmProvider
+from orchestra.agents.llm.tools import Toolbox
+from orchestra.agents.llm.wires import wires
 from orchestra.agents.pools.balancer import Balancer
+from orchestra.agents.pools.budgets import Budgets
 from orchestra.agents.pools.seats import Seats
+from orchestra.agents.providers.a2a import A2AProvider
+from orchestra.agents.providers.a2a_cards import Cards
 from orchestra.agents.providers.deadlines import Deadlines
 from orchestra.agents.providers.http import HttpProvider
+from orchestra.agents.providers.mcp import McpProvider
+from orchestra.agents.providers.mcp_wire import McpWire
 from orchestra.agents.providers.python import PythonProvider
-from orchestra.agents.records import Registration
+from orchestra.agents.records import Agent, Registration
 from orchestra.agents.registry.needs import Needs
 from orchestra.agents.registry.registry import Registry, TypeIsFixed
 from orchestra.agents.routes.agents import AgentRoutes
+from orchestra.agents.routes.discoverer import Discoverer
 from orchestra.agents.routes.registrar import Registrar
+from orchestra.agents.routing.contracts import Contracts
 from orchestra.agents.routing.executor import Executor
-from orchestra.agents.routing.hooks import Ports
+from orchestra.agents.routing.hooks import Hooks, Ports
 from orchestra.agents.tasks.direct import Direct
 from orchestra.clock import Clock, Ids, Random
 from orchestra.errors import Unavailable
@@ -66,18 +83,39 @@ class AgentsModule:
         self._balancer = Balancer(store, clock, ids)
         self.registry = Registry(store, clock, ids, self._balancer, python.installed.get)
         http = HttpProvider(self._outbound, clock)
+        cards = Cards(self._outbound, clock, self.credentials)
+        a2a = A2AProvider(self._outbound, clock, self.credentials, cards)
+        wire = McpWire(self._outbound, self.credentials)
+        mcp = McpProvider(wire)
+        prices = Prices(clock, settings.data_path / PRICES_FILE)
+        costs = Costs(prices, Budgets(store, clock, ids))
+        tools = Toolbox(self._named, self._run_tool)
+        llm = LlmProvider(wires(self._outbound, clock), self.credentials, costs, tools, clock)
+        self._asking = Asking(cards, wire, self.registry.roster)
+        self._following = Following(store, clock, ids, chance, self.registry)
         self._executor = Executor(
             self.registry,
             self._balancer,
             Seats(settings.slots_max),
-            {"python": python, "http": Scrubbed(http)},
+            {
+                "python": python,
+                "http": Scrubbed(http),
+                "a2a": ScrubbedAndChecked(a2a, a2a),
+                "mcp": ScrubbedAndChecked(mcp, mcp),
+                "openai": ScrubbedAndChecked(llm, llm),
+                "anthropic": ScrubbedAndChecked(llm, llm),
+            },
             Ports(clock, chance),
+            Hooks(prices=prices.together, contracts=Contracts(python.installed.get)),
         )
         self._needs = Needs(self.registry, python.installed)
         self._installed = python.installed
         installed = python.installed.get
         self.health = Health(store, self._balancer, clock)
-        self._registrar = Registrar(self.registry, self.health, self._outbound, installed, clock)
+        intake = Intake(self._outbound, installed, self._asking)
+        self._registrar = Registrar(self.registry, self.health, intake, clock)
+        discovery = Discovery(self._outbound, self.credentials, self._asking)
+        self._discoverer = Discoverer(discovery, self._registrar, self._outbound)
         self._direct = Direct(self._executor, self.registry, ids)
         self.routes: Sequence[ControllerRouterHandler] = (self._router(),)
         self.execute = self._executor.execute
@@ -86,15 +124,23 @@ class AgentsModule:
 
     def _router(self) -> Router:
         """The routes, with what they ask."""
-        registrar, direct = self._registrar, self._direct
+        registrar, direct, discoverer = self._registrar, self._direct, self._discoverer
         return Router(
             "/",
             route_handlers=[AgentRoutes],
             dependencies={
                 "registrar": Provide(lambda: registrar, sync_to_thread=False),
                 "direct": Provide(lambda: direct, sync_to_thread=False),
+                "discoverer": Provide(lambda: discoverer, sync_to_thread=False),
             },
         )
+
+    def _named(self, tenant: Tenant, name: str) -> Agent | None:
+        """The agent of that name, for models that name it as a tool."""
+        return self.registry.roster(tenant).by_name.get(name)
+
+    async def _run_tool(self, task: Task) -> TaskResult:
+        return await self._executor.execute(task)
 
     def in_process(self, agent_type: str) -> bool:
         """Whether agents of this type are functions of this process."""
@@ -113,6 +159,7 @@ class AgentsModule:
             group.start_soon(self._deadlines.serve)
             group.start_soon(self._balancer.serve)
             group.start_soon(self.registry.serve)
+            group.start_soon(self._following.serve, self._asking)
             try:
                 yield
             finally:

@@ -123,6 +123,11 @@ def agent_tenants(prefix: str) -> str:
     return f"{prefix}tn"
 
 
+def agent_job(prefix: str, job: str) -> str:
+    """String: the replica that does a job for all, such as following cards. Ends in seconds."""
+    return f"{prefix}lz:{job}"
+
+
 def agent_changes(prefix: str) -> str:
     """Counter bumped by every change of the registry, so that caches notice. Permanent."""
     return f"{prefix}rev"

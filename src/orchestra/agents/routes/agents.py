@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter, SkipValidation
 
 from orchestra.agents.routes import descriptions
+from orchestra.agents.routes.discoverer import Discoverer
 from orchestra.agents.routes.registrar import Document, Registrar, Wanted
 from orchestra.agents.tasks.direct import Direct
 from orchestra.security import Permission, Principal, requires
@@ -14,6 +15,7 @@ from orchestra.security import Permission, Principal, requires
 Caller = NamedDependency[SkipValidation[Principal]]
 Agents = NamedDependency[SkipValidation[Registrar]]
 Tasks = NamedDependency[SkipValidation[Direct]]
+Finder = NamedDependency[SkipValidation[Discoverer]]
 
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
 IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=256)]
@@ -60,6 +62,18 @@ class AgentRoutes(Controller):
     ) -> Document:
         """Have one task done, and wait for it."""
         return await direct.execute(principal.tenant, await request.body(), idempotency_key)
+
+    @post(
+        "/discover",
+        status_code=200,
+        guards=[requires(Permission.AGENTS_REGISTER)],
+        opt=descriptions.DISCOVER,
+    )
+    async def discover(
+        self, request: Request[Any, Any, Any], principal: Caller, discoverer: Finder
+    ) -> Document:
+        """What is behind a URL: agents, tools, models; to be registered, or at once."""
+        return await discoverer.discover(principal.tenant, await request.body())
 
     @get("/", guards=[requires(Permission.AGENTS_READ)], opt=descriptions.LIST)
     async def page(

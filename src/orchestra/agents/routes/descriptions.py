@@ -87,6 +87,15 @@ EXECUTE: Final = described(
         },
     },
 )  # fmt: skip
+DISCOVER: Final = described(
+    {200: Answer("What is there, and where nothing is.", [made.Discovered])},
+    refusals=[*JSON_REFUSALS, TypeIsFixed, RegistrationInvalid, AgentsExhausted, *_WRITES],
+    body=made.Discover,
+    examples={
+        "look": {"url": "https://agents.example.com"},
+        "and register": {"url": "https://tools.example.com/mcp", "register": True},
+    },
+)
 LIST: Final = described(
     {200: Answer("A page.", [made.AgentPage])}, refusals=[CursorInvalid, StoreAway]
 )

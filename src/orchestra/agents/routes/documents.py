@@ -27,7 +27,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A registration. The first three fields are all that is required.
+    """A registration. `name`, `agent_type` and `capabilities` are all that is required; agents of
+    `a2a` and `mcp` tell their capabilities themselves.
 
     Without `endpoint` and `provider` it is a `python` agent where the code of its type is
     installed, else a `pull` agent. `null` stands for the default everywhere.
@@ -36,8 +37,9 @@ class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     name: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}$")]
     agent_type: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
     capabilities: Annotated[
-        tuple[Capability | str, ...], Meta(max_length=64, description="A string is a name.")
-    ]
+        tuple[Capability | str, ...] | UnsetType,
+        Meta(description="At most 64. A string is a name. `a2a` and `mcp` tell them themselves."),
+    ] = UNSET
     provider: Provider | None = None
     description: Annotated[str, Meta(max_length=4_096)] | None = ""
     version: Annotated[str, Meta(max_length=128)] | None = "0.0.0"
@@ -64,6 +66,20 @@ class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     request_template: Annotated[Any, Meta(description="Of `http`, for format `template`.")] = None
     response_path: Annotated[
         str | None, Meta(description="Of `http`: where in the answer the output is.")
+    ] = None
+    card_url: Annotated[
+        str | None,
+        Meta(description="Of `a2a`: its card; skills are capabilities if none is given."),
+    ] = None
+    binding: Annotated[
+        Literal["HTTP+JSON", "JSONRPC"] | None,
+        Meta(description="Of `a2a`. Default: what the card prefers."),
+    ] = None
+    url: Annotated[
+        str | None, Meta(description="Of `mcp`: tools are capabilities if none is given.")
+    ] = None
+    tools: Annotated[
+        tuple[str, ...] | None, Meta(description="Of `mcp`: only these, at most 64.")
     ] = None
     hedge: Unused = None
     fallbacks: Unused = None
@@ -144,6 +160,44 @@ class AgentRegistered(AgentShown, frozen=True, kw_only=True):
     """An agent that was just registered."""
 
     warnings: tuple[Warned, ...]
+
+
+class Discover(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where to look: for an A2A agent card, an MCP server, and a server of models."""
+
+    url: Annotated[str, Meta(max_length=2_048)]
+    register: Annotated[bool | None, Meta(description="Register what is found at once.")] = False
+    name: Annotated[str | None, Meta(description="Of the agent, if one is found.")] = None
+    agent_type: str | None = None
+    auth: Auth | None = None
+
+
+class DiscoveredOne(Closed, frozen=True):
+    """Something that is there. `registration` is ready to be registered."""
+
+    kind: Literal["a2a", "mcp", "models"]
+    url: str
+    registration: dict[str, Any]
+    capabilities: tuple[CapabilityShown, ...]
+    warnings: tuple[Warned, ...]
+    agent: Annotated[AgentRegistered | None, Meta(description="null: it was not registered.")]
+
+
+class Missed(Closed, frozen=True):
+    """A place that was looked at, and what was said there."""
+
+    kind: Literal["a2a", "mcp", "models"]
+    url: str
+    code: str
+    message: str
+
+
+class Discovered(Closed, frozen=True):
+    """What is behind a URL."""
+
+    url: str
+    found: tuple[DiscoveredOne, ...]
+    tried: tuple[Missed, ...]
 
 
 class AgentPage(Closed, frozen=True):

@@ -2,20 +2,17 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
 
 import msgspec
 
-from orchestra.agents import PythonAgent
+from orchestra.agents.discovery.intake import Intake
 from orchestra.agents.health.statuses import Health
 from orchestra.agents.records import Agent, Mode, shown, shown_capability
-from orchestra.agents.registration.reaches import urls_of
-from orchestra.agents.registration.reading import RegistrationInvalid, read_registration
+from orchestra.agents.registration.reading import RegistrationInvalid
 from orchestra.agents.registry.registry import Registry, Written
 from orchestra.clock import Clock
 from orchestra.errors import Invalid, Problem
 from orchestra.security.hardened import loads
-from orchestra.security.outbound import DestinationNotAllowed, Outbound
 from orchestra.store.keys import Tenant
 
 Document = dict[str, object]
@@ -43,19 +40,17 @@ class Registrar:
         self,
         registry: Registry,
         health: Health,
-        outbound: Outbound,
-        installed: Callable[[str], PythonAgent | None],
+        intake: Intake,
         clock: Clock,
     ) -> None:
-        self._registry, self._health, self._outbound = registry, health, outbound
-        self._installed, self._clock = installed, clock
+        self._registry, self._health, self._intake = registry, health, intake
+        self._clock = clock
 
     async def register(
         self, tenant: Tenant, body: bytes, *, new_only: bool
     ) -> tuple[Document, Written]:
         """Create or change an agent. Raises what reading, the registry and the guard raise."""
-        read = read_registration(loads(body), len(body), self._installed)
-        await self._admit(urls_of(read.spec.reach))
+        read = await self._intake.read(tenant, body)
         agent, written = await self._registry.register(tenant, read.spec, new_only=new_only)
         document = shown(agent, await self._health.status(agent))
         document["warnings"] = read.warnings
@@ -139,16 +134,6 @@ class Registrar:
     async def _find(self, tenant: Tenant, name_or_id: str) -> Agent:
         await self._registry.refresh()
         return self._registry.roster(tenant).find(name_or_id)
-
-    async def _admit(self, urls: Mapping[str, str]) -> None:
-        findings: list[Problem] = []
-        for field, url in urls.items():
-            try:
-                await self._outbound.admit(url)
-            except DestinationNotAllowed as refused:
-                findings.append(Problem(f"/{field}", "destination_not_allowed", refused.detail))
-        if findings:
-            raise RegistrationInvalid("the registration is wrong", findings)
 
 
 def _fits(agent: Agent, wanted: Wanted) -> bool:

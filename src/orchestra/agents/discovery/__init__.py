@@ -1,0 +1,1 @@
+"""Discovery: what agents say about themselves, and where they come from."""
