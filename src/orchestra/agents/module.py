@@ -39,6 +39,7 @@ from orchestra.agents.registry.registry import Registry, TypeIsFixed
 from orchestra.agents.routes.agents import AgentRoutes
 from orchestra.agents.routes.discoverer import Discoverer
 from orchestra.agents.routes.registrar import Registrar
+from orchestra.agents.routes.selection import SelectionRoutes
 from orchestra.agents.routing.contracts import Contracts
 from orchestra.agents.routing.executor import Executor
 from orchestra.agents.routing.hooks import Hooks, Ports
@@ -125,12 +126,14 @@ class AgentsModule:
     def _router(self) -> Router:
         """The routes, with what they ask."""
         registrar, direct, discoverer = self._registrar, self._direct, self._discoverer
+        explainer = self._executor.explainer
         return Router(
             "/",
-            route_handlers=[AgentRoutes],
+            route_handlers=[AgentRoutes, SelectionRoutes],
             dependencies={
                 "registrar": Provide(lambda: registrar, sync_to_thread=False),
                 "direct": Provide(lambda: direct, sync_to_thread=False),
+                "explainer": Provide(lambda: explainer, sync_to_thread=False),
                 "discoverer": Provide(lambda: discoverer, sync_to_thread=False),
             },
         )

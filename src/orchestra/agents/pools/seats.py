@@ -18,6 +18,11 @@ class Seat:
         self.free = anyio.Semaphore(places, max_value=places)
         self.in_use = self.picked = self.waiting = 0
 
+    @property
+    def full(self) -> bool:
+        """Whoever comes now has to wait."""
+        return self.free.value == 0
+
 
 class Seats:
     """All seats of this replica. Taking a free one costs no wait and no lock."""

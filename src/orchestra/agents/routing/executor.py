@@ -18,6 +18,7 @@ from orchestra.agents.providers import Provider
 from orchestra.agents.registry.registry import Registry
 from orchestra.agents.routing.attempt import Attempt, Picked, fallbacks
 from orchestra.agents.routing.calls import Calls
+from orchestra.agents.routing.explaining import Explainer
 from orchestra.agents.routing.hooks import Hooks, Ports
 from orchestra.agents.routing.lines import Lines
 from orchestra.agents.routing.slotted import Slotted
@@ -43,6 +44,7 @@ class Executor:
         self._now = ports.clock.monotonic
         self._calls = Calls(providers, ports, hooks)
         self._lines = Lines(balancer, ports.clock)
+        self.explainer = Explainer(registry, balancer, seats, hooks.prices)
         self._slotted = Slotted(registry, balancer, (self._lines, self._calls), ports, hooks)
 
     def saturated(self) -> frozenset[str]:
