@@ -6,6 +6,7 @@ import llmock
 import pytest
 import store_server
 from llmock import LlMock
+from protocol_peers import Served, served
 from store_server import StoreServer
 
 from orchestra.clock import SystemClock, system_random
@@ -56,6 +57,48 @@ def llm_mock(shared_llmock: LlMock) -> LlMock:
     """The same, well behaved, with nothing behind it."""
     shared_llmock.reset()
     return shared_llmock
+
+
+@pytest.fixture(scope="session")
+def shared_a2a() -> Iterator[Served]:
+    """An A2A agent that streams, of the session."""
+    with served("a2a") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def a2a_plain() -> Iterator[Served]:
+    """An A2A agent that does not stream, of the session."""
+    with served("a2a", "--no-streaming") as server:
+        yield server
+
+
+@pytest.fixture
+def a2a(shared_a2a: Served) -> Served:
+    """An A2A agent with all of its skills."""
+    shared_a2a.offers("echo", "story", "slow", "reject", "ask", "fail")
+    return shared_a2a
+
+
+@pytest.fixture(scope="session")
+def shared_mcp() -> Iterator[Served]:
+    """An MCP server of 2026-07-28, of the session."""
+    with served("mcp") as server:
+        yield server
+
+
+@pytest.fixture
+def mcp(shared_mcp: Served) -> Served:
+    """The same, with all of its tools."""
+    shared_mcp.offers()
+    return shared_mcp
+
+
+@pytest.fixture(scope="session")
+def mcp_older() -> Iterator[Served]:
+    """An MCP server that only knows sessions, of the session."""
+    with served("mcp", "--older") as server:
+        yield server
 
 
 def pytest_terminal_summary(

@@ -1,0 +1,81 @@
+"""Servers that speak A2A and MCP, made with the SDKs of others and run in their own processes."""
+
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import peers
+
+SERVERS = Path(__file__).resolve().parent / "peers"
+STARTING_S = 60.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server. Every call of it waits for the answer."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Its origin."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def card(self) -> str:
+        """The agent card of an A2A server."""
+        return f"{self.url}/.well-known/agent-card.json"
+
+    @property
+    def mcp(self) -> str:
+        """Where an MCP server is spoken to."""
+        return f"{self.url}/mcp"
+
+    def told(self) -> Any:
+        """What an A2A server was asked, and what was cancelled."""
+        return self._ask("GET", "/_told")
+
+    def offers(self, *skills: str) -> None:
+        """Change the card of an A2A server, or hide tools of an MCP server."""
+        self._ask("POST", "/_skills", list(skills))
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        with httpx.Client(trust_env=False, timeout=10) as client:
+            return client.request(method, self.url + path, json=body).raise_for_status().json()
+
+
+@contextlib.contextmanager
+def served(peer: str, *options: str) -> Iterator[Served]:
+    """`a2a` or `mcp`, on a free port, from when it answers until it is left."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    command = [peers.python(peer), SERVERS / f"{peer}_server.py", str(port), *options]
+    server = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait(server, port)
+        yield Served(port)
+    finally:
+        server.terminate()
+        try:
+            server.wait(5)
+        except subprocess.TimeoutExpired:
+            server.kill()  # it waits for streams that nobody reads any more
+            server.wait(5)
+
+
+def _wait(server: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + STARTING_S
+    while True:
+        assert server.poll() is None, f"the peer ended with {server.returncode}"
+        assert time.monotonic() < deadline, "the peer did not start"
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)  # between two looks at what another process does
