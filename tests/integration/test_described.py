@@ -218,6 +218,8 @@ async def ask_agents(client: Client) -> None:
     task = {"agent_type": "text_processor", "input_data": SENTIMENT}
     await client.post("/api/agents/execute", task)
     await client.post("/api/agents/execute", {"agent_type": "text_processor", **SENTIMENT})
+    for target in (task, {"agent_type": "other"}):
+        await client.post("/api/agents/select", target)
     for wrong in (
         {"agent_type": "nobody"},
         {"agent_type": "own", "task_type": "odd"},
