@@ -11,7 +11,7 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from orchestra.agents import PythonAgent, Task, TaskResult
-from orchestra.agents.credentials import Scrubbed, ScrubbedAndChecked, SealedCredentials
+from orchestra.agents.credentials import ScrubbedAndChecked, SealedCredentials
 from orchestra.agents.discovery.asking import Asking
 from orchestra.agents.discovery.discover import Discovery
 from orchestra.agents.discovery.following import Following
@@ -83,7 +83,7 @@ class AgentsModule:
         self.credentials = SealedCredentials(self.secrets, clock)
         self._balancer = Balancer(store, clock, ids)
         self.registry = Registry(store, clock, ids, self._balancer, python.installed.get)
-        http = HttpProvider(self._outbound, clock)
+        self._http = HttpProvider(self._outbound, clock, self.credentials)
         cards = Cards(self._outbound, clock, self.credentials)
         a2a = A2AProvider(self._outbound, clock, self.credentials, cards)
         wire = McpWire(self._outbound, self.credentials)
@@ -100,7 +100,7 @@ class AgentsModule:
             Seats(settings.slots_max),
             {
                 "python": python,
-                "http": Scrubbed(http),
+                "http": ScrubbedAndChecked(self._http, self._http),
                 "a2a": ScrubbedAndChecked(a2a, a2a),
                 "mcp": ScrubbedAndChecked(mcp, mcp),
                 "openai": ScrubbedAndChecked(llm, llm),
@@ -160,6 +160,7 @@ class AgentsModule:
         await self._register_installed()
         async with anyio.create_task_group() as group:
             group.start_soon(self._deadlines.serve)
+            group.start_soon(self._http.serve)
             group.start_soon(self._balancer.serve)
             group.start_soon(self.registry.serve)
             group.start_soon(self._following.serve, self._asking)

@@ -15,7 +15,7 @@ import structlog
 from orchestra import problems
 from orchestra.clock import Clock, Random
 from orchestra.errors import BadRequest, Forbidden, Misdirected, OrchestraError, Unauthenticated
-from orchestra.security import KEY_NEEDED, Principal, hops
+from orchestra.security import KEY_NEEDED, Principal, hops, traces
 from orchestra.security.key_text import Kind
 from orchestra.security.local_trust import (
     LOCAL_NAMES,
@@ -170,6 +170,7 @@ class Gateway:
             except OrchestraError:
                 return None
         hops.come(hops.arrived(fields.get(hops.FIELD, ())))
+        traces.come(traces.arrived(fields))
         check_form(scope, fields, self.policy.body_max_bytes)
         if host_name(fields[b"host"][0]) not in self.policy.hosts:
             raise Misdirected("")

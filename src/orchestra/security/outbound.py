@@ -9,7 +9,15 @@ import itertools
 import socket
 import ssl
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import NoReturn, cast
 
@@ -136,7 +144,7 @@ class Stream:
         """Whether the body is compressed, so that it will not be read."""
         return self.headers.get("content-encoding", "identity").lower() not in ("identity", "")
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The parts of the body, as they come. Raises what `Outbound.stream` raises."""
         if self.encoded:
             raise AnswerEncoded("the answer is encoded, which was not asked for")

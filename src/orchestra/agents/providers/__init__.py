@@ -36,7 +36,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
 class Call(msgspec.Struct, frozen=True):
     """One task for one agent: what is asked for, and how long there is.
 
-    `emit` is there when somebody looks on: then an agent that can stream should.
+    `emit` is there when somebody looks on: then an agent that can stream should. `failures`: so
+    often has this agent failed this task for certain; each makes a new idempotency key.
     """
 
     task: Task
@@ -45,6 +46,7 @@ class Call(msgspec.Struct, frozen=True):
     fence: int
     n: int = 1
     emit: Emit | None = None
+    failures: int = 0
 
 
 class Answer(msgspec.Struct, frozen=True):

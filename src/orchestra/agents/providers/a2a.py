@@ -14,7 +14,7 @@ from orchestra.agents.providers import Answer, Call, Credentials, Failure
 from orchestra.agents.providers.a2a_cards import Card, Cards, Interface
 from orchestra.agents.providers.a2a_line import Line, Unsupported
 from orchestra.agents.providers.a2a_messages import PAUSED, Course, request_of
-from orchestra.agents.providers.http import idempotency_key
+from orchestra.agents.providers.http_request import idempotency_key
 from orchestra.agents.providers.mishaps import MISHAPS, Ended, down, invalid, mishap
 from orchestra.agents.records import A2AReach, Agent
 from orchestra.clock import Clock

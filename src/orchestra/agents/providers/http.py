@@ -1,203 +1,176 @@
-"""Agents behind HTTP: one POST, one JSON answer (AGENTS.md, section 4)."""
+"""Agents behind HTTP: one POST, and its answer at once, in parts, or later (AGENTS.md §4)."""
 
-import hashlib
-from base64 import b32encode
 from collections.abc import Mapping
-from typing import Any, cast
+from contextlib import suppress
+from urllib.parse import urlsplit, urlunsplit
 
+import anyio
 import msgspec
 
-from orchestra.agents import Task, TaskError
-from orchestra.agents.providers import Answer, Call, Failure, Usage
-from orchestra.agents.providers.failures import failure_of
+from orchestra.agents import TaskError
+from orchestra.agents.providers import Answer, Call, Credentials, Expected, Failure, Later
+from orchestra.agents.providers.http_answer import read_reply
+from orchestra.agents.providers.http_cancels import Cancels
+from orchestra.agents.providers.http_later import Accepted, Follower, accepted_of
+from orchestra.agents.providers.http_request import (
+    HEARTBEAT_S,
+    body_of,
+    headers_of,
+    message_id,
+)
+from orchestra.agents.providers.mishaps import MISHAPS, down, mishap
 from orchestra.agents.providers.python import late
-from orchestra.agents.providers.templates import MissingInput, fill, walk
-from orchestra.agents.providers.usage import usage_of
+from orchestra.agents.providers.streams import kind_of, read_stream
+from orchestra.agents.providers.templates import MissingInput
 from orchestra.agents.records import Agent, HttpReach
 from orchestra.clock import Clock
-from orchestra.instants import instant
-from orchestra.security.outbound import (
-    AnswerLost,
-    AnswerTooLarge,
-    DestinationNotAllowed,
-    NotReached,
-    Outbound,
-    Reply,
-)
+from orchestra.security.outbound import Outbound, Reply, Stream, Timeouts
+from orchestra.store.failures import StoreAway
 
-SPEC = "orchestra.task/1"
-DEPTH_MAX = 64
+CHECK_MAX_BYTES = 65_536
+_PASSIVE = frozenset({404, 405, 429})
+"""It has no such address, or too many callers: it is there, and calls show the rest."""
 
-_decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
+
+class Patience(msgspec.Struct, frozen=True):
+    """Seconds: silence within an answer; between two looks at a task, at least and at most."""
+
+    idle_s: float = 30.0
+    look_min_s: float = 1.0
+    look_max_s: float = 15.0
+    heartbeat_s: float = HEARTBEAT_S
 
 
 class HttpProvider:
-    """Calls the `endpoint` of an agent. Synchronous answers only, in this version."""
+    """Calls the `endpoint` of an agent. `serve` must run for cancelled tasks to be told of."""
 
-    def __init__(self, outbound: Outbound, clock: Clock) -> None:
+    def __init__(
+        self,
+        outbound: Outbound,
+        clock: Clock,
+        credentials: Credentials,
+        later: Later | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self._outbound, self._clock = outbound, clock
+        self._credentials, self._later = credentials, later
+        self._patience = patience or Patience()
+        self._follower = Follower(
+            outbound, clock, credentials, self._patience.look_min_s, self._patience.look_max_s
+        )
+        self._cancels = Cancels(outbound, credentials)
+        self.serve = self._cancels.serve
 
     async def call(self, agent: Agent, call: Call) -> Answer | Failure:
-        """Post the task once."""
+        """Post the task once, and see it through to its answer."""
+        reach = agent.spec.reach
+        assert isinstance(reach, HttpReach)
+        expected: Expected | None = None
+        wanted = True  # until it is known how it ended; nobody wants it after that
         try:
-            reach = agent.spec.reach
-            assert isinstance(reach, HttpReach)
-            body = _body(agent, reach, call, self._clock)
-            headers = _headers(call, self._clock)
-            reply = await self._outbound.send(
-                "POST", reach.endpoint, headers, body, call.timeout_ms / 1_000
-            )
-        except MissingInput as missing:
-            return Failure(TaskError("agent.bad_request", str(missing)))
+            with anyio.fail_after(call.timeout_ms / 1_000):
+                if reach.later and self._later is not None:
+                    expected = await self._later.expect(
+                        call.task, agent, call.fence, call.timeout_ms
+                    )
+                found = await self._ask(agent, reach, call, expected)
+                if isinstance(found, Accepted):
+                    found = await self._see_through(agent, reach, call, found, expected)
+            wanted = False
         except TimeoutError:
             return late(call)
-        except (NotReached, DestinationNotAllowed) as unreached:
-            error = TaskError("agent.unavailable", unreached.detail)
-            return Failure(error, outcome="fail", elsewhere=True)
-        except AnswerLost as lost:
-            error = TaskError("agent.lost", lost.detail, definite=False)
-            return Failure(error, outcome="fail", elsewhere=True)
-        except AnswerTooLarge:
-            return Failure(TaskError("agent.too_large", "the answer is larger than 8 MiB"))
+        except MissingInput as missing:
+            wanted = False
+            return Failure(TaskError("agent.bad_request", str(missing)))
+        except StoreAway:
+            wanted = False
+            return Failure(TaskError("agent.unavailable", "the store is away"), again=True)
+        except MISHAPS as error:
+            wanted = False
+            return mishap(error, call)
+        else:
+            return found
+        finally:
+            if wanted and reach.cancel_url:
+                self._cancels.tell(agent, reach.cancel_url, call.task.id)
+            if expected is not None:
+                with anyio.CancelScope(shield=True):
+                    await expected.close()
+
+    async def check(self, agent: Agent, timeout_s: float) -> TaskError | None:
+        """GET the agent's health path: 2xx is well, and so is an agent that has no such path."""
+        reach = agent.spec.reach
+        assert isinstance(reach, HttpReach)
+        url = _at_origin(reach.endpoint, agent.spec.health.path)
+        try:
+            proof = await self._credentials.headers(agent, url, b"", f"check-{agent.id}")
+            timeouts = Timeouts(timeout_s)
+            async with self._outbound.stream(
+                "GET", url, {"user-agent": "orchestra", **proof}, b"", timeouts, CHECK_MAX_BYTES
+            ) as answer:
+                return _health(answer.status)
+        except MISHAPS as error:
+            return down(error, timeout_s)
+
+    async def _ask(
+        self, agent: Agent, reach: HttpReach, call: Call, expected: Expected | None
+    ) -> Answer | Failure | Accepted:
+        """The one request. Raises MISHAPS."""
+        body = body_of(agent, reach, call, self._clock, expected)
+        proof = await self._credentials.headers(agent, reach.endpoint, body, message_id(call))
+        headers: Mapping[str, str] = {**headers_of(reach, call, self._clock), **proof}
+        timeouts = Timeouts(call.timeout_ms / 1_000, None, self._patience.idle_s)
+        async with self._outbound.stream("POST", reach.endpoint, headers, body, timeouts) as answer:
+            kind = kind_of(answer.headers) if answer.status in (200, 201) else None
+            if kind is not None:
+                return await read_stream(reach, answer, kind, call.emit, self._clock)
+            reply = await _whole(answer)
+        if reply.status == 202:
+            return accepted_of(reach, reply, calls_back=expected is not None)
         return read_reply(reach, reply)
 
+    async def _see_through(
+        self, agent: Agent, reach: HttpReach, call: Call, accepted: Accepted,
+        expected: Expected | None,
+    ) -> Answer | Failure:  # fmt: skip
+        """What the agent says later: by calling back, or when it is asked; whichever is first."""
+        if accepted.poll_url is None:
+            assert expected is not None
+            return await self._called_back(call, expected)
+        if expected is None:
+            return await self._follower.follow(agent, reach, call, accepted)
+        found: list[Answer | Failure] = []
+        async with anyio.create_task_group() as group:
 
-def read_reply(reach: HttpReach, reply: Reply) -> Answer | Failure:
-    """What an answer means."""
-    match reply.status:
-        case 204:
-            return Answer(None)
-        case 202:
-            return _invalid("answered 202: answers that come later are not in this version")
-        case 200 | 201 | 203:
-            return _output(reach, reply)
-        case status if 300 <= status < 400:
-            return _invalid("answered with a redirect, and redirects are not followed")
-        case status if status < 300:
-            return _invalid(f"answered {status}")
-        case _:
-            return failure_of(reply)
+            async def hear(waited: Expected) -> None:
+                with suppress(StoreAway):  # then it is heard of by looking
+                    found.append(await self._called_back(call, waited))
+                    group.cancel_scope.cancel()
 
+            group.start_soon(hear, expected)
+            found.append(await self._follower.follow(agent, reach, call, accepted))
+            group.cancel_scope.cancel()
+        return found[0]
 
-def _output(reach: HttpReach, reply: Reply) -> Answer | Failure:
-    """The output in an answer that says it is one."""
-    if reply.headers.get("content-encoding", "identity") != "identity":
-        return _invalid("answered in an encoding that was not asked for")
-    try:
-        value: object = _decode(reply.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _invalid("answered with something that is not JSON")
-    if _too_deep(value):
-        return _invalid(f"answered with JSON nested deeper than {DEPTH_MAX}")
-    usage = None
-    if reach.format == "envelope":
-        value, usage = _unwrapped(value)
-    if reach.response_path:
-        try:
-            value = walk(value, reach.response_path)
-        except MissingInput:
-            return _invalid("answered without what response_path names")
-    return Answer(value, usage)
+    async def _called_back(self, call: Call, expected: Expected) -> Answer | Failure:
+        return await expected.wait(call.timeout_ms / 1_000, self._patience.heartbeat_s, call.emit)
 
 
-def _unwrapped(value: object) -> tuple[object, Usage | None]:
-    """`{"status": "completed", "output", "usage"?}`; any other body is itself the output."""
-    if not isinstance(value, dict):
-        return value, None
-    answer = cast("dict[str, object]", value)
-    if answer.get("status") != "completed" or "output" not in answer:
-        return answer, None
-    return answer["output"], usage_of(answer.get("usage"))
+async def _whole(answer: Stream) -> Reply:
+    """An error's body is a help, and no more: one that cannot be read is left out."""
+    if answer.status >= 400 and answer.encoded:
+        return Reply(answer.status, answer.headers, b"")
+    return Reply(answer.status, answer.headers, await answer.read())
 
 
-def idempotency_key(task: Task) -> str:
-    """`orc-` and 26 characters. The engine's own key, or one of the task's id (ENGINE.md §16)."""
-    if task.key:
-        return task.key
-    digest = hashlib.sha256(f"{task.tenant}|{task.id}|{task.attempt}".encode()).digest()
-    return "orc-" + b32encode(digest).decode().lower()[:26]
+def _at_origin(endpoint: str, path: str) -> str:
+    parts = urlsplit(endpoint)
+    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
 
-def _headers(call: Call, clock: Clock) -> dict[str, str]:
-    task = call.task
-    headers = {
-        "content-type": "application/json",
-        "accept": "application/json",
-        "user-agent": "orchestra",
-        "idempotency-key": idempotency_key(task),
-        "orchestra-task": task.id,
-        "orchestra-attempt": str(task.attempt),
-        "orchestra-fence": str(call.fence),
-        "orchestra-timeout-ms": str(call.timeout_ms),
-        "orchestra-deadline": instant(clock.now_ms() + call.timeout_ms),
-    }
-    if task.execution:
-        headers["orchestra-execution"] = task.execution
-    if task.step:
-        # A path of ours is ASCII but for names that people chose.
-        headers["orchestra-step"] = task.step.encode("ascii", "replace").decode()
-    return headers
-
-
-def _body(agent: Agent, reach: HttpReach, call: Call, clock: Clock) -> bytes:
-    match reach.format:
-        case "input":
-            return _encode(call.task.input_data)
-        case "template":
-            return _encode(fill(reach.request_template, _scope(call)))
-        case "envelope":
-            return _encode(_envelope(agent, call, clock))
-
-
-def _scope(call: Call) -> Mapping[str, object]:
-    task = call.task
-    return {"input": task.input_data, "capability": call.capability, "task_id": task.id}
-
-
-def _envelope(agent: Agent, call: Call, clock: Clock) -> dict[str, object]:
-    task = call.task
-    return {
-        "spec": SPEC,
-        "task_id": task.id,
-        "attempt": task.attempt,
-        "fence": call.fence,
-        "agent": {
-            "id": agent.id,
-            "name": agent.spec.name,
-            "type": agent.spec.agent_type,
-            "version": agent.spec.version,
-        },
-        "capability": call.capability,
-        "input": task.input_data,
-        "context": {
-            "workflow_id": task.workflow,
-            "execution_id": task.execution,
-            "step_id": task.step,
-            "session_id": task.session,
-        },
-        "output_schema": task.output_schema,
-        "stream": False,
-        "timeout_ms": call.timeout_ms,
-        "deadline": instant(clock.now_ms() + call.timeout_ms),
-    }
-
-
-def _invalid(what: str) -> Failure:
-    error = TaskError("agent.invalid_response", f"the agent {what}")
-    return Failure(error, outcome="fail", elsewhere=True)
-
-
-def _too_deep(value: object) -> bool:
-    level: list[Any] = [value]
-    for _ in range(DEPTH_MAX):
-        below: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                below += cast("dict[str, Any]", item).values()
-            elif isinstance(item, list):
-                below += cast("list[Any]", item)
-        if not below:
-            return False
-        level = below
-    return True
+def _health(status: int) -> TaskError | None:
+    if 200 <= status < 300 or status in _PASSIVE:
+        return None
+    if status in (401, 403):
+        return TaskError("agent.auth", f"the health path answered {status}")
+    return TaskError("agent.unavailable", f"the health path answered {status}")

@@ -5,7 +5,7 @@ from typing import cast
 
 from orchestra.agents import TaskError
 from orchestra.agents.providers import Answer, Call, Failure
-from orchestra.agents.providers.http import idempotency_key
+from orchestra.agents.providers.http_request import idempotency_key
 from orchestra.agents.providers.mcp_replies import answer_of
 from orchestra.agents.providers.mcp_wire import McpWire, Wanted, header_value
 from orchestra.agents.providers.mishaps import MISHAPS, Ended, down, mishap

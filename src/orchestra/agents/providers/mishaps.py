@@ -7,6 +7,7 @@ from orchestra.agents.providers import Call, CredentialsUnusable, Failure
 from orchestra.agents.providers.python import late
 from orchestra.agents.providers.sse import Malformed
 from orchestra.security.outbound import (
+    AnswerEncoded,
     AnswerLost,
     AnswerTooLarge,
     DestinationNotAllowed,
@@ -35,6 +36,8 @@ def mishap(error: BaseException, call: Call) -> Failure:
         case NotReached() | DestinationNotAllowed():
             found = TaskError("agent.unavailable", error.detail)
             return Failure(found, outcome="fail", elsewhere=True)
+        case AnswerEncoded():
+            return invalid("answered in an encoding that was not asked for")
         case AnswerLost():
             found = TaskError("agent.lost", error.detail, definite=False)
             return Failure(found, outcome="fail", elsewhere=True)

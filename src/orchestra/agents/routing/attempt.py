@@ -69,6 +69,11 @@ class Attempt:
         self.who: Agent | None = None
         self.usage: Usage | None = None
 
+    def failures_of(self, agent: Agent) -> int:
+        """How often it has failed this task for certain."""
+        name = agent.spec.name
+        return sum(one["agent"] == name and one["outcome"] == "failed" for one in self.calls)
+
     def answered(self, picked: Picked, reply: Answer, ended: float) -> TaskResult:
         """The result, when a call succeeded."""
         agent, begun = picked.agent, picked.began if self.begun is None else self.begun

@@ -11,6 +11,7 @@ from orchestra.agents.providers import Answer, Call, Failure, Provider, Usage
 from orchestra.agents.records import Agent, HttpReach, LlmReach
 from orchestra.agents.routing.attempt import Attempt, Picked
 from orchestra.agents.routing.hooks import Hooks, Ports, nobody_counts
+from orchestra.security import hops
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ class Calls:
         if attempt.begun is None:
             attempt.begun = picked.began
         n = len(attempt.calls) + 1
+        hops.come(task.hop)
         call = Call(
             task,
             capability,
@@ -45,6 +47,7 @@ class Calls:
             fence,
             n,
             self._hooks.emitter(task.tenant, task.id, n),
+            attempt.failures_of(agent),
         )
         provider = self._providers[agent.spec.provider]
         contract = self._hooks.contracts.of(agent, capability, task)

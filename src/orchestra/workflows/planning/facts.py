@@ -35,6 +35,8 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     labels: dict[str, str] = {}
     hop: int = 0
     """How many of our own outgoing requests lie behind the start."""
+    trace: str = ""
+    """The trace of who started it."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from orchestra.clock import Clock, Random
 from orchestra.errors import Invalid, TooLarge
-from orchestra.security import hops
+from orchestra.security import hops, traces
 from orchestra.store import partitions
 from orchestra.store.failures import NotReplicated, StoreAway
 from orchestra.store.keys import Tenant
@@ -100,6 +100,7 @@ class Starter:
             actor=actor,
             labels=_labels({**plan.definition.labels, **request.labels}),
             hop=hops.come_so_far(),
+            trace=traces.come_with(),
         )
         repeat = None if key is None else (key, msgspec.json.encode(request, order="deterministic"))
         return await self._accept(tenant, plan, envelope, repeat, timeout_ms, watch=watch)

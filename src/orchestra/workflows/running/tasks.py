@@ -37,6 +37,7 @@ def task_of(work: Work, call: Call, *, timeout_ms: int, waited_ms: int = 0) -> T
         workflow=work.facts.envelope.workflow_id,
         output_schema=None if undoing else step.output_schema,
         hop=work.facts.envelope.hop,
+        trace=work.facts.envelope.trace,
     )
 
 
