@@ -22,7 +22,6 @@ from orchestra.errors import Invalid, Problem
 PREFIX = "ORCHESTRA_"
 FILE = "orchestra.toml"
 SECRET = frozenset({"store_url"})
-
 Names = tuple[str, ...]
 
 
@@ -75,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     network_allow: Annotated[
         Names, Meta(max_length=1_000, description="Private destinations: 10.0.3.0/24:8080.")
     ] = ()
+    plugins: Annotated[str | None, Meta(description="Folder of Python agents, watched.")] = None
     slots_max: Annotated[
         int, Meta(ge=1, le=100_000, description="Steps this process runs at once.")
     ] = 1_024

@@ -11,11 +11,13 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from orchestra.agents import PythonAgent, Task, TaskResult
-from orchestra.agents.credentials import ScrubbedAndChecked, SealedCredentials
+from orchestra.agents.credentials import SealedCredentials
 from orchestra.agents.discovery.asking import Asking
 from orchestra.agents.discovery.discover import Discovery
 from orchestra.agents.discovery.following import Following
 from orchestra.agents.discovery.intake import Intake
+from orchestra.agents.discovery.plugins import Plugins
+from orchestra.agents.discovery.shelf import OwnShelf, registration_of
 from orchestra.agents.health.statuses import Health
 from orchestra.agents.llm.costs import Costs
 from orchestra.agents.llm.prices import FILE as PRICES_FILE
@@ -33,7 +35,7 @@ from orchestra.agents.providers.http import HttpProvider
 from orchestra.agents.providers.mcp import McpProvider
 from orchestra.agents.providers.mcp_wire import McpWire
 from orchestra.agents.providers.python import PythonProvider
-from orchestra.agents.records import Agent, Registration
+from orchestra.agents.records import Agent
 from orchestra.agents.registry.needs import Needs
 from orchestra.agents.registry.registry import Registry, TypeIsFixed
 from orchestra.agents.routes.agents import AgentRoutes
@@ -43,6 +45,7 @@ from orchestra.agents.routes.selection import SelectionRoutes
 from orchestra.agents.routing.contracts import Contracts
 from orchestra.agents.routing.executor import Executor
 from orchestra.agents.routing.hooks import Hooks, Ports
+from orchestra.agents.scrubbing import ScrubbedAndChecked
 from orchestra.agents.tasks.direct import Direct
 from orchestra.clock import Clock, Ids, Random
 from orchestra.errors import Unavailable
@@ -111,9 +114,10 @@ class AgentsModule:
         )
         self._needs = Needs(self.registry, python.installed)
         self._installed = python.installed
-        installed = python.installed.get
+        shelf = OwnShelf(python, self.registry, self._tell)
+        self.plugins = Plugins(settings.plugins, shelf, clock)
         self.health = Health(store, self._balancer, clock)
-        intake = Intake(self._outbound, installed, self._asking)
+        intake = Intake(self._outbound, python.found, self._asking)
         self._registrar = Registrar(self.registry, self.health, intake, clock)
         discovery = Discovery(self._outbound, self.credentials, self._asking)
         self._discoverer = Discoverer(discovery, self._registrar, self._outbound)
@@ -158,12 +162,14 @@ class AgentsModule:
         """Registers the agents of this process, and looks after the registry, slots, deadlines."""
         self._outbound.adopt(await policy_of(self._settings))
         await self._register_installed()
+        await self.plugins.load()
         async with anyio.create_task_group() as group:
             group.start_soon(self._deadlines.serve)
             group.start_soon(self._http.serve)
             group.start_soon(self._balancer.serve)
             group.start_soon(self.registry.serve)
             group.start_soon(self._following.serve, self._asking)
+            group.start_soon(self.plugins.serve)
             try:
                 yield
             finally:
@@ -179,6 +185,12 @@ class AgentsModule:
         if not self.registry.read:
             raise Unavailable("the agents are not known yet")
 
+    async def _tell(
+        self, tenant: Tenant, what: str, agent_id: str, facts: dict[str, object]
+    ) -> None:
+        """An event about an agent."""
+        log.debug(what, tenant=tenant, agent=agent_id, **facts)
+
     async def _register_installed(self) -> None:
         for agent in self._python_agents:
             try:
@@ -186,17 +198,3 @@ class AgentsModule:
             except TypeIsFixed:
                 log.warning("agent.name_taken", name=agent.name, agent_type=agent.agent_type)
         await self.registry.refresh()
-
-
-def registration_of(agent: PythonAgent) -> Registration:
-    """What an installed Python agent would write about itself."""
-    return Registration(
-        name=agent.name,
-        agent_type=agent.agent_type,
-        provider="python",
-        capabilities=tuple(one.spec for one in agent.capabilities),
-        description=agent.description,
-        version=agent.version,
-        priority=agent.priority,
-        max_concurrency=agent.max_concurrency,
-    )

@@ -16,15 +16,14 @@ from orchestra.instants import instant
 from orchestra.security import Permission, Principal, requires
 from orchestra.security.bodies import RequestInvalid, read_body
 from orchestra.security.hardened import JSON_REFUSALS
+from orchestra.security.secret_wishes import SecretInvalid, Wish
 from orchestra.security.secrets import (
     MASKED_FROM,
     Kept,
     MasterKeyMissing,
-    SecretInvalid,
     Secrets,
     SecretsExhausted,
     SecretUnknown,
-    Wish,
 )
 from orchestra.store.failures import NotReplicated, StoreAway, StoreDiskFull, StoreFull
 

@@ -4,21 +4,19 @@
 a value; it is opened just before the call it is for, and remembered for 5 s at most.
 """
 
-import re
 from collections.abc import Callable
 from functools import cached_property
-from typing import Annotated, Final, cast
-from urllib.parse import urlsplit
+from typing import Final, cast
 
 import msgspec
 import structlog
-from msgspec import Meta
 
 from orchestra.clock import Clock, Ids
-from orchestra.errors import Conflict, Invalid, NotFound, Problem, TooMany, Unavailable
+from orchestra.errors import Conflict, NotFound, TooMany, Unavailable
 from orchestra.log import COVERED
 from orchestra.security.sealing import Box, MasterKey, Secret, Unopenable, WrappedKey
-from orchestra.store import frames, keys
+from orchestra.security.secret_wishes import Wish, goes_to, judge
+from orchestra.store import frames, keys, secret_keys
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.scripts import load_scripts
@@ -29,25 +27,15 @@ CACHE_S: Final = 5.0
 CACHED_MAX: Final = 10_000
 SECRETS_MAX: Final = 1_000
 """Secrets a tenant may have."""
-VALUE_MAX: Final = 16_384
 MASKED_FROM: Final = 8
 """Shorter values are not looked for in logs and answers: they would be found everywhere."""
-HOST = re.compile(
-    r"(?:(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]{2,45}\])(?::[1-9]\d{0,4})?"
-)
 TRIES: Final = 8
-
-SecretName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 
 _SCRIPTS = load_scripts("orchestra.security", prelude=False)
 
 
 class SecretUnknown(NotFound):
     """There is no secret of this name."""
-
-
-class SecretInvalid(Invalid):
-    """What was sent cannot be a secret. The value is not quoted."""
 
 
 class SecretsExhausted(TooMany):
@@ -64,17 +52,6 @@ class MasterKeyMissing(Conflict):
 
 class MasterKeyDiffers(Conflict):
     """Not the installation's master key. Ends the start."""
-
-
-class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a secret is to be. `allowed_hosts`: where it may be sent, empty is anywhere."""
-
-    value: Annotated[str, Meta(min_length=1, max_length=VALUE_MAX)]
-    allowed_hosts: Annotated[tuple[str, ...], Meta(max_length=50)] = ()
-    description: Annotated[str, Meta(max_length=1_024)] = ""
-
-    def __repr__(self) -> str:
-        return "Wish(***)"
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -102,7 +79,7 @@ class Opened(msgspec.Struct, frozen=True):
 
     def may_go_to(self, url: str) -> bool:
         """Whether the host of `url` is one of the allowed ones; any is, when none is named."""
-        return not self.allowed_hosts or any(_fits(url, host) for host in self.allowed_hosts)
+        return not self.allowed_hosts or any(goes_to(url, host) for host in self.allowed_hosts)
 
 
 class _Remembered(msgspec.Struct, frozen=True):
@@ -130,7 +107,7 @@ class Secrets:
 
     async def check_master_key(self) -> None:
         """Raises MasterKeyDiffers unless this is the installation's; the first one becomes it."""
-        name = keys.master_check(self._prefix)
+        name = secret_keys.master_check(self._prefix)
         if self._master is not None:
             await self._store.call(self._prefix, "SET", name, self._master.check, "NX")
         found = cast("bytes | None", await self._store.call(self._prefix, "GET", name))
@@ -148,7 +125,7 @@ class Secrets:
 
         Raises SecretInvalid, SecretsExhausted, MasterKeyMissing.
         """
-        _judge(name, wish)
+        judge(name, wish)
         box = await self._box(tenant)
         hosts = tuple(dict.fromkeys(host.lower() for host in wish.allowed_hosts))
         for _ in range(TRIES):
@@ -189,7 +166,9 @@ class Secrets:
         self._has_master()
         found = cast(
             "list[bytes]",
-            await self._store.read(self._prefix, "HGETALL", keys.secrets(self._prefix, tenant)),
+            await self._store.read(
+                self._prefix, "HGETALL", secret_keys.secrets(self._prefix, tenant)
+            ),
         )
         pairs = zip(found[::2], found[1::2], strict=True)
         return dict(sorted((name.decode(), _decode(record)) for name, record in pairs))
@@ -197,7 +176,7 @@ class Secrets:
     async def remove(self, tenant: Tenant, name: str, by: str) -> None:
         """Forget it: here at once, in other replicas within 5 s. Raises SecretUnknown."""
         self._has_master()
-        index = keys.secrets(self._prefix, tenant)
+        index = secret_keys.secrets(self._prefix, tenant)
         gone = await self._store.call(self._prefix, "HDEL", index, name)
         self._remembered.pop((tenant, name), None)
         if not gone:
@@ -239,7 +218,9 @@ class Secrets:
     async def _read(self, tenant: Tenant, name: str) -> Kept | None:
         record = cast(
             "bytes | None",
-            await self._store.read(self._prefix, "HGET", keys.secrets(self._prefix, tenant), name),
+            await self._store.read(
+                self._prefix, "HGET", secret_keys.secrets(self._prefix, tenant), name
+            ),
         )
         return None if record is None else _decode(record)
 
@@ -247,7 +228,7 @@ class Secrets:
         """The tenant's data key, made when it has none."""
         master, box = self._has_master(), self._boxes.get(tenant)
         if box is None:
-            name = keys.data_key(self._prefix, tenant)
+            name = secret_keys.data_key(self._prefix, tenant)
             made = frames.pack(msgspec.json.encode(master.new_data_key(tenant)))
             await self._store.call(self._prefix, "SET", name, made, "NX")
             stored = cast("bytes", await self._store.call(self._prefix, "GET", name))
@@ -262,35 +243,6 @@ class Secrets:
                 "ORCHESTRA_MASTER_KEY_FILE, the same in every replica"
             )
         return self._master
-
-
-def _judge(name: str, wish: Wish) -> None:
-    found: list[Problem] = []
-    try:
-        msgspec.convert(name, SecretName)
-    except msgspec.ValidationError:
-        found.append(Problem("/name", "format", "letters, digits, '_', '.', '-', at most 63"))
-    if "\x00" in wish.value:
-        found.append(Problem("/value", "format", "holds a NUL"))
-    for i, host in enumerate(wish.allowed_hosts):
-        if len(host) > 255 or not HOST.fullmatch(host.lower()):
-            told = "must be a host: api.example.com, api.example.com:8443 or *.example.com"
-            found.append(Problem(f"/allowed_hosts/{i}", "format", told))
-    if found:
-        raise SecretInvalid("the secret cannot be kept", found)
-
-
-def _fits(url: str, allowed: str) -> bool:
-    """Host of `url` against `host`, `host:port` or `*.host`. A name without port is any port."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".")
-    wanted = urlsplit(f"//{allowed}")
-    if wanted.port is not None:
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-        if port != wanted.port:
-            return False
-    name = (wanted.hostname or "").rstrip(".")
-    return host.endswith(name[1:]) if name.startswith("*.") else host == name
 
 
 def _cover(value: str) -> None:

@@ -164,21 +164,6 @@ def key_pepper(prefix: str) -> str:
     return f"{prefix}pepper"
 
 
-def secrets(prefix: str, tenant: Tenant) -> str:
-    """Hash: name -> version|framed record, sealed. Permanent until removed."""
-    return f"{prefix}s:{tenant}"
-
-
-def data_key(prefix: str, tenant: Tenant) -> str:
-    """Framed string: what seals the tenant's secrets, wrapped by the master key. Permanent."""
-    return f"{prefix}dk:{tenant}"
-
-
-def master_check(prefix: str) -> str:
-    """String: which master key the installation has; does not tell it. Permanent."""
-    return f"{prefix}mk"
-
-
 # --- Partitions (prefix: partition()); scripts build the same names from KEYS[1] -------------
 
 

@@ -173,6 +173,16 @@ class Registry:
                 await self._load(Tenant(tenant.decode()))
             self._revision = revision
 
+    async def reread(self, agent_type: str) -> None:
+        """The code behind a type changed: judge anew what its agents are served for."""
+        async with self._loading:
+            for tenant, agent_id in list(self._facts):
+                agent = self.roster(tenant).by_id.get(agent_id)
+                if agent is not None and agent.spec.agent_type == agent_type:
+                    del self._facts[tenant, agent_id]
+            self._revision = -1
+        await self.refresh()
+
     async def serve(self) -> None:
         """Keep the picture fresh until cancelled."""
         while True:

@@ -1,0 +1,18 @@
+"""Keys of what is sealed, under the prefix of the identities: the rest of `keys`."""
+
+from orchestra.store.keys import Tenant
+
+
+def secrets(prefix: str, tenant: Tenant) -> str:
+    """Hash: name -> version|framed record, sealed. Permanent until removed."""
+    return f"{prefix}s:{tenant}"
+
+
+def data_key(prefix: str, tenant: Tenant) -> str:
+    """Framed string: what seals the tenant's secrets, wrapped by the master key. Permanent."""
+    return f"{prefix}dk:{tenant}"
+
+
+def master_check(prefix: str) -> str:
+    """String: which master key the installation has; does not tell it. Permanent."""
+    return f"{prefix}mk"
