@@ -19,7 +19,13 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21
 class NoCredentials:
     """For agents without auth. Those with one cannot be called."""
 
-    async def headers(self, agent: Agent, *_: object) -> Mapping[str, str]:
+    async def headers(
+        self,
+        agent: Agent,
+        url: str,  # noqa: ARG002 -- of the protocol, as the next two
+        body: bytes,  # noqa: ARG002
+        message_id: str,  # noqa: ARG002
+    ) -> Mapping[str, str]:
         """Nothing. Raises CredentialsUnusable when something is wanted."""
         if agent.spec.auth.type != "none":
             raise CredentialsUnusable("there are no secrets here")
