@@ -34,6 +34,7 @@ from orchestra.agents.providers.deadlines import Deadlines
 from orchestra.agents.providers.http import HttpProvider
 from orchestra.agents.providers.mcp import McpProvider
 from orchestra.agents.providers.mcp_wire import McpWire
+from orchestra.agents.providers.pull import PullProvider
 from orchestra.agents.providers.python import PythonProvider
 from orchestra.agents.records import Agent
 from orchestra.agents.registry.needs import Needs
@@ -42,11 +43,13 @@ from orchestra.agents.routes.agents import AgentRoutes
 from orchestra.agents.routes.discoverer import Discoverer
 from orchestra.agents.routes.registrar import Registrar
 from orchestra.agents.routes.selection import SelectionRoutes
+from orchestra.agents.routes.workers import WorkerRoutes
 from orchestra.agents.routing.contracts import Contracts
 from orchestra.agents.routing.executor import Executor
 from orchestra.agents.routing.hooks import Hooks, Ports
 from orchestra.agents.scrubbing import ScrubbedAndChecked
 from orchestra.agents.tasks.direct import Direct
+from orchestra.agents.tasks.elsewhere import Elsewhere
 from orchestra.clock import Clock, Ids, Random
 from orchestra.errors import Unavailable
 from orchestra.security.destinations import policy
@@ -97,6 +100,8 @@ class AgentsModule:
         llm = LlmProvider(wires(self._outbound, clock), self.credentials, costs, tools, clock)
         self._asking = Asking(cards, wire, self.registry.roster)
         self._following = Following(store, clock, ids, chance, self.registry)
+        self._elsewhere = Elsewhere(store, clock, ids, self._balancer, self.registry, settings)
+        pull = PullProvider(self._elsewhere.queues, clock)
         self._executor = Executor(
             self.registry,
             self._balancer,
@@ -108,6 +113,7 @@ class AgentsModule:
                 "mcp": ScrubbedAndChecked(mcp, mcp),
                 "openai": ScrubbedAndChecked(llm, llm),
                 "anthropic": ScrubbedAndChecked(llm, llm),
+                "pull": pull,
             },
             Ports(clock, chance),
             Hooks(prices=prices.together, contracts=Contracts(python.installed.get)),
@@ -130,14 +136,15 @@ class AgentsModule:
     def _router(self) -> Router:
         """The routes, with what they ask."""
         registrar, direct, discoverer = self._registrar, self._direct, self._discoverer
-        explainer = self._executor.explainer
+        explainer, workers = self._executor.explainer, self._elsewhere.workers
         return Router(
             "/",
-            route_handlers=[AgentRoutes, SelectionRoutes],
+            route_handlers=[AgentRoutes, SelectionRoutes, WorkerRoutes],
             dependencies={
                 "registrar": Provide(lambda: registrar, sync_to_thread=False),
                 "direct": Provide(lambda: direct, sync_to_thread=False),
                 "explainer": Provide(lambda: explainer, sync_to_thread=False),
+                "workers": Provide(lambda: workers, sync_to_thread=False),
                 "discoverer": Provide(lambda: discoverer, sync_to_thread=False),
             },
         )
@@ -170,6 +177,7 @@ class AgentsModule:
             group.start_soon(self.registry.serve)
             group.start_soon(self._following.serve, self._asking)
             group.start_soon(self.plugins.serve)
+            group.start_soon(self._elsewhere.serve)
             try:
                 yield
             finally:
@@ -178,7 +186,8 @@ class AgentsModule:
                 await self._outbound.aclose()
 
     async def quiesce(self) -> None:
-        """Calls in flight end with their callers; there is nothing else to wait for."""
+        """Polls end at once. Calls in flight end with their callers."""
+        self._elsewhere.close()
 
     async def check(self) -> None:
         """Raises Unavailable until the registry was read once."""

@@ -168,7 +168,7 @@ class Agent(msgspec.Struct, frozen=True):
     @property
     def selectable(self) -> bool:
         """Whether it can be picked at all; who is alive is decided at the pick."""
-        return self.mode == "working" and self.spec.provider != "pull" and not self.untold
+        return self.mode == "working" and not self.untold
 
     @property
     def untold(self) -> bool:

@@ -133,6 +133,16 @@ def agent_changes(prefix: str) -> str:
     return f"{prefix}rev"
 
 
+def agent_token(prefix: str, agent_id: str) -> str:
+    """String: tenant|digest of the token that workers of a pull agent show. Ends with the agent."""
+    return f"{prefix}pt:{agent_id}"
+
+
+def post_box(session: str, space: str = "o") -> str:
+    """Sharded channel, not a key: what other replicas tell the replica of this session."""
+    return f"{space}:{{{session}}}:post"
+
+
 # --- Budgets (prefix: budgets()) ------------------------------------------------------------
 
 

@@ -32,7 +32,7 @@ class Health:
         for agent in agents:
             if agent.draining:
                 found[agent.id] = "draining"
-            elif agent.spec.provider == "pull" or agent.untold:
+            elif agent.untold:
                 found[agent.id] = "waiting"
             elif agent.storeless:
                 found[agent.id] = "healthy"
@@ -60,6 +60,8 @@ class Health:
             gated = gate is not None and float(gate) > now_ms
             state = (breaker or b"c")[:1]
             found[agent.id] = _status(left_ms, state, gated=gated)
+            if until is None and agent.spec.provider == "pull":
+                found[agent.id] = "waiting"  # for its first poll
 
     async def _read(self, prefix: str, *command: str) -> list[Any]:
         return cast("list[Any]", await self._store.read(prefix, *command))

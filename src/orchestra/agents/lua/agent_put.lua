@@ -3,7 +3,7 @@
 -- more: one capability an argument; without any the agent may be asked for anything
 -- prelude: yes
 -- returns 'ok'
--- repeats the same; slots in use, latency and breaker are kept; `fresh` 0 leaves its time to live as it is
+-- repeats the same; slots in use, latency and breaker are kept; `fresh` 0 leaves its time to live as it is, 2 also that it has none yet
 -- cost O(log agents + capabilities)
 
 local agent, text, push = ARGV[2], table.concat(ARGV, ':', 3, 7), ARGV[9] == '1'
@@ -18,7 +18,7 @@ local new = call('HSET', p .. 'conf', agent, text) == 1
 if push then call('HSET', p .. 'ttl', agent, ARGV[8]) else call('HDEL', p .. 'ttl', agent) end
 if ARGV[10] == '1' or not push then
   call('ZADD', p .. 'hb', now + ARGV[8], agent)
-else
+elseif ARGV[10] == '0' then
   call('ZADD', p .. 'hb', 'NX', now + ARGV[8], agent)
 end
 rescore(agent, number('inf', agent), c, tonumber(call('ZSCORE', p .. 'load', agent) or '0') % LOAD)
@@ -26,7 +26,7 @@ if new then
   for _, key in ipairs({'ev', 'watch', 'st'}) do call('PERSIST', p .. key) end
   call('SREM', p .. 'dr', agent)
   call('HDEL', p .. 'st', agent)
-  tell('agent.healthy', agent, {reason = 'it may be picked'})
+  if ARGV[10] ~= '2' then tell('agent.healthy', agent, {reason = 'it may be picked'}) end
 elseif ARGV[10] == '1' or not push then
   back(agent)
 end

@@ -10,7 +10,7 @@ local tenant, name, id = ARGV[2], ARGV[3], ARGV[4]
 local known = call('HGET', p .. 'n:' .. tenant, name)
 local old, kind = match(known or '', '^([^|]*)|%d+|[^|]*|([^|]*)|')
 if old ~= id then return 0 end
-call('DEL', p .. 'g:' .. tenant .. ':' .. id)
+call('DEL', p .. 'g:' .. tenant .. ':' .. id, p .. 'pt:' .. id)
 call('HDEL', p .. 'n:' .. tenant, name)
 call('ZREM', p .. 'ix:' .. tenant, id)
 if call('HINCRBY', p .. 'ty:' .. tenant, kind, -1) <= 0 then call('HDEL', p .. 'ty:' .. tenant, kind) end

@@ -15,6 +15,10 @@
 --   chk   HASH agent -> fails|oks|trips|down|at|ms|outcome|message: its checks; down 1: they opened the breaker, 2: by a refused credential
 --   st    HASH agent -> state last told|since|reason          dr   SET of agents to be told of as drained when their last slot is free
 --   watch HASH session, until, at: who looks after the pool, and when somebody last did
+--   tk:<task> HASH of an attempt that is answered later: s state (q queued, r running, d done, l lost, x given up),
+--        l lease, f fence, w session that waits, n last seq, o leases before, g agent, u deadline, e envelope; ends by TTL
+--   tq:<agent> ZSET of queued tasks by priority, arrival     tn   arrivals so far     tl   ZSET task -> its lease ends
+--   tp:<agent> ZSET session -> polls until      tm:<session> STREAM of mail for a replica that waits; ends by TTL
 -- Scores are exact in a double: tier * 2^48 + utilisation (20 bits) * 2^28 + pick (28 bits).
 
 local p, at = KEYS[1], ARGV[1]
@@ -133,4 +137,35 @@ local function rate(agent, c, tokens)
     t = t + tokens * 60000 / c.tpm
   end
   return math.ceil(wait), r, t
+end
+
+-- Tells the replica that waits for an attempt: k is f (a frame), h (it lives), d (done), l (lost).
+local function mail(session, kind, lease, text)
+  local box = p .. 'tm:' .. session
+  call('XADD', box, 'MAXLEN', '~', 100000, '*', 'k', kind, 'l', lease, 'x', text)
+  call('PEXPIRE', box, 60000)
+end
+
+-- Attempts whose worker was silent for too long are lost. Bounded work: 32 a call.
+local function lapse()
+  for _, task in ipairs(call('ZRANGEBYSCORE', p .. 'tl', '-inf', now, 'LIMIT', 0, 32)) do
+    call('ZREM', p .. 'tl', task)
+    local r = call('HMGET', p .. 'tk:' .. task, 's', 'l', 'w')
+    if r[1] == 'r' then
+      call('HSET', p .. 'tk:' .. task, 's', 'l')
+      mail(r[3], 'l', r[2], '')
+    end
+  end
+end
+
+-- Whether an attempt may say something: its state, the replica that waits, what it said last; or why not.
+local function attempt(task, lease, fence)
+  local r = call('HMGET', p .. 'tk:' .. task, 's', 'l', 'f', 'w', 'n', 'o')
+  if not r[1] then return nil, 'gone' end
+  if r[2] ~= lease then
+    if r[6] and string.find(r[6], lease, 1, true) then return nil, 'superseded' end
+    return nil, 'refused'
+  end
+  if r[3] ~= fence then return nil, 'superseded' end
+  return {s = r[1], w = r[4], n = tonumber(r[5] or '-1')}
 end

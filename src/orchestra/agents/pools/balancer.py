@@ -65,7 +65,9 @@ class Balancer:
     async def put(self, agent: Agent, *, fresh: bool) -> None:
         """Make the agent pickable as it is now. Safe to repeat; `fresh` renews its life."""
         spec = agent.spec
-        alive_ms = FOREVER_MS if spec.heartbeat.mode == "none" else spec.heartbeat.ttl_s * 1_000
+        pull = spec.provider == "pull"
+        push = pull or spec.heartbeat.mode == "push"
+        alive_ms = spec.heartbeat.ttl_s * 1_000 if push else FOREVER_MS
         names = agent.offers
         if not names and not agent.anything:
             names = frozenset("!")  # it declares only what nobody here can do: never picked
@@ -80,8 +82,8 @@ class Balancer:
             rpm=spec.limits.rpm,
             tpm=spec.limits.tpm,
             alive_ms=alive_ms,
-            push=int(spec.heartbeat.mode == "push"),
-            fresh=int(fresh),
+            push=int(push),
+            fresh=2 if pull else int(fresh),  # workers live by their polls
         )
 
     async def drop(

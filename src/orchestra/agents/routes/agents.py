@@ -10,6 +10,7 @@ from orchestra.agents.routes import descriptions
 from orchestra.agents.routes.discoverer import Discoverer
 from orchestra.agents.routes.registrar import Document, Registrar, Wanted
 from orchestra.agents.tasks.direct import Direct
+from orchestra.agents.tasks.workers import Workers
 from orchestra.security import Permission, Principal, requires
 
 Caller = NamedDependency[SkipValidation[Principal]]
@@ -38,12 +39,17 @@ class AgentRoutes(Controller):
         request: Request[Any, Any, Any],
         principal: Caller,
         registrar: Agents,
+        workers: NamedDependency[SkipValidation[Workers]],
         if_none_match: IfNoneMatch = None,
     ) -> Response[Document]:
         """Register an agent, or change it: the same name is the same agent."""
         document, written = await registrar.register(
             principal.tenant, await request.body(), new_only=if_none_match == "*"
         )
+        if document["provider"] == "pull":
+            document["pull"] = await workers.welcome(
+                principal.tenant, str(document["id"]), new=written == "new"
+            )
         headers = {"Location": f"/api/agents/{document['id']}"}
         return Response(document, status_code=201 if written == "new" else 200, headers=headers)
 

@@ -156,10 +156,18 @@ class Warned(Closed, frozen=True):
     suggestion: str | UnsetType = UNSET
 
 
+class PullShown(Closed, frozen=True):
+    """Where workers come for tasks, and what they may show there instead of a key."""
+
+    poll_url: str
+    token: Annotated[str | UnsetType, Meta(description="Of a new agent, shown this once.")] = UNSET
+
+
 class AgentRegistered(AgentShown, frozen=True, kw_only=True):
     """An agent that was just registered."""
 
     warnings: tuple[Warned, ...]
+    pull: Annotated[PullShown | UnsetType, Meta(description="Of `pull`.")] = UNSET
 
 
 class Discover(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

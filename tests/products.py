@@ -1,0 +1,52 @@
+"""The whole product in this process, as often as a test wants it: replicas on one store."""
+
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from edge import a_client
+
+from orchestra.agents import PythonAgent
+from orchestra.agents.module import AgentsModule
+from orchestra.app import Ports, build_modules, prepare, running
+from orchestra.settings import Settings
+
+
+@dataclass
+class Product:
+    """One replica: a client of it, and its agents."""
+
+    http: httpx.AsyncClient
+    agents: AgentsModule
+
+    async def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
+        """One request with a JSON body."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.http.post(path, json=body, headers=named)
+
+    async def register(self, name: str, **given: Any) -> dict[str, Any]:
+        """An agent; without more it is one whose workers poll."""
+        body = {"name": name, "agent_type": "pulled", "capabilities": [{"name": "do"}]} | given
+        answer = await self.post("/api/agents/register", body)
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
+
+
+@contextlib.asynccontextmanager
+async def a_product(
+    store_url: str, agents: Sequence[PythonAgent] = (), own: bool = True, **given: Any
+) -> AsyncIterator[Product]:
+    """A running replica. Not `own`: callers come from elsewhere, and need a key."""
+    fields: dict[str, Any] = {"store_url": store_url, "durability": "no", "drain_s": 1.0, "port": 1}
+    settings = Settings(
+        allow_weaker_durability=True, network_allow=("127.0.0.1",), **(fields | given)
+    )
+    stage = prepare(settings, [("127.0.0.1", 8000)], Ports.of_the_machine())
+    stage.gateway._is_own = lambda _, __: own
+    build = functools.partial(build_modules, python_agents=agents)
+    async with running(settings, stage, build) as parts, a_client(stage) as http:
+        module = next(one for one in parts.modules if isinstance(one, AgentsModule))
+        yield Product(http, module)
