@@ -9,14 +9,11 @@ from typing import cast
 
 import msgspec
 
-from orchestra.agents import TaskError
 from orchestra.agents.llm.fields import Document, inner, text, whole
 from orchestra.agents.llm.quotas import gate_ms
 from orchestra.agents.providers import Failure, Usage
 from orchestra.agents.providers.failures import failure_of
 from orchestra.security.outbound import Reply
-
-QUOTA_GATE_MS = 600_000
 
 _STATUS = {
     "authentication_error": 401,
@@ -38,10 +35,8 @@ _STATUS = {
     "overloaded_error": 529,
 }
 _ASKED_WRONG = re.compile(r"invalid|image|policy|unsupported|mismatch|context_length|too_large")
-_NO_MONEY = frozenset({"insufficient_quota", "billing_error", "billing_hard_limit_reached"})
 _TOO_LONG = re.compile(
-    r"prompt is too long|maximum context length|context window|context length|too many tokens"
-    r"|exceeds? the (?:available )?context|input is too long",
+    r"prompt is too long|maximum context length|exceeds? the available context|input is too long",
     re.IGNORECASE,
 )
 
@@ -52,20 +47,17 @@ _encode = msgspec.json.Encoder().encode
 def failure_of_reply(reply: Reply, secrets: tuple[str, ...] = ()) -> Failure:
     """The failure an answer of 400 and above stands for. `secrets` are struck from what it says."""
     error = _error(reply)
-    names = {text(error, "code"), text(error, "type")}
     message = _quoted(text(error, "message"), reply.status, secrets)
-    plain = {"error": {"message": message}}
-    failure = failure_of(Reply(reply.status, reply.headers, _encode(plain)))
-    if reply.status == 429 and failure.error.retry_after_ms is None:
-        closed_ms = gate_ms(reply.headers)
-        failure = msgspec.structs.replace(failure, gate_ms=closed_ms or failure.gate_ms)
-    if names & _NO_MONEY:
-        # Waiting does not help: somebody has to pay, and until then another agent does it.
-        code = TaskError("agent.rate_limited", failure.error.message)
-        failure = Failure(code, "rate", QUOTA_GATE_MS, elsewhere=True)
-    if reply.status in (400, 413, 422) and _too_long(names, text(error, "message")):
-        failure = msgspec.structs.replace(failure, fallback=True)
-    return _hinted(failure, reply)
+    names = {name: _plain(text(error, name)) for name in ("code", "type")}
+    if _TOO_LONG.search(message):
+        names["code"] = "context_length_exceeded"
+    read = _encode({"error": {"message": message, **names}})
+    failure = failure_of(Reply(reply.status, reply.headers, read))
+    if reply.status == 429 and not failure.gate_ms:
+        failure = msgspec.structs.replace(failure, gate_ms=gate_ms(reply.headers))
+    # Told not to come back is told for this agent: another vendor's may do it all the same.
+    elsewhere = failure.outcome in ("fail", "deny", "rate")
+    return msgspec.structs.replace(failure, elsewhere=elsewhere)
 
 
 def failure_of_event(
@@ -122,14 +114,6 @@ def _quoted(message: str, status: int, secrets: tuple[str, ...]) -> str:
     return message
 
 
-def _too_long(names: set[str], message: str) -> bool:
-    return "context_length_exceeded" in names or bool(_TOO_LONG.search(message))
-
-
-def _hinted(failure: Failure, reply: Reply) -> Failure:
-    """`x-should-retry` goes before all that the status means, for this same agent."""
-    hint = reply.headers.get("x-should-retry", "").lower()
-    if hint not in ("true", "false"):
-        return failure
-    error = msgspec.structs.replace(failure.error, retryable=hint == "true")
-    return msgspec.structs.replace(failure, error=error)
+def _plain(name: str) -> str:
+    """A name as the vendors have them; one with a dot would be an agent's own code."""
+    return name if "." not in name else ""
