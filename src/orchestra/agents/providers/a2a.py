@@ -14,7 +14,7 @@ from orchestra.agents.providers import Answer, Call, Credentials, Failure
 from orchestra.agents.providers.a2a_cards import Card, Cards, Interface
 from orchestra.agents.providers.a2a_line import Line, Unsupported
 from orchestra.agents.providers.a2a_messages import PAUSED, Course, request_of
-from orchestra.agents.providers.http_request import idempotency_key
+from orchestra.agents.providers.http_request import idempotency_key, trace_headers
 from orchestra.agents.providers.mishaps import MISHAPS, Ended, down, invalid, mishap
 from orchestra.agents.records import A2AReach, Agent
 from orchestra.clock import Clock
@@ -100,7 +100,8 @@ class _Conversation:
     async def run(self) -> Answer | Failure:
         """Raises Ended and what Outbound raises."""
         call, course = self._call, self._course
-        request = request_of(call, self._card, self._interface, idempotency_key(call.task))
+        key = idempotency_key(call.task, call.failures)
+        request = request_of(call, self._card, self._interface, key)
         streams = self._card.streaming
         if streams:
             streams = await self._stream("SendStreamingMessage", request)
@@ -161,7 +162,11 @@ class _Conversation:
 
 def _headers(call: Call) -> dict[str, str]:
     task = call.task
-    headers = {"idempotency-key": idempotency_key(task), "orchestra-task": task.id}
+    headers = {
+        "idempotency-key": idempotency_key(task, call.failures),
+        "orchestra-task": task.id,
+        **trace_headers(call),
+    }
     if task.execution:
         headers["orchestra-execution"] = task.execution
     return headers

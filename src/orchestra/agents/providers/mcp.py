@@ -5,7 +5,7 @@ from typing import cast
 
 from orchestra.agents import TaskError
 from orchestra.agents.providers import Answer, Call, Failure
-from orchestra.agents.providers.http_request import idempotency_key
+from orchestra.agents.providers.http_request import idempotency_key, trace_headers
 from orchestra.agents.providers.mcp_replies import answer_of
 from orchestra.agents.providers.mcp_wire import McpWire, Wanted, header_value
 from orchestra.agents.providers.mishaps import MISHAPS, Ended, down, mishap
@@ -38,7 +38,8 @@ class McpProvider:
             {"name": tool, "arguments": given},
             tool,
             dict(_mirrored(schema, given)),
-            idempotency_key(call.task),
+            trace_headers(call),
+            idempotency_key(call.task, call.failures),
             call.emit,
         )
         try:

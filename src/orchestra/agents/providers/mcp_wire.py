@@ -37,12 +37,13 @@ _UNSUPPORTED, _UNKNOWN_METHOD = -32022, -32601
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """One request. `name` and `headers` are what a stateless server wants to route by."""
+    """One request. `name`, `headers`: what a stateless server routes by; `more`: for any server."""
 
     method: str
     params: Mapping[str, object] = {}
     name: str = ""
     headers: Mapping[str, str] = {}
+    more: Mapping[str, str] = {}
     message_id: str = ""
     emit: Emit | None = None
 
@@ -182,6 +183,7 @@ class McpWire:
             "content-type": "application/json",
             "accept": "application/json, text/event-stream",
             "user-agent": "orchestra",
+            **wanted.more,
         }
         if wanted.message_id:
             headers["idempotency-key"] = wanted.message_id

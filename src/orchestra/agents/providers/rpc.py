@@ -7,12 +7,12 @@ import msgspec
 
 from orchestra.agents import TaskError
 from orchestra.agents.providers import Failure
+from orchestra.agents.providers.http_answer import NotReadable, decoded
 
 MESSAGE_MAX_CHARS = 1_024
 # What the caller, or we, did wrong: another agent of the kind would say the same.
 _OURS = frozenset({-32700, -32600, -32601, -32602})
 
-_decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -33,10 +33,10 @@ def asked(method: str, params: Mapping[str, object], number: int | str | None) -
 
 
 def document(body: bytes | str) -> dict[str, object] | None:
-    """The JSON object in `body`; None when it is none."""
+    """The JSON object in `body`; None when it is none, or too much of one."""
     try:
-        value: object = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = decoded(body if isinstance(body, bytes) else body.encode())
+    except (NotReadable, UnicodeEncodeError):
         return None
     return cast("dict[str, object]", value) if isinstance(value, dict) else None
 
