@@ -9,7 +9,7 @@ import msgspec
 
 from orchestra.agents import TaskError
 from orchestra.agents.providers import Answer, Call, Emit, Failure
-from orchestra.agents.providers.http import _envelope as envelope
+from orchestra.agents.providers.http_request import envelope_of
 from orchestra.agents.records import Agent
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError
@@ -53,7 +53,7 @@ class PullProvider:
 
     async def call(self, agent: Agent, call: Call) -> Answer | Failure:
         """Offer the task once."""
-        body = _encode(envelope(agent, call, self._clock))
+        body = _encode(envelope_of(agent, call, self._clock))
         try:
             offered = await self._offers.offer(agent, call, call.fence, body)
         except OrchestraError as away:
