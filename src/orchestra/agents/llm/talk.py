@@ -179,7 +179,8 @@ class Talk:
         )
 
     def _paid(self, failure: Failure) -> Failure:
-        return msgspec.structs.replace(failure, usage=self.usage, facts=self.facts)
+        facts = {**self.facts, **failure.facts}
+        return msgspec.structs.replace(failure, usage=self.usage, facts=facts)
 
 
 def _refuses_schemas(failure: Failure) -> bool:
