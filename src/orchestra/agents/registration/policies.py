@@ -94,7 +94,7 @@ def read_budget(fields: Fields) -> Budget:
     if inner is None:
         return Budget()
     inner.known(("usd_per_day", "usd_per_task"))
-    return Budget(_micro(inner, "usd_per_day"), _micro(inner, "usd_per_task"))
+    return Budget(micro_usd(inner, "usd_per_day"), micro_usd(inner, "usd_per_task"))
 
 
 def read_price(fields: Fields) -> Price:
@@ -103,11 +103,11 @@ def read_price(fields: Fields) -> Price:
     if inner is None:
         return Price()
     inner.known(("input_per_mtok", "output_per_mtok"))
-    return Price(_micro(inner, "input_per_mtok"), _micro(inner, "output_per_mtok"))
+    return Price(micro_usd(inner, "input_per_mtok"), micro_usd(inner, "output_per_mtok"))
 
 
-def _micro(fields: Fields, field: str) -> int | None:
-    """Dollars as millionths. Text is read too, so that nobody needs a float."""
+def micro_usd(fields: Fields, field: str) -> int | None:
+    """Dollars as millionths, or None. Text is read too, so that nobody needs a float."""
     value = fields.body.get(field)
     if value is None:
         return None

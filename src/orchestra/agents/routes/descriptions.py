@@ -15,9 +15,11 @@ from orchestra.agents.routes import documents as made
 from orchestra.agents.routes.registrar import CursorInvalid
 from orchestra.agents.tasks.direct import (
     AgentFailed,
+    BudgetExhausted,
     DeadlineExceeded,
     InputAmbiguous,
     InputInvalid,
+    OutputInvalid,
     RateLimited,
     TaskBody,
 )
@@ -68,8 +70,8 @@ EXECUTE: Final = described(
     {200: Answer("Done.", [made.TaskDone])},
     refusals=[
         *JSON_REFUSALS, AgentTypeUnknown, AgentUnknown, NoSuchCapability, InputAmbiguous,
-        InputInvalid, PoolSaturated, RateLimited, AgentFailed, NoAgentAvailable, StoreAway,
-        DeadlineExceeded,
+        InputInvalid, OutputInvalid, BudgetExhausted, PoolSaturated, RateLimited, AgentFailed,
+        NoAgentAvailable, StoreAway, DeadlineExceeded,
     ],
     body=TaskBody,
     examples={

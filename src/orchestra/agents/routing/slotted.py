@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 LEASE_GRACE_MS: Final = 5_000
 """A slot outlives its call by this much, then the store takes it back."""
 PATIENCE_S: Final = 5.0
+NOT_THE_SAME = frozenset({"output.invalid", "budget.exceeded"})
+"""Failures that the same agent would only repeat: it was given its chance, or has no money."""
 """For an agent that cools off, while there is somebody else; and no more than a quarter of what is
 left."""
 JITTER_S: Final = 0.05
@@ -116,6 +118,8 @@ class Slotted:
 
     async def _rest(self, attempt: Attempt) -> bool:
         """The pause before the same agent is asked again. False: there is no time for it."""
+        if attempt.last is not None and attempt.last.error.code in NOT_THE_SAME:
+            return False
         left = attempt.left(self._now())
         pause = SAME_AGAIN.delay_ms(max(1, len(attempt.calls)), self._chance.random) / 1_000
         last = attempt.last

@@ -19,6 +19,8 @@ from orchestra.agents import (
 from orchestra.agents.pools.roster import capability_of, choose
 from orchestra.agents.pools.wishes import STRATEGIES
 from orchestra.agents.registration.fields import Fields
+from orchestra.agents.registration.policies import micro_usd
+from orchestra.agents.registration.schemas import fault_of
 from orchestra.agents.registration.versions import BadRange, matches
 from orchestra.agents.registry.registry import Registry
 from orchestra.agents.routing.executor import Executor
@@ -31,19 +33,19 @@ from orchestra.errors import (
     TooMany,
     Unavailable,
 )
-from orchestra.security import hops
+from orchestra.security import hops, traces
 from orchestra.security.hardened import loads
 from orchestra.store.keys import Tenant
 
 TIMEOUT_MS = 60_000
 TIMEOUT_MAX_MS = 3_600_000
 GRACE_S = 0.25
-LATER = ("budget_usd",)
 SPILLS = ("failure", "load")
 ENVELOPE = frozenset(
     {
         "agent_type", "agent", "capability", "input_data", "version", "labels", "timeout_ms",
-        "session_id", "output_schema", "strategy", "spill", *LATER,
+        "session_id", "output_schema", "strategy", "spill",
+        "budget_usd",
     }
 )  # fmt: skip
 
@@ -58,6 +60,16 @@ class InputInvalid(Invalid):
 
 class RateLimited(TooMany):
     """The agent has a limit, and it is reached. Context: `retry_after_ms`, `attempts`."""
+
+
+class OutputInvalid(Invalid):
+    """The answer does not fit its schema, from nobody who was asked. Context: `attempts`."""
+
+
+class BudgetExhausted(OrchestraError):
+    """The call may cost more than a budget has left, and was not made. Context: `attempts`."""
+
+    status = 402
 
 
 class AgentFailed(OrchestraError):
@@ -142,10 +154,9 @@ def read_task(body: object, task_id: str, tenant: Tenant, key: str | None) -> Ta
         fields.find("agent_type", "missing_field", "one of agent_type, agent, capability is needed")
     if agent_type is not None and agent is not None:
         fields.find("agent", "ambiguous_target", "an agent has its type: give one of the two")
-    for name in LATER:
-        if fields.body.get(name) is not None:
-            fields.find(name, "not_in_this_version", "this is not in this version")
     schema = fields.inner("output_schema")
+    if schema is not None and (fault := fault_of(schema.body)):
+        fields.find("output_schema", "bad_schema", fault)
     timeout_ms = fields.whole("timeout_ms", TIMEOUT_MS, 100, TIMEOUT_MAX_MS)
     task = Task(
         id=task_id,
@@ -161,7 +172,9 @@ def read_task(body: object, task_id: str, tenant: Tenant, key: str | None) -> Ta
         key=_key(tenant, key) if key else "",
         session=fields.text("session_id", "", most=256) or None,
         output_schema=dict(schema.body) if schema else None,
+        budget_micro_usd=micro_usd(fields, "budget_usd"),
         hop=hops.come_so_far(),
+        trace=traces.come_with(),
         strategy=_strategy(fields),
         spill=fields.one_of("spill", "failure", SPILLS) == "load",
     )
@@ -170,25 +183,33 @@ def read_task(body: object, task_id: str, tenant: Tenant, key: str | None) -> Ta
     return task
 
 
+REFUSALS: Mapping[str, type[OrchestraError]] = {
+    "budget-exhausted": BudgetExhausted,
+    "no-agent-available": NoAgentAvailable,
+    "retry-budget-exhausted": RetryBudgetExhausted,
+    "store-away": Unavailable,
+    "pool-saturated": PoolSaturated,
+}
+"""By the problem that a failure names."""
+
+
 def refusal_of(result: TaskResult, error: TaskError) -> OrchestraError:
     """The problem that a failed result is over HTTP."""
     context: dict[str, object] = {"attempts": result.calls}
     if error.retry_after_ms is not None:
         context["retry_after_ms"] = error.retry_after_ms
-    match (error.code, error.problem):
-        case (_, "input-invalid"):
-            return InputInvalid(error.message, error.findings, **context)
-        case (_, "no-agent-available"):
-            return NoAgentAvailable(error.message, **context)
-        case (_, "retry-budget-exhausted"):
-            return RetryBudgetExhausted(error.message, **context)
-        case (_, "store-away"):
-            return Unavailable(error.message, **context)
-        case ("timeout.queue", _) | (_, "pool-saturated"):
+    if error.problem == "input-invalid":
+        return InputInvalid(error.message, error.findings, **context)
+    if error.code == "output.invalid":
+        return OutputInvalid(error.message, (), **context)
+    if (kind := REFUSALS.get(error.problem or "")) is not None:
+        return kind(error.message, **context)
+    match error.code:
+        case "timeout.queue":
             return PoolSaturated(error.message, **context)
-        case ("agent.rate_limited", _):
+        case "agent.rate_limited":
             return RateLimited("the agent's limit is reached", **context)
-        case ("timeout.attempt" | "timeout.heartbeat", _):
+        case "timeout.attempt" | "timeout.heartbeat":
             return DeadlineExceeded("no answer in time", **context)
         case _:
             return AgentFailed("the agent failed", **(context | {"error": _told(error)}))
@@ -233,5 +254,6 @@ class TaskBody(msgspec.Struct, frozen=True):
     timeout_ms: int = TIMEOUT_MS
     session_id: str | None = None
     output_schema: dict[str, object] | None = None
+    budget_usd: float | None = None
     strategy: Strategy = "least_load"
     spill: Literal["failure", "load"] = "failure"
