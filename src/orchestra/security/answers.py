@@ -1,8 +1,15 @@
 """What an outgoing request may take, and how it may end. `outbound` has them for its callers."""
 
+import itertools
+from collections.abc import AsyncGenerator, AsyncIterator
+
+import anyio
+import anyio.lowlevel
 import msgspec
 
 from orchestra.errors import Invalid, OrchestraError
+
+PARTS_AT_ONCE = 16
 
 
 class DestinationNotAllowed(Invalid):
@@ -42,3 +49,53 @@ class Reply(msgspec.Struct, frozen=True):
     status: int
     headers: dict[str, str]
     body: bytes
+
+
+class Stream:
+    """An answer whose body is still to be read. Names of headers are in lower case."""
+
+    def __init__(
+        self,
+        status: int,
+        headers: dict[str, str],
+        parts: AsyncIterator[bytes],
+        idle_s: float | None,
+        most: int,
+    ) -> None:
+        self.status, self.headers = status, headers
+        self._parts, self._idle_s, self._most = parts, idle_s, most
+
+    @property
+    def encoded(self) -> bool:
+        """Whether the body is compressed, so that it will not be read."""
+        return self.headers.get("content-encoding", "identity").lower() not in ("identity", "")
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The parts of the body, as they come. Raises what `Outbound.stream` raises."""
+        if self.encoded:
+            raise AnswerEncoded("the answer is encoded, which was not asked for")
+        announced = self.headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > self._most:
+            raise self._too_large()
+        size = 0
+        for n in itertools.count(1):
+            with anyio.fail_after(self._idle_s):
+                part = await anext(self._parts, None)
+            if part is None:
+                return
+            size += len(part)
+            if size > self._most:
+                raise self._too_large()
+            yield part
+            if n % PARTS_AT_ONCE == 0:  # tiny parts come from memory: let others have their turn
+                await anyio.lowlevel.checkpoint()
+
+    def _too_large(self) -> AnswerTooLarge:
+        return AnswerTooLarge("the answer is over its limit", limit_bytes=self._most)
+
+    async def read(self) -> bytes:
+        """The whole body."""
+        body = bytearray()
+        async for part in self.chunks():
+            body += part
+        return bytes(body)

@@ -5,12 +5,10 @@ SNI and certificate stay the name, so there is no gap for rebinding. No proxy of
 no redirects, no cookies. The only importer of httpx and httpcore.
 """
 
-import itertools
 import socket
 import ssl
 from collections import OrderedDict
 from collections.abc import (
-    AsyncGenerator,
     AsyncIterator,
     Awaitable,
     Callable,
@@ -22,7 +20,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import NoReturn, cast
 
 import anyio
-import anyio.lowlevel
 import httpcore
 import httpx
 
@@ -34,9 +31,15 @@ from orchestra.security.answers import (
     DestinationNotAllowed,
     NotReached,
     Reply,
+    Stream,
     Timeouts,
 )
 from orchestra.security.destinations import Policy
+
+__all__ = [
+    "AnswerEncoded", "AnswerLost", "AnswerTooLarge", "DestinationNotAllowed", "Guard", "NotReached",
+    "Outbound", "Reply", "Stream", "Timeouts", "system_resolve",
+]  # fmt: skip
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
@@ -45,7 +48,6 @@ BODY_MAX_BYTES = 8 * 1024 * 1024
 ORIGINS_MAX = 256
 CONNECTIONS_MAX = 512
 ADDRESSES_MAX = 4
-PARTS_AT_ONCE = 64
 URL_MAX_CHARS = 2_048
 REFUSED = "destination not allowed"
 
@@ -128,47 +130,6 @@ class Guard(httpcore.AsyncNetworkBackend):
         await anyio.sleep(seconds)
 
 
-class Stream:
-    """An answer whose body is still to be read. Names of headers are in lower case."""
-
-    def __init__(self, response: httpcore.Response, idle_s: float | None, most: int) -> None:
-        self._response, self._idle_s, self._most = response, idle_s, most
-        self.status: int = response.status
-        self.headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in response.headers
-        }
-
-    @property
-    def encoded(self) -> bool:
-        """Whether the body is compressed, so that it will not be read."""
-        return self.headers.get("content-encoding", "identity").lower() not in ("identity", "")
-
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The parts of the body, as they come. Raises what `Outbound.stream` raises."""
-        if self.encoded:
-            raise AnswerEncoded("the answer is encoded, which was not asked for")
-        parts, size = aiter(self._response.aiter_stream()), 0
-        for n in itertools.count(1):
-            with _typed(), anyio.fail_after(self._idle_s):
-                part = await anext(parts, None)
-            if part is None:
-                return
-            size += len(part)
-            if size > self._most:
-                raise AnswerTooLarge("the answer is over its limit", limit_bytes=self._most)
-            yield part
-            if n % PARTS_AT_ONCE == 0:  # tiny parts come from memory: let others have their turn
-                await anyio.lowlevel.checkpoint()
-
-    async def read(self) -> bytes:
-        """The whole body."""
-        body = bytearray()
-        async for part in self.chunks():
-            body += part
-        return bytes(body)
-
-
 class Outbound:
     """Sends requests. One pool of connections per origin, so that one slow host blocks no other."""
 
@@ -217,7 +178,7 @@ class Outbound:
         body: bytes,
         timeouts: Timeouts,
         body_max_bytes: int = BODY_MAX_BYTES,
-    ) -> AsyncIterator["Stream"]:
+    ) -> AsyncIterator[Stream]:
         """One request, and its answer as it comes. Leaving before its end closes the connection.
 
         Raises NotReached, AnswerLost, AnswerTooLarge, TimeoutError; DestinationNotAllowed when
@@ -235,7 +196,10 @@ class Outbound:
                 )
                 with anyio.fail_after(timeouts.first_s):
                     response = await stack.enter_async_context(asked)
-                yield Stream(response, timeouts.idle_s, body_max_bytes)
+                parts = _parts(response)
+                yield Stream(
+                    response.status, _headers(response), parts, timeouts.idle_s, body_max_bytes
+                )
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -283,6 +247,18 @@ def _parse(url: str) -> httpx.URL:
 
 def _port(url: httpx.URL) -> int:
     return url.port or (443 if url.scheme == "https" else 80)
+
+
+def _headers(response: httpcore.Response) -> dict[str, str]:
+    return {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
+    }
+
+
+async def _parts(response: httpcore.Response) -> AsyncIterator[bytes]:
+    with _typed():
+        async for part in response.aiter_stream():
+            yield part
 
 
 def _extensions(timeouts: Timeouts) -> dict[str, object]:
