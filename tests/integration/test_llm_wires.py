@@ -5,6 +5,7 @@ from typing import Any
 
 import anyio
 import msgspec
+import peers
 import pytest
 from llmock import LlMock
 
@@ -124,6 +125,26 @@ async def test_every_fault_of_a_stream_is_a_failure_and_the_next_try_an_answer(
         assert client.failures[0].outcome == "fail"
     else:
         assert error.definite
+
+
+@pytest.mark.slow
+async def test_the_vendors_own_clients_take_a_cut_stream_for_an_answer(llm_mock: LlMock) -> None:
+    llm_mock.behaves(
+        {"type": "reply", "text": "one two three four five six seven", "times": 3},
+        {"type": "stream_fault", "kind": "truncate", "after_chunks": 5, "times": 3},
+    )
+    script = peers.ROOT / "tests" / "peers" / "vendor_clients.py"
+
+    said = await anyio.run_process(
+        [str(peers.python("vendors")), str(script), llm_mock.openai, llm_mock.anthropic]
+    )
+
+    answers = [line.split() for line in said.stdout.decode().splitlines()]
+    assert [words[0] for words in answers] == ["chat", "responses", "messages"]
+    assert all("seven" not in words for words in answers)
+    verdict = llm_mock.verdict()
+    codes = [finding["code"] for finding in verdict["findings"]]
+    assert codes == ["truncated_stream_accepted"] * 3, "why there is no SDK of a vendor in here"
 
 
 @pytest.mark.parametrize("fault", ["429 with Retry-After", "500", "529"])
