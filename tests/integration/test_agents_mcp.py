@@ -184,7 +184,7 @@ async def test_a_stateless_call_has_the_headers_to_route_by(
     given = {"region": "eu", "dry": True, "to": {"name": "Zoë"}, "odd": "x"}
     peer.says({"jsonrpc": "2.0", "id": 1, "result": {"content": [], "structuredContent": [1]}})
 
-    said = await provider.call(agent, a_call("do it", given, trace="00-" + "1" * 32))
+    said = await provider.call(agent, a_call("do it", given, trace=f"00-{'1' * 32}-{'2' * 16}-01"))
 
     assert isinstance(said, Answer)
     assert said.output == [1]
@@ -195,6 +195,7 @@ async def test_a_stateless_call_has_the_headers_to_route_by(
         "mcp-param-name": "=?base64?Wm/Dqw==?=",
     }  # fmt: skip
     assert expected.items() <= asked.headers.items()
+    assert asked.headers["traceparent"].startswith(f"00-{'1' * 32}-")
     assert asked.json["params"]["arguments"] == given
     meta = asked.json["params"]["_meta"]
     assert meta["io.modelcontextprotocol/protocolVersion"] == "2026-07-28"
