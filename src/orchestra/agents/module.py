@@ -95,9 +95,7 @@ class AgentsModule:
         wire = McpWire(self._outbound, self.credentials)
         mcp = McpProvider(wire)
         prices = Prices(clock, settings.data_path / PRICES_FILE)
-        costs = Costs(prices, Budgets(store, clock, ids))
-        tools = Toolbox(self._named, self._run_tool)
-        llm = LlmProvider(wires(self._outbound, clock), self.credentials, costs, tools, clock)
+        llm = self._models(Costs(prices, Budgets(store, clock, ids)), clock)
         self._asking = Asking(cards, wire, self.registry.roster)
         self._following = Following(store, clock, ids, chance, self.registry)
         self._elsewhere = Elsewhere(store, clock, ids, self._balancer, self.registry, settings)
@@ -116,7 +114,7 @@ class AgentsModule:
                 "pull": pull,
             },
             Ports(clock, chance),
-            Hooks(prices=prices.together, contracts=Contracts(python.installed.get)),
+            Hooks(prices=prices.together, contracts=Contracts(python.found)),
         )
         self._needs = Needs(self.registry, python.installed)
         self._installed = python.installed
@@ -132,6 +130,11 @@ class AgentsModule:
         self.execute = self._executor.execute
         self.saturated = self._executor.saturated
         self.needs = self._needs.needs
+
+    def _models(self, costs: Costs, clock: Clock) -> LlmProvider:
+        """What calls language models; their tools are agents, by name."""
+        tools = Toolbox(self._named, self._run_tool)
+        return LlmProvider(wires(self._outbound, clock), self.credentials, costs, tools, clock)
 
     def _router(self) -> Router:
         """The routes, with what they ask."""

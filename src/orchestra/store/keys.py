@@ -50,7 +50,9 @@ def pool(tenant: Tenant, agent_type: str, space: str = "o") -> str:
 
 
 def budgets(tenant: Tenant, space: str = "o") -> str:
-    """What a tenant's agents may spend; one slot a tenant. Owner: agents."""
+    """`s:<scope>` counters of what is spent or held, `r:<id>` what one call holds; all with a TTL,
+    in millionths of a USD. One slot a tenant. Owner: agents.
+    """
     return f"{space}:b:{{{tenant}}}:"
 
 
@@ -141,19 +143,6 @@ def agent_token(prefix: str, agent_id: str) -> str:
 def post_box(session: str, space: str = "o") -> str:
     """Sharded channel, not a key: what other replicas tell the replica of this session."""
     return f"{space}:{{{session}}}:post"
-
-
-# --- Budgets (prefix: budgets()) ------------------------------------------------------------
-
-
-def spent(prefix: str, scope: str) -> str:
-    """Counter: millionths of a USD spent or reserved in a scope. Ends by TTL, after its day."""
-    return f"{prefix}s:{scope}"
-
-
-def reservation(prefix: str, reservation_id: str) -> str:
-    """String: millionths of a USD held for one call until it is settled. TTL 2 days."""
-    return f"{prefix}r:{reservation_id}"
 
 
 # --- Identities (prefix: identities()) ------------------------------------------------------
