@@ -216,8 +216,7 @@ async def ask_agents(client: Client) -> None:
         peer.says(A_CARD)
         await client.post("/api/agents/discover", {"url": peer.url, "register": True})
     await client.post(f"{at}/heartbeat", {"load": 0.5})
-    await client.post(f"{at}/drain")
-    await client.post(f"{at}/enable")
+    await ask_how_they_are(client, at)
     task = {"agent_type": "text_processor", "input_data": SENTIMENT}
     await client.post("/api/agents/execute", task)
     await client.post("/api/agents/execute", {"agent_type": "text_processor", **SENTIMENT})
@@ -272,6 +271,23 @@ async def ask_workers(client: Client) -> None:
                 await client.post(task["links"][verb], proof | ended)
             wrong = {**proof, "lease": proof["lease"] + "0"}
             await client.http.post(task["links"][verb], json=wrong | ended)
+
+
+async def ask_how_they_are(client: Client, at: str) -> None:
+    await client.http.post(f"{at}/heartbeat", json={"laod": 1})
+    for change in ("drain", "disable", "enable", "check"):
+        await client.post(f"{at}/{change}")
+    changed = await client.http.patch(at, json={"labels": {"zone": "eu"}})
+    assert changed.status_code == 200, changed.text
+    for wrong, tag in (({"weight": 0}, "*"), ({"name": "x"}, "*"), ({}, '"1"')):
+        await client.http.patch(at, json=wrong, headers={"if-match": tag})
+    await client.post(f"{at}/test", {"input_data": SENTIMENT})
+    await client.http.post(f"{at}/test", json={"agent": "other"})
+    for part in ("health", "events", "performance?window=6h", "events?limit=1"):
+        await client.get(f"{at}/{part}")
+    await client.http.get(f"{at}/performance?window=1y")
+    await client.http.get(f"{at}/events?after=junk")
+    await client.get("/api/agents/p/health")
 
 
 async def test_every_route_tells_all_of_it(client: Client) -> None:

@@ -18,7 +18,7 @@ from orchestra.agents.discovery.following import Following
 from orchestra.agents.discovery.intake import Intake
 from orchestra.agents.discovery.plugins import Plugins
 from orchestra.agents.discovery.shelf import OwnShelf, registration_of
-from orchestra.agents.health.statuses import Health
+from orchestra.agents.health.care import Care
 from orchestra.agents.llm.costs import Costs
 from orchestra.agents.llm.prices import FILE as PRICES_FILE
 from orchestra.agents.llm.prices import Prices
@@ -28,6 +28,7 @@ from orchestra.agents.llm.wires import wires
 from orchestra.agents.pools.balancer import Balancer
 from orchestra.agents.pools.budgets import Budgets
 from orchestra.agents.pools.seats import Seats
+from orchestra.agents.providers import Provider
 from orchestra.agents.providers.a2a import A2AProvider
 from orchestra.agents.providers.a2a_cards import Cards
 from orchestra.agents.providers.deadlines import Deadlines
@@ -40,7 +41,9 @@ from orchestra.agents.records import Agent
 from orchestra.agents.registry.needs import Needs
 from orchestra.agents.registry.registry import Registry, TypeIsFixed
 from orchestra.agents.routes.agents import AgentRoutes
+from orchestra.agents.routes.clinic import Clinic
 from orchestra.agents.routes.discoverer import Discoverer
+from orchestra.agents.routes.health import AgentHealthRoutes
 from orchestra.agents.routes.registrar import Registrar
 from orchestra.agents.routes.selection import SelectionRoutes
 from orchestra.agents.routes.workers import WorkerRoutes
@@ -100,29 +103,27 @@ class AgentsModule:
         self._following = Following(store, clock, ids, chance, self.registry)
         self._elsewhere = Elsewhere(store, clock, ids, self._balancer, self.registry, settings)
         pull = PullProvider(self._elsewhere.queues, clock)
+        providers = _providers((a2a, mcp, llm, self._http)) | {"python": python, "pull": pull}
+        self.care = Care(store, self.registry, self._balancer, providers, (clock, chance))
         self._executor = Executor(
             self.registry,
             self._balancer,
             Seats(settings.slots_max),
-            {
-                "python": python,
-                "http": ScrubbedAndChecked(self._http, self._http),
-                "a2a": ScrubbedAndChecked(a2a, a2a),
-                "mcp": ScrubbedAndChecked(mcp, mcp),
-                "openai": ScrubbedAndChecked(llm, llm),
-                "anthropic": ScrubbedAndChecked(llm, llm),
-                "pull": pull,
-            },
+            providers,
             Ports(clock, chance),
-            Hooks(prices=prices.together, contracts=Contracts(python.found)),
+            Hooks(
+                record=self.care.performance.record,
+                prices=prices.together,
+                contracts=Contracts(python.found),
+            ),
         )
         self._needs = Needs(self.registry, python.installed)
         self._installed = python.installed
-        shelf = OwnShelf(python, self.registry, self._tell)
+        shelf = OwnShelf(python, self.registry, self.care.events.tell)
         self.plugins = Plugins(settings.plugins, shelf, clock)
-        self.health = Health(store, self._balancer, clock)
         intake = Intake(self._outbound, python.found, self._asking)
-        self._registrar = Registrar(self.registry, self.health, intake, clock)
+        self._registrar = Registrar(self.registry, self.care.health, intake, clock)
+        self._clinic = Clinic(self._registrar, self.care, clock)
         discovery = Discovery(self._outbound, self.credentials, self._asking)
         self._discoverer = Discoverer(discovery, self._registrar, self._outbound)
         self._direct = Direct(self._executor, self.registry, ids)
@@ -140,10 +141,12 @@ class AgentsModule:
         """The routes, with what they ask."""
         registrar, direct, discoverer = self._registrar, self._direct, self._discoverer
         explainer, workers = self._executor.explainer, self._elsewhere.workers
+        clinic = self._clinic
         return Router(
             "/",
-            route_handlers=[AgentRoutes, SelectionRoutes, WorkerRoutes],
+            route_handlers=[AgentRoutes, AgentHealthRoutes, SelectionRoutes, WorkerRoutes],
             dependencies={
+                "clinic": Provide(lambda: clinic, sync_to_thread=False),
                 "registrar": Provide(lambda: registrar, sync_to_thread=False),
                 "direct": Provide(lambda: direct, sync_to_thread=False),
                 "explainer": Provide(lambda: explainer, sync_to_thread=False),
@@ -181,10 +184,12 @@ class AgentsModule:
             group.start_soon(self._following.serve, self._asking)
             group.start_soon(self.plugins.serve)
             group.start_soon(self._elsewhere.serve)
+            group.start_soon(self.care.serve)
             try:
                 yield
             finally:
                 group.cancel_scope.cancel()
+                await self.care.leave()
                 await self._balancer.leave()
                 await self._outbound.aclose()
 
@@ -197,12 +202,6 @@ class AgentsModule:
         if not self.registry.read:
             raise Unavailable("the agents are not known yet")
 
-    async def _tell(
-        self, tenant: Tenant, what: str, agent_id: str, facts: dict[str, object]
-    ) -> None:
-        """An event about an agent."""
-        log.debug(what, tenant=tenant, agent=agent_id, **facts)
-
     async def _register_installed(self) -> None:
         for agent in self._python_agents:
             try:
@@ -210,3 +209,17 @@ class AgentsModule:
             except TypeIsFixed:
                 log.warning("agent.name_taken", name=agent.name, agent_type=agent.agent_type)
         await self.registry.refresh()
+
+
+def _providers(
+    dialled: tuple[A2AProvider, McpProvider, LlmProvider, HttpProvider],
+) -> dict[str, Provider]:
+    """Those that dial agents, by the word of registrations. Their answers show no secret."""
+    a2a, mcp, llm, http = dialled
+    return {
+        "http": ScrubbedAndChecked(http, http),
+        "a2a": ScrubbedAndChecked(a2a, a2a),
+        "mcp": ScrubbedAndChecked(mcp, mcp),
+        "openai": ScrubbedAndChecked(llm, llm),
+        "anthropic": ScrubbedAndChecked(llm, llm),
+    }

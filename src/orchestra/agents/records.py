@@ -4,8 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from orchestra.agents import Capability, Provider, Status
-from orchestra.instants import instant
+from orchestra.agents import Capability, Provider
 from orchestra.store.keys import Tenant
 
 
@@ -191,64 +190,3 @@ class Agent(msgspec.Struct, frozen=True):
     def anything(self) -> bool:
         """It declares no capability at all, so it may be asked for any."""
         return not self.spec.capabilities and not self.spec.told
-
-
-def shown(agent: Agent, status: Status) -> dict[str, object]:
-    """One agent as callers see it."""
-    spec = agent.spec
-    document: dict[str, object] = {
-        "id": agent.id,
-        "name": spec.name,
-        "agent_type": spec.agent_type,
-        "provider": spec.provider,
-        "status": status,
-        "revision": agent.revision,
-        "priority": spec.priority,
-        "weight": spec.weight,
-        "max_concurrency": spec.max_concurrency,
-        "capabilities": [shown_capability(one) for one in spec.capabilities],
-        "description": spec.description,
-        "version": spec.version,
-        "labels": spec.labels,
-        "metadata": spec.metadata,
-        "registered_at": instant(agent.created_ms),
-        "heartbeat": shown_heartbeat(spec.heartbeat),
-        "links": links(agent),
-    }
-    if isinstance(spec.reach, HttpReach):
-        document |= {"endpoint": spec.reach.endpoint, "format": spec.reach.format}
-    if spec.timeout_ms is not None:
-        document["timeout_ms"] = spec.timeout_ms
-    return document
-
-
-def shown_capability(one: Capability) -> dict[str, object]:
-    """Name and types always; the rest only where somebody said something."""
-    document: dict[str, object] = {
-        "name": one.name,
-        "input_types": one.input_types,
-        "output_types": one.output_types,
-    }
-    for field in ("description", "input_schema", "output_schema", "idempotent", "timeout_ms"):
-        if value := getattr(one, field):
-            document[field] = value
-    return document
-
-
-def shown_heartbeat(heartbeat: Heartbeat) -> dict[str, object]:
-    """`{"mode": "none"}`, or what the agent has to do."""
-    if heartbeat.mode == "none":
-        return {"mode": "none"}
-    return {
-        "mode": "push",
-        "interval_s": heartbeat.interval_s,
-        "ttl_s": heartbeat.ttl_s,
-    }
-
-
-def links(agent: Agent) -> dict[str, str]:
-    """Where to go from here."""
-    links = {"self": f"/api/agents/{agent.id}", "execute": "/api/agents/execute"}
-    if agent.spec.heartbeat.mode == "push":
-        links["heartbeat"] = f"/api/agents/{agent.id}/heartbeat"
-    return links

@@ -105,11 +105,6 @@ def agent_index(prefix: str, tenant: Tenant) -> str:
     return f"{prefix}ix:{tenant}"
 
 
-def agent_types(prefix: str, tenant: Tenant) -> str:
-    """Hash: agent type -> number of agents. Permanent until zero."""
-    return f"{prefix}ty:{tenant}"
-
-
 def agent_names(prefix: str, tenant: Tenant) -> str:
     """Hash: agent name -> id|revision|digest|type|mode|created_ms|since_ms. Until it is removed."""
     return f"{prefix}n:{tenant}"
@@ -118,6 +113,11 @@ def agent_names(prefix: str, tenant: Tenant) -> str:
 def agent_events(prefix: str) -> str:
     """Stream of what happened to agents: of a pool, or of the registry. About 10,000 entries."""
     return f"{prefix}ev"
+
+
+def performance(prefix: str, agent_id: str, step_s: int, chunk: int) -> str:
+    """Hash with TTL: number of a bucket -> counts of calls, msgpack. In the slot of the pool."""
+    return f"{prefix}pf:{agent_id}:{step_s}:{chunk}"
 
 
 def agent_tenants(prefix: str) -> str:

@@ -1,77 +1,126 @@
-"""How agents are: their status as the pools of the store see it now."""
+"""How agents are, as the pools of the store see it now: one look a pool."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import anyio
+import msgspec
 
 from orchestra.agents import Status
+from orchestra.agents.health.states import BREAKER, Breaker, Look, State, state_of
 from orchestra.agents.pools.balancer import Balancer
 from orchestra.agents.records import Agent
-from orchestra.clock import Clock
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
+from orchestra.store.scripts import load_scripts
 
-OFFLINE_MS = 300_000
+
+class Checked(msgspec.Struct, frozen=True):
+    """What the last check found. `outcome`: ok, fail or auth."""
+
+    failures: int
+    successes: int
+    at_ms: int
+    ms: int
+    outcome: str
+    message: str
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What the agent said of itself with its last heartbeat that said something."""
+
+    at_ms: int
+    words: dict[str, object]
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """Everything the store knows about how one agent is."""
+
+    state: State
+    look: Look | None
+    checked: Checked | None = None
+    said: Said | None = None
 
 
 class Health:
-    """Reads statuses. Nothing is probed: heartbeats and real traffic are what it knows from."""
+    """Reads how agents are. Changes nothing."""
 
-    def __init__(self, store: Store, balancer: Balancer, clock: Clock) -> None:
-        self._store, self._balancer, self._clock = store, balancer, clock
+    def __init__(self, store: Store, balancer: Balancer) -> None:
+        self._store, self._balancer = store, balancer
+        self._look_at = load_scripts("orchestra.agents")["agent_look"]
 
     async def status(self, agent: Agent) -> Status:
-        """The status of one agent."""
+        """The status of one agent. Raises StoreAway."""
         return (await self.statuses([agent]))[agent.id]
 
     async def statuses(self, agents: Iterable[Agent]) -> dict[str, Status]:
-        """By agent id; one look at each pool."""
+        """By agent id; one look at each pool. Raises StoreAway."""
         found: dict[str, Status] = {}
         pools: dict[tuple[Tenant, str], list[Agent]] = {}
         for agent in agents:
-            if agent.draining:
-                found[agent.id] = "draining"
-            elif agent.untold:
-                found[agent.id] = "waiting"
-            elif agent.storeless:
-                found[agent.id] = "healthy"
+            if agent.draining or agent.storeless or agent.untold:
+                found[agent.id] = state_of(agent, None).status
             else:
                 pools.setdefault((agent.tenant, agent.spec.agent_type), []).append(agent)
         async with anyio.create_task_group() as group:
-            for (tenant, agent_type), members in pools.items():
-                prefix = self._balancer.prefix(tenant, agent_type)
-                group.start_soon(self._look, prefix, members, found)
+            for members in pools.values():
+                group.start_soon(self._fill, members, found)
         return found
+
+    async def detail(self, agent: Agent) -> Detail:
+        """Everything about one agent. Raises StoreAway."""
+        reply = await self._reply([agent], detail=True)
+        [look] = _looks(reply)
+        kept = look if look.alive_until_ms is not None or agent.draining else None
+        return Detail(state_of(agent, look), kept, _checked(reply[8][0]), _said(reply[9][0]))
 
     async def in_use(self, agent: Agent) -> int:
         """Slots of the agent that are taken, by all replicas."""
         prefix = self._balancer.prefix(agent.tenant, agent.spec.agent_type)
         return int(await self._store.read(prefix, "HGET", f"{prefix}inf", agent.id) or 0)
 
-    async def _look(self, prefix: str, agents: list[Agent], found: dict[str, Status]) -> None:
-        ids = [agent.id for agent in agents]
-        alive = await self._read(prefix, "ZMSCORE", f"{prefix}hb", *ids)
-        gates = await self._read(prefix, "HMGET", f"{prefix}gate", *ids)
-        breakers = await self._read(prefix, "HMGET", f"{prefix}brk", *ids)
-        now_ms = self._clock.now_ms()
-        for agent, until, gate, breaker in zip(agents, alive, gates, breakers, strict=True):
-            left_ms = float(until) - now_ms if until is not None else 0.0
-            gated = gate is not None and float(gate) > now_ms
-            state = (breaker or b"c")[:1]
-            found[agent.id] = _status(left_ms, state, gated=gated)
-            if until is None and agent.spec.provider == "pull":
-                found[agent.id] = "waiting"  # for its first poll
+    async def _fill(self, agents: Sequence[Agent], found: dict[str, Status]) -> None:
+        reply = await self._reply(agents, detail=False)
+        for agent, look in zip(agents, _looks(reply), strict=True):
+            found[agent.id] = state_of(agent, look).status
 
-    async def _read(self, prefix: str, *command: str) -> list[Any]:
-        return cast("list[Any]", await self._store.read(prefix, *command))
+    async def _reply(self, agents: Sequence[Agent], *, detail: bool) -> list[Any]:
+        prefix = self._balancer.prefix(agents[0].tenant, agents[0].spec.agent_type)
+        ids = [agent.id.encode() for agent in agents]
+        reply = await self._store.run(self._look_at, prefix, *ids, detail=int(detail))
+        return cast("list[Any]", reply)
 
 
-def _status(left_ms: float, breaker: bytes, *, gated: bool) -> Status:
-    if left_ms <= -OFFLINE_MS:
-        return "offline"
-    if left_ms <= 0:
-        return "stale"
-    if breaker == b"o" and gated:
-        return "unhealthy"
-    return "degraded" if gated or breaker != b"c" else "healthy"
+def _looks(reply: list[Any]) -> Iterable[Look]:
+    now_ms, judged_ms = int(reply[0]), int(reply[1])
+    for alive, gate, breaker, told, in_use, ttl in zip(*reply[2:8], strict=True):
+        state, failures, trips = (breaker or b"c:0:0").decode().split(":")[:3]
+        status, since_ms, reason = [*(told or b"").decode().split("|", 2), "", ""][:3]
+        yield Look(
+            now_ms=now_ms,
+            judged_ms=judged_ms,
+            alive_until_ms=None if alive is None else int(float(alive)),
+            ttl_ms=None if ttl is None else int(ttl),
+            gate_ms=int(float(gate or 0)),
+            breaker=cast("Breaker", BREAKER[state]),
+            failures=int(failures),
+            trips=int(trips),
+            told=status,
+            told_ms=int(since_ms or 0),
+            told_reason=reason,
+            in_use=int(in_use or 0),
+        )
+
+
+def _checked(line: bytes | None) -> Checked | None:
+    if line is None:
+        return None
+    failures, successes, _, _, at_ms, ms, outcome, message = line.decode().split("|", 7)
+    return Checked(int(failures), int(successes), int(at_ms), int(ms), outcome, message)
+
+
+def _said(line: bytes | None) -> Said | None:
+    if line is None:
+        return None
+    at_ms, words = line.split(b"|", 1)
+    return Said(int(at_ms), msgspec.json.decode(words, type=dict[str, object]))

@@ -10,5 +10,6 @@ local agent = ARGV[2]
 if call('HEXISTS', p .. 'conf', agent) == 0 then return 0 end
 call('ZADD', p .. 'hb', 'GT', now + ARGV[3], agent)
 if ARGV[4] ~= '' then call('HSET', p .. 'said', agent, now .. '|' .. ARGV[4]) end
+if call('HEXISTS', p .. 'st', agent) == 0 then tell('agent.healthy', agent, {reason = 'it is heard for the first time'}) end
 back(agent)
 return 1

@@ -4,7 +4,7 @@ A provider answers with an `Answer` or a `Failure`; only cancellation leaves it 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -89,13 +89,15 @@ class Provider(Protocol):
         ...
 
 
+@runtime_checkable
 class Checkable(Protocol):
     """A provider whose agents can be asked how they are, for nothing."""
 
     async def check(self, agent: Agent, timeout_s: float) -> TaskError | None:
         """None: the agent is well. Never costs money: free endpoints only.
 
-        `agent.auth` means misconfigured; `agent.unavailable` and `timeout.attempt` mean down.
+        `agent.auth` means misconfigured; `agent.unavailable` and `timeout.attempt` mean down;
+        `agent.not_checkable` that there is nothing to ask, so that its tasks tell how it is.
         """
         ...
 

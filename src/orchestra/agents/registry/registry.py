@@ -45,6 +45,10 @@ class RevisionMismatch(Conflict):
     status = 412
 
 
+class NameIsFixed(Conflict):
+    """An agent keeps its name: it is what it is known by. Context: `id`, `name`."""
+
+
 class TypeIsFixed(Conflict):
     """An agent keeps its type; another type is another agent. Context: `id`, `agent_type`."""
 
@@ -102,9 +106,14 @@ class Registry:
     async def change(self, agent: Agent, spec: Registration) -> tuple[Agent, Written]:
         """Change the agent as it was at the revision given here, or not at all.
 
-        Raises RevisionMismatch when somebody else changed it since, TypeIsFixed.
+        Raises RevisionMismatch when somebody else changed it since, NameIsFixed, TypeIsFixed.
         """
-        assert spec.name == agent.spec.name
+        if spec.name != agent.spec.name:
+            raise NameIsFixed(
+                "an agent keeps its name: register it under the new one",
+                id=agent.id,
+                name=agent.spec.name,
+            )
         return await self._write(agent.tenant, spec, agent.id, 0, agent.revision)
 
     async def _write(

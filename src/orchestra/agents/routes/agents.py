@@ -2,13 +2,16 @@
 
 from typing import Annotated, Any
 
-from litestar import Controller, Request, Response, delete, get, post
+from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter, SkipValidation
 
+from orchestra.agents import Provider, Status
+from orchestra.agents.registry.registry import RevisionMismatch
 from orchestra.agents.routes import descriptions
 from orchestra.agents.routes.discoverer import Discoverer
-from orchestra.agents.routes.registrar import Document, Registrar, Wanted
+from orchestra.agents.routes.registrar import Registrar, Wanted
+from orchestra.agents.routes.showing import Document
 from orchestra.agents.tasks.direct import Direct
 from orchestra.agents.tasks.workers import Workers
 from orchestra.security import Permission, Principal, requires
@@ -19,6 +22,7 @@ Tasks = NamedDependency[SkipValidation[Direct]]
 Finder = NamedDependency[SkipValidation[Discoverer]]
 
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
+IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=32)]
 IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=256)]
 
 
@@ -50,7 +54,7 @@ class AgentRoutes(Controller):
             document["pull"] = await workers.welcome(
                 principal.tenant, str(document["id"]), new=written == "new"
             )
-        headers = {"Location": f"/api/agents/{document['id']}"}
+        headers = {"Location": f"/api/agents/{document['id']}", "ETag": _etag(document)}
         return Response(document, status_code=201 if written == "new" else 200, headers=headers)
 
     @post(
@@ -89,13 +93,14 @@ class AgentRoutes(Controller):
         registrar: Agents,
         agent_type: Annotated[str | None, QueryParameter(name="type")] = None,
         capability: FromQuery[str | None] = None,
-        status: FromQuery[str | None] = None,
+        status: FromQuery[Status | None] = None,
+        provider: FromQuery[Provider | None] = None,
         label: FromQuery[list[str] | None] = None,
         cursor: FromQuery[str | None] = None,
         limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
     ) -> Document:
         """Agents, by registration; `label` is `name` or `name:value`."""
-        wanted = Wanted(agent_type, capability, status, tuple(label or ()))
+        wanted = Wanted(agent_type, capability, status, provider, tuple(label or ()))
         return await registrar.page(principal.tenant, wanted, limit, cursor)
 
     @get("/types", guards=[requires(Permission.AGENTS_READ)], opt=descriptions.TYPES)
@@ -104,9 +109,32 @@ class AgentRoutes(Controller):
         return await registrar.types(principal.tenant)
 
     @get("/{agent_id:str}", guards=[requires(Permission.AGENTS_READ)], opt=descriptions.ONE)
-    async def one(self, agent_id: FromPath[str], principal: Caller, registrar: Agents) -> Document:
-        """One agent, by id or name."""
-        return await registrar.one(principal.tenant, agent_id)
+    async def one(
+        self, agent_id: FromPath[str], principal: Caller, registrar: Agents
+    ) -> Response[Document]:
+        """One agent, by id or name. `ETag` is its revision."""
+        document = await registrar.one(principal.tenant, agent_id)
+        return Response(document, headers={"ETag": _etag(document)})
+
+    @patch(
+        "/{agent_id:str}",
+        status_code=200,
+        guards=[requires(Permission.AGENTS_REGISTER)],
+        opt=descriptions.CHANGE,
+    )
+    async def change(
+        self,
+        request: Request[Any, Any, Any],
+        agent_id: FromPath[str],
+        principal: Caller,
+        registrar: Agents,
+        if_match: IfMatch = None,
+    ) -> Response[Document]:
+        """Change some of a registration: a JSON merge patch. `If-Match: "n"` guards it (412)."""
+        document = await registrar.change(
+            principal.tenant, agent_id, await request.body(), _revision(if_match)
+        )
+        return Response(document, headers={"ETag": _etag(document)})
 
     @delete(
         "/{agent_id:str}",
@@ -119,9 +147,9 @@ class AgentRoutes(Controller):
         agent_id: FromPath[str],
         principal: Caller,
         registrar: Agents,
-        drain_s: Annotated[int, QueryParameter(ge=0, le=3_600)] = 0,
+        drain_s: Annotated[int, QueryParameter(ge=0, le=3_600)] = 30,
     ) -> None:
-        """Forget an agent; with `drain_s` what runs has that long to end."""
+        """Forget an agent. What runs has `drain_s` to end, and gets no company meanwhile."""
         await registrar.remove(principal.tenant, agent_id, drain_s)
 
     @post(
@@ -150,7 +178,19 @@ class AgentRoutes(Controller):
         self, agent_id: FromPath[str], principal: Caller, registrar: Agents
     ) -> Document:
         """No new tasks for the agent; what runs goes on."""
-        return await registrar.drain(principal.tenant, agent_id, draining=True)
+        return await registrar.set_mode(principal.tenant, agent_id, "draining")
+
+    @post(
+        "/{agent_id:str}/disable",
+        status_code=200,
+        guards=[requires(Permission.AGENTS_OPERATE)],
+        opt=descriptions.DRAIN,
+    )
+    async def disable(
+        self, agent_id: FromPath[str], principal: Caller, registrar: Agents
+    ) -> Document:
+        """No tasks and no checks for the agent, until it is enabled; what runs goes on."""
+        return await registrar.set_mode(principal.tenant, agent_id, "disabled")
 
     @post(
         "/{agent_id:str}/enable",
@@ -162,4 +202,18 @@ class AgentRoutes(Controller):
         self, agent_id: FromPath[str], principal: Caller, registrar: Agents
     ) -> Document:
         """The agent gets tasks again."""
-        return await registrar.drain(principal.tenant, agent_id, draining=False)
+        return await registrar.set_mode(principal.tenant, agent_id, "working")
+
+
+def _etag(document: Document) -> str:
+    return f'"{document["revision"]}"'
+
+
+def _revision(if_match: str | None) -> int | None:
+    """The revision in `If-Match: "3"`; None without one, and for `*`. Raises RevisionMismatch."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    text = if_match.strip().removeprefix("W/").strip('"')
+    if not (text.isascii() and text.isdigit()):
+        raise RevisionMismatch("If-Match names no revision of ours")
+    return int(text)

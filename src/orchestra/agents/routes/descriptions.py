@@ -9,10 +9,19 @@ from orchestra.agents import (
     NoSuchCapability,
     PoolSaturated,
 )
+from orchestra.agents.registration.heartbeats import HeartbeatInvalid
 from orchestra.agents.registration.reading import RegistrationInvalid
-from orchestra.agents.registry.registry import AgentExists, AgentsExhausted, TypeIsFixed
-from orchestra.agents.routes import documents as made
-from orchestra.agents.routes.registrar import CursorInvalid
+from orchestra.agents.registry.registry import (
+    AgentExists,
+    AgentsExhausted,
+    NameIsFixed,
+    RevisionMismatch,
+    TypeIsFixed,
+)
+from orchestra.agents.routes import documents as tasks
+from orchestra.agents.routes import documents_agents as made
+from orchestra.agents.routes import documents_discovery as found
+from orchestra.agents.routes.cursors import CursorInvalid
 from orchestra.agents.tasks.direct import (
     AgentFailed,
     BudgetExhausted,
@@ -29,11 +38,14 @@ from orchestra.store.failures import NotReplicated, StoreAway, StoreDiskFull, St
 
 _WRITES: Final = (StoreAway, NotReplicated, StoreFull, StoreDiskFull)
 _ONE: Final = Answer("The agent.", [made.AgentShown])
+_ONE_TAGGED: Final = Answer("The agent.", [made.AgentShown], ["ETag"])
 
 REGISTER: Final = described(
     {
-        201: Answer("A new agent.", [made.AgentRegistered], ["Location"]),
-        200: Answer("It was known; it is as this says now.", [made.AgentRegistered], ["Location"]),
+        201: Answer("A new agent.", [made.AgentRegistered], ["Location", "ETag"]),
+        200: Answer(
+            "It was known; it is as this says now.", [made.AgentRegistered], ["Location", "ETag"]
+        ),
     },
     refusals=[
         *JSON_REFUSALS,
@@ -66,13 +78,31 @@ REGISTER: Final = described(
         },
     },
 )
-EXECUTE: Final = described(
-    {200: Answer("Done.", [made.TaskDone])},
+CHANGE: Final = described(
+    {200: Answer("It is as this says now.", [made.AgentRegistered], ["ETag"])},
     refusals=[
-        *JSON_REFUSALS, AgentTypeUnknown, AgentUnknown, NoSuchCapability, InputAmbiguous,
-        InputInvalid, OutputInvalid, BudgetExhausted, PoolSaturated, RateLimited, AgentFailed,
-        NoAgentAvailable, StoreAway, DeadlineExceeded,
+        *JSON_REFUSALS,
+        AgentUnknown,
+        NameIsFixed,
+        TypeIsFixed,
+        RevisionMismatch,
+        RegistrationInvalid,
+        *_WRITES,
     ],
+    body=made.Change,
+    examples={
+        "half the load": {"max_concurrency": 2, "labels": {"zone": "eu", "old": None}},
+        "no budget any more": {"budget": None},
+    },
+)
+EXECUTE_REFUSALS: Final = (
+    *JSON_REFUSALS, AgentTypeUnknown, AgentUnknown, NoSuchCapability, InputAmbiguous,
+    InputInvalid, OutputInvalid, BudgetExhausted, PoolSaturated, RateLimited, AgentFailed,
+    NoAgentAvailable, StoreAway, DeadlineExceeded,
+)  # fmt: skip
+EXECUTE: Final = described(
+    {200: Answer("Done.", [tasks.TaskDone])},
+    refusals=EXECUTE_REFUSALS,
     body=TaskBody,
     examples={
         "how does it sound": {
@@ -88,11 +118,11 @@ EXECUTE: Final = described(
             "text": "Great service, thank you!",
         },
     },
-)  # fmt: skip
+)
 DISCOVER: Final = described(
-    {200: Answer("What is there, and where nothing is.", [made.Discovered])},
+    {200: Answer("What is there, and where nothing is.", [found.Discovered])},
     refusals=[*JSON_REFUSALS, TypeIsFixed, RegistrationInvalid, AgentsExhausted, *_WRITES],
-    body=made.Discover,
+    body=found.Discover,
     examples={
         "look": {"url": "https://agents.example.com"},
         "and register": {"url": "https://tools.example.com/mcp", "register": True},
@@ -102,11 +132,11 @@ LIST: Final = described(
     {200: Answer("A page.", [made.AgentPage])}, refusals=[CursorInvalid, StoreAway]
 )
 TYPES: Final = described({200: Answer("All types.", [made.AgentTypes])}, refusals=[StoreAway])
-ONE: Final = described({200: _ONE}, refusals=[AgentUnknown, StoreAway])
+ONE: Final = described({200: _ONE_TAGGED}, refusals=[AgentUnknown, StoreAway])
 REMOVE: Final = described({204: Answer("Forgotten.")}, refusals=[AgentUnknown, *_WRITES])
 HEARTBEAT: Final = described(
     {200: Answer("Heard.", [made.Beat])},
-    refusals=[*JSON_REFUSALS, AgentUnknown, RegistrationInvalid, *_WRITES],
+    refusals=[*JSON_REFUSALS, AgentUnknown, HeartbeatInvalid, *_WRITES],
     body=made.HeartbeatBody,
     body_optional=True,
     examples={"busy": {"load": 0.4, "in_flight": 3}},

@@ -6,13 +6,14 @@ from typing import cast
 import msgspec
 
 from orchestra.agents.discovery.discover import Discovery, Found, Place
-from orchestra.agents.records import shown_capability
 from orchestra.agents.registration.endpoints import read_url
 from orchestra.agents.registration.fields import Fields
+from orchestra.agents.registration.forms import capability_of
 from orchestra.agents.registration.policies import read_auth
 from orchestra.agents.registration.reading import NAME, TYPE, RegistrationInvalid
 from orchestra.agents.registry.registry import AgentExists
-from orchestra.agents.routes.registrar import Document, Registrar
+from orchestra.agents.routes.registrar import Registrar
+from orchestra.agents.routes.showing import Document
 from orchestra.errors import Problem
 from orchestra.security.hardened import loads
 from orchestra.security.outbound import DestinationNotAllowed, Outbound
@@ -58,7 +59,7 @@ class Discoverer:
             "kind": found.kind,
             "url": found.url,
             "registration": registration,
-            "capabilities": [shown_capability(one) for one in found.capabilities],
+            "capabilities": [capability_of(one) for one in found.capabilities],
             "warnings": found.warnings,
             "agent": None,
         }
