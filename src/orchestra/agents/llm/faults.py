@@ -12,6 +12,7 @@ import msgspec
 from orchestra.agents.llm.fields import Document, inner, text, whole
 from orchestra.agents.llm.quotas import gate_ms
 from orchestra.agents.providers import Failure, Usage
+from orchestra.agents.providers.decoding import NotReadable, decoded
 from orchestra.agents.providers.failures import failure_of
 from orchestra.security.outbound import Reply
 
@@ -40,7 +41,6 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 
-_decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -89,8 +89,8 @@ def _status(error: Document) -> int:
 def _error(reply: Reply) -> Document:
     """`{"error": {…}}`; some servers leave out the outer object, or say it in plain text."""
     try:
-        body: object = _decode(reply.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        body = decoded(reply.body)
+    except NotReadable:
         return {}
     if not isinstance(body, dict):
         return {}

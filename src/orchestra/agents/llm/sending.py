@@ -16,9 +16,11 @@ from orchestra.agents.llm.faults import failure_of_reply
 from orchestra.agents.llm.fields import Document
 from orchestra.agents.llm.quotas import gate_ms
 from orchestra.agents.providers import Emit, Failure, Usage
+from orchestra.agents.providers.decoding import NotReadable, decoded
 from orchestra.agents.providers.sse import Events, Malformed
 from orchestra.clock import Clock
 from orchestra.security.outbound import (
+    AnswerEncoded,
     AnswerLost,
     AnswerTooLarge,
     DestinationNotAllowed,
@@ -38,7 +40,6 @@ DONE = "[DONE]"
 NOTHING: Document = {}
 REQUEST_IDS = ("x-request-id", "request-id")
 
-_decode = msgspec.json.Decoder().decode
 encode = msgspec.json.Encoder().encode
 
 
@@ -118,6 +119,8 @@ class Sending:
             return _failure(TaskError("agent.unavailable", unreached.detail))
         except TimeoutError:
             said = self._late(request, hearing, reader)
+        except AnswerEncoded:
+            said = invalid("answered in an encoding that was not asked for")
         except AnswerLost:
             said = truncated("the connection broke before the answer was complete", reader.usage())
         except Malformed:
@@ -240,9 +243,9 @@ async def _error_body(answer: Stream) -> bytes:
 
 def _document(data: str | bytes) -> Document:
     try:
-        document: object = _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
-        raise Malformed("not JSON") from broken
+        document = decoded(data.encode() if isinstance(data, str) else data)
+    except NotReadable as broken:
+        raise Malformed(str(broken)) from broken
     if not isinstance(document, dict):
         raise Malformed("not an object")
     return cast("Document", document)

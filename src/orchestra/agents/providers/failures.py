@@ -8,6 +8,7 @@ import msgspec
 
 from orchestra.agents import TaskError
 from orchestra.agents.providers import Failure, Outcome, Usage
+from orchestra.agents.providers.decoding import NotReadable, decoded
 from orchestra.security.outbound import Reply
 
 MESSAGE_MAX_CHARS = 1_024
@@ -27,8 +28,6 @@ _SAYS_TOO_LONG = re.compile(
     r"prompt is too long|maximum context length|context (?:window|length)|too many tokens",
     re.IGNORECASE,
 )
-
-_decode = msgspec.json.Decoder().decode
 
 
 class _Meaning(NamedTuple):
@@ -118,8 +117,8 @@ def _too_long(status: int, said: _Said) -> bool:
 def _said(body: bytes) -> _Said:
     """`{"error": {code, message, retryable, retry_after_ms}}`, or a problem document."""
     try:
-        document: object = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        document = decoded(body)
+    except NotReadable:
         return _Said()
     return _read(document)
 

@@ -7,8 +7,9 @@ import msgspec
 
 from orchestra.agents import TaskError
 from orchestra.agents.providers import Answer, Call, Credentials, CredentialsUnusable, Failure
+from orchestra.agents.providers.decoding import NotReadable, decoded
 from orchestra.agents.providers.failures import failure_in_answer, failure_of
-from orchestra.agents.providers.http_answer import NotReadable, decoded, read_reply
+from orchestra.agents.providers.http_answer import read_reply
 from orchestra.agents.providers.http_request import trace_headers
 from orchestra.agents.providers.mishaps import invalid, mishap
 from orchestra.agents.providers.usage import usage_of

@@ -7,7 +7,7 @@ import msgspec
 
 from orchestra.agents import TaskError
 from orchestra.agents.providers import Failure
-from orchestra.agents.providers.http_answer import NotReadable, decoded
+from orchestra.agents.providers.decoding import NotReadable, decoded
 
 MESSAGE_MAX_CHARS = 1_024
 # What the caller, or we, did wrong: another agent of the kind would say the same.

@@ -8,13 +8,9 @@ from contextlib import aclosing
 from typing import Final, cast
 
 from orchestra.agents.providers import Answer, Emit, Failure, Usage
+from orchestra.agents.providers.decoding import NotReadable, decoded
 from orchestra.agents.providers.failures import failure_in_answer
-from orchestra.agents.providers.http_answer import (
-    NotReadable,
-    decoded,
-    output_at,
-    with_artifacts,
-)
+from orchestra.agents.providers.http_answer import output_at, with_artifacts
 from orchestra.agents.providers.sse import Lines, Malformed, sse
 from orchestra.agents.providers.usage import usage_of
 from orchestra.agents.records import HttpReach
