@@ -154,7 +154,7 @@ class _Conversation:
                     raise AnswerLost("the agent's task can no longer be followed") from None
                 continue
             lost = 0
-            self._course.take(task if "task" in task else {"task": task})
+            self._course.take(task)
 
     def _left_s(self) -> float:
         return max(0.001, self._until - self._clock.monotonic())

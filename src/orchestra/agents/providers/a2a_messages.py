@@ -67,7 +67,7 @@ class Course:
         return bool(self.task_id) and self.state not in ENDED
 
     def take(self, event: Mapping[str, object]) -> None:
-        """One `StreamResponse`, or a response with a task or message. Others are ignored."""
+        """One `StreamResponse`, a response with a task or message, a bare task. Else ignored."""
         if isinstance(task := event.get("task"), dict):
             self._snapshot(cast("dict[str, object]", task))
         elif isinstance(update := event.get("statusUpdate"), dict):
@@ -78,6 +78,8 @@ class Course:
             parts = parts_of(cast("dict[str, object]", message))
             self.state = "COMPLETED"
             self.outcome = self._answer([parts])
+        elif isinstance(event.get("status"), dict) and "id" in event:
+            self._snapshot(event)
 
     def _snapshot(self, task: Mapping[str, object]) -> None:
         artifacts = task.get("artifacts")
@@ -99,7 +101,8 @@ class Course:
         fields = cast("dict[str, object]", status)
         self.state = state_of(fields.get("state")) or self.state
         message = fields.get("message")
-        self._said = parts_of(cast("dict[str, object]", message)) if message else []
+        said_now = isinstance(message, dict)
+        self._said = parts_of(cast("dict[str, object]", message)) if said_now else []
         if self.state in ENDED or self.state in PAUSED:
             self.outcome = self._end()
         elif self._emit is not None and self._said:
