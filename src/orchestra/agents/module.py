@@ -121,7 +121,7 @@ class AgentsModule:
         self._installed = python.installed
         shelf = OwnShelf(python, self.registry, self.care.events.tell)
         self.plugins = Plugins(settings.plugins, shelf, clock)
-        intake = Intake(self._outbound, python.found, self._asking)
+        intake = Intake(self._outbound, python.found, self._asking, self.secrets.known)
         self._registrar = Registrar(self.registry, self.care.health, intake, clock)
         self._clinic = Clinic(self._registrar, self.care, clock)
         discovery = Discovery(self._outbound, self.credentials, self._asking)

@@ -1,7 +1,7 @@
 """Plugins: Python agents that are found on this machine, and changed while it runs.
 
 Where: files in one folder, and entry points of installed packages in the group `orchestra.agents`;
-both only when the setting `plugins` names the folder. The folder is looked at every second: by
+both only when the setting `plugins` names the folder. The folder is looked at every half second: by
 time and size first, then by content. A changed file is imported under a new name, judged, and only
 then served. An error changes nothing but what is told about the plugin.
 """
@@ -30,7 +30,7 @@ from orchestra.errors import OrchestraError
 log = structlog.get_logger(__name__)
 
 GROUP: Final = "orchestra.agents"
-LOOK_S: Final = 1.0
+LOOK_S: Final = 0.5
 IMPORT_S: Final = 30.0
 FILES_MAX: Final = 200
 _STEM = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")

@@ -1,0 +1,130 @@
+"""Credentials towards agents: each kind on the wire, to allowed hosts only."""
+
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from hmac import digest
+from pathlib import Path
+from typing import Any
+
+import pytest
+from edge import a_client
+from http_peer import Peer, a_peer
+from httpx import AsyncClient
+
+from orchestra.app import Ports, prepare, running
+from orchestra.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+KEY = b64encode(b"k" * 24).decode()
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[Peer]:
+    async with a_peer() as made:
+        yield made
+
+
+@pytest.fixture
+async def client(store_url: str, tmp_path: Path) -> AsyncIterator[AsyncClient]:
+    (tmp_path / "master.key").write_text("m" * 64)
+    settings = Settings(
+        store_url=store_url,
+        durability="no",
+        allow_weaker_durability=True,
+        drain_s=0.5,
+        network_allow=("127.0.0.1",),
+        master_key_file=str(tmp_path / "master.key"),
+    )
+    stage = prepare(settings, [("127.0.0.1", 8000)], Ports.of_the_machine())
+    stage.gateway._is_own = lambda _, __: True
+    async with running(settings, stage), a_client(stage) as made:
+        yield made
+
+
+async def set_secret(client: AsyncClient, name: str, value: str, *hosts: str) -> dict[str, Any]:
+    answer = await client.put(
+        f"/api/secrets/{name}", json={"value": value, "allowed_hosts": list(hosts)}
+    )
+    assert answer.status_code in (200, 201), answer.text
+    assert value not in answer.text
+    return answer.json()
+
+
+async def register(client: AsyncClient, peer: Peer, name: str, **more: Any) -> dict[str, Any]:
+    body = {"name": name, "agent_type": name, "capabilities": [], "endpoint": peer.url, **more}
+    answer = await client.post("/api/agents/register", json=body)
+    assert answer.status_code in (200, 201), answer.text
+    return answer.json()
+
+
+async def execute(client: AsyncClient, name: str, **more: Any) -> Any:
+    return await client.post(
+        "/api/agents/execute", json={"agent_type": name, "input_data": {"x": 1}, **more}
+    )
+
+
+@pytest.mark.parametrize(
+    ("auth", "value", "header", "sent"),
+    [
+        ({"type": "bearer"}, "a-bearer-value", "authorization", "Bearer a-bearer-value"),
+        ({"type": "header"}, "a-header-value", "x-api-key", "a-header-value"),
+        ({"type": "header", "header": "X-Own"}, "a-header-value", "x-own", "a-header-value"),
+        (
+            {"type": "basic"},
+            "user:pass-word-1",
+            "authorization",
+            f"Basic {b64encode(b'user:pass-word-1').decode()}",
+        ),
+    ],
+)
+async def test_each_kind_of_auth_has_its_header(
+    client: AsyncClient, peer: Peer, auth: dict[str, Any], value: str, header: str, sent: str
+) -> None:
+    await set_secret(client, "far", value, "127.0.0.1")
+    await register(client, peer, "a", auth={**auth, "secret": "${secret:far}"})
+
+    answer = await execute(client, "a")
+
+    assert answer.status_code == 200, answer.text
+    assert peer.asked[0].headers[header] == sent
+
+
+@pytest.mark.parametrize("secret", ["a-raw-signing-key", f"whsec_{KEY}"])
+async def test_hmac_signs_as_standard_webhooks_do(
+    client: AsyncClient, peer: Peer, secret: str
+) -> None:
+    await set_secret(client, "far", secret)
+    await register(client, peer, "a", auth={"type": "hmac", "secret": "${secret:far}"})
+
+    await execute(client, "a")
+
+    [asked] = peer.asked
+    key = b64decode(KEY) if secret.startswith("whsec_") else secret.encode()
+    signed = f"{asked.headers['webhook-id']}.{asked.headers['webhook-timestamp']}.".encode()
+    expected = b64encode(digest(key, signed + asked.body, sha256)).decode()
+    assert asked.headers["webhook-signature"] == f"v1,{expected}"
+
+
+async def test_a_missing_secret_is_told_at_registration_and_at_the_call(
+    client: AsyncClient, peer: Peer
+) -> None:
+    made = await register(client, peer, "a", auth={"type": "bearer", "secret": "${secret:far}"})
+
+    answer = await execute(client, "a", timeout_ms=500)
+
+    assert [one["code"] for one in made["warnings"]] == ["secret_unknown"]
+    assert answer.status_code in (502, 503), answer.text
+    assert "there is no secret 'far'" in answer.text
+    assert peer.asked == []
+
+
+async def test_a_secret_goes_to_no_other_host(client: AsyncClient, peer: Peer) -> None:
+    await set_secret(client, "far", "a-bearer-value", "api.example.com")
+    await register(client, peer, "a", auth={"type": "bearer", "secret": "${secret:far}"})
+
+    answer = await execute(client, "a", timeout_ms=500)
+
+    assert "may not be sent to this host" in answer.text
+    assert peer.asked == []
