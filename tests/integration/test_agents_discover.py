@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -208,29 +209,59 @@ async def test_a_server_that_is_away_keeps_what_it_told(
     assert isinstance(agents.registry.roster(DEFAULT_TENANT).by_name["far"].spec.reach, McpReach)
 
 
-async def test_both_work_inside_a_workflow(store_url: str, a2a: Served, mcp: Served) -> None:
+@pytest.fixture
+async def product(store_url: str, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """All of it, with secrets."""
+    (tmp_path / "master.key").write_text("m" * 64)
     settings = Settings(
         store_url=store_url, durability="no", allow_weaker_durability=True, drain_s=1.0,
-        network_allow=("127.0.0.1",),
+        network_allow=("127.0.0.1",), master_key_file=str(tmp_path / "master.key"),
     )  # fmt: skip
     stage = prepare(settings, [("127.0.0.1", 8000)], Ports.of_the_machine())
     stage.gateway._is_own = lambda _, __: True
     build = functools.partial(build_modules, python_agents=[])
-    async with running(settings, stage, build), a_client(stage) as http:
-        await discover(http, url=a2a.url, register=True, agent_type="far")
-        await discover(http, url=mcp.url, register=True, agent_type="tools")
-        steps = [
-            {"id": "sum", "agent_type": "tools", "task_type": "add",
-             "input_data": {"a": 2, "b": 3}},
-            {"id": "say", "agent_type": "far", "task_type": "echo",
-             "input_data": {"text": "it is ${steps.sum.output.total}"}, "depends_on": ["sum"]},
-        ]  # fmt: skip
-        made = await http.post("/api/workflows", json={"name": "both", "steps": steps})
-        assert made.status_code == 201, made.text
+    async with running(settings, stage, build), a_client(stage) as client:
+        yield client
 
-        at = f"/api/workflows/{made.json()['id']}/execute"
-        ended = await http.post(at, json={}, headers={"Prefer": "wait=10"})
-        status = await http.get(f"/api/executions/{ended.json()['id']}/status")
+
+async def test_both_work_inside_a_workflow(
+    product: httpx.AsyncClient, a2a: Served, mcp: Served
+) -> None:
+    await discover(product, url=a2a.url, register=True, agent_type="far")
+    await discover(product, url=mcp.url, register=True, agent_type="tools")
+    steps = [
+        {"id": "sum", "agent_type": "tools", "task_type": "add", "input_data": {"a": 2, "b": 3}},
+        {"id": "say", "agent_type": "far", "task_type": "echo",
+         "input_data": {"text": "it is ${steps.sum.output.total}"}, "depends_on": ["sum"]},
+    ]  # fmt: skip
+    made = await product.post("/api/workflows", json={"name": "both", "steps": steps})
+    assert made.status_code == 201, made.text
+
+    at = f"/api/workflows/{made.json()['id']}/execute"
+    ended = await product.post(at, json={}, headers={"Prefer": "wait=10"})
+    status = await product.get(f"/api/executions/{ended.json()['id']}/status")
 
     assert status.json()["status"] == "completed", status.text
     assert a2a.told()["seen"][-1]["text"] == ["it is 5"]
+
+
+async def test_a_secret_goes_along_and_no_card_or_tool_brings_it_back(
+    product: httpx.AsyncClient, peer: Peer
+) -> None:
+    secret = {"value": "a-secret-to-keep", "allowed_hosts": ["127.0.0.1"]}
+    assert (await product.put("/api/secrets/far", json=secret)).is_success
+    face = {"url": peer.url, "protocolBinding": "JSONRPC"}
+    skill = {"id": "echo", "description": "by a-secret-to-keep"}
+    peer.says({"name": "Far", "supportedInterfaces": [face], "skills": [skill]})
+    auth = {"type": "bearer", "secret": "${secret:far}"}
+
+    found = await discover(product, url=peer.url, register=True, auth=auth)
+    peer.says({"error": {"code": -32602, "message": "no a-secret-to-keep"}}, 400)
+    refused = await discover(product, url=peer.url, auth=auth)
+    shown = await product.get("/api/agents")
+
+    assert {asked.headers["authorization"] for asked in peer.asked} == {"Bearer a-secret-to-keep"}
+    assert found["found"][0]["capabilities"][0]["description"] == "by ***"
+    assert "no ***" in str(refused["tried"])
+    for text in (str(found), str(refused), shown.text):
+        assert "a-secret-to-keep" not in text

@@ -24,7 +24,7 @@ from orchestra.store.keys import DEFAULT_TENANT
 
 pytestmark = pytest.mark.anyio
 
-TOOLS = ["add", "shout", "breaks", "count", "slow", "cancelled"]
+TOOLS = {"add", "shout", "breaks", "count", "slow", "cancelled"}
 
 
 @pytest.fixture
@@ -85,8 +85,9 @@ async def test_registered_by_its_url_alone_it_is_found_called_and_checked(
     document = made.json()
     assert (made.status_code, again.status_code, again.json()["revision"]) == (201, 200, 1)
     assert (document["status"], document["warnings"]) == ("healthy", [])
-    assert [one["name"] for one in document["capabilities"]] == TOOLS
-    add = document["capabilities"][0]
+    tools = {one["name"]: one for one in document["capabilities"]}
+    assert tools.keys() == TOOLS
+    add = tools["add"]
     assert add["description"] == "Add two numbers."
     assert add["input_schema"]["required"] == ["a", "b"]
     assert add["output_schema"]["required"] == ["total"]

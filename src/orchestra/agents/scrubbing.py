@@ -41,7 +41,7 @@ class Scrubbed:
         """As the provider; a secret that cannot be used is the agent's misconfiguration."""
         if agent.spec.auth.type == "none":
             return await self._provider.call(agent, call)
-        with _sending() as sent:
+        with sending() as sent:
             veil = Veil(sent.values)
             frames = CoveredFrames(veil, call.emit) if call.emit else None
             inner = msgspec.structs.replace(call, emit=frames) if frames else call
@@ -67,7 +67,7 @@ class ScrubbedAndChecked(Scrubbed):
 
     async def check(self, agent: Agent, timeout_s: float) -> TaskError | None:
         """As the provider."""
-        with _sending() as sent:
+        with sending() as sent:
             try:
                 error = await self._checkable.check(agent, timeout_s)
             except CredentialsUnusable as unusable:
@@ -180,7 +180,7 @@ _sent: ContextVar[_Sent | None] = ContextVar("sent", default=None)
 
 
 @contextmanager
-def _sending() -> Iterator[_Sent]:
+def sending() -> Iterator[_Sent]:
     """What is sent inside the block, tasks started in it included."""
     sent = _Sent()
     token = _sent.set(sent)

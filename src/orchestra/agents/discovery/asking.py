@@ -1,6 +1,7 @@
 """Asks agents what they can do: at their registration, and from then on by `following`."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import anyio
 import msgspec
@@ -15,8 +16,11 @@ from orchestra.agents.providers.mishaps import MISHAPS, Ended, down
 from orchestra.agents.records import A2AReach, Agent, McpReach, Registration
 from orchestra.agents.registration.reading import Read
 from orchestra.agents.registration.versions import parse
+from orchestra.agents.scrubbing import Veil, sending
 from orchestra.errors import Problem
 from orchestra.store.keys import Tenant
+
+T = TypeVar("T")
 
 ASK_S = 3.0
 """How long a registration waits for the agent it is about."""
@@ -32,11 +36,15 @@ class Asking:
 
     async def ask(self, agent: Agent, timeout_s: float = ASK_S) -> Told:
         """What the agent tells now. Raises Ended, and what Outbound and Credentials raise."""
-        with anyio.fail_after(timeout_s):
+
+        async def asked() -> Told:
             if isinstance(agent.spec.reach, A2AReach):
                 card = await self._cards.look(agent, timeout_s)
                 return cards.told_by(card, self._cards.left_s(agent))
             return await tools.told_by(self._wire, agent, timeout_s)
+
+        with anyio.fail_after(timeout_s):
+            return await without_secrets(asked, Told)
 
     async def completed(self, tenant: Tenant, read: Read) -> Read:
         """A registration with what the agent says of itself where its author said nothing.
@@ -66,6 +74,20 @@ class Asking:
         old = self._rosters(tenant).by_name.get(spec.name)
         same = old is not None and old.spec.told and old.spec.reach == spec.reach
         return old.spec.capabilities if old is not None and same else ()
+
+
+async def without_secrets(asked: Callable[[], Awaitable[T]], kind: type[T]) -> T:
+    """What was answered, or the failure, without the credentials it was asked with."""
+    with sending() as sent:
+        veil = Veil(sent.values)
+        try:
+            said = await asked()
+        except Ended as ended:
+            error = veil.over_error(ended.failure.error)
+            raise Ended(msgspec.structs.replace(ended.failure, error=error)) from None
+    if not sent.values:
+        return said
+    return msgspec.convert(veil.value(msgspec.to_builtins(said)), kind)
 
 
 def field_of(reach: A2AReach | McpReach) -> str:

@@ -9,7 +9,7 @@ import anyio
 import msgspec
 
 from orchestra.agents import Capability
-from orchestra.agents.discovery.asking import ASK_S, NOBODY, Asking
+from orchestra.agents.discovery.asking import ASK_S, NOBODY, Asking, without_secrets
 from orchestra.agents.discovery.told import Told
 from orchestra.agents.providers import Credentials
 from orchestra.agents.providers.failures import failure_of
@@ -134,7 +134,7 @@ _Look = Callable[[], Awaitable[list[Found]]]
 async def _tried(kind: str, url: str, look: _Look) -> list[Found] | Tried:
     try:
         with anyio.fail_after(ASK_S):
-            return await look()
+            return await without_secrets(look, list[Found])
     except Ended as ended:
         error = ended.failure.error
     except MISHAPS as mishap:

@@ -14,7 +14,7 @@ from orchestra.agents.providers import Answer, Call, Credentials, Failure
 from orchestra.agents.providers.a2a_cards import Card, Cards, Interface
 from orchestra.agents.providers.a2a_line import Line, Unsupported
 from orchestra.agents.providers.a2a_messages import PAUSED, Course, request_of
-from orchestra.agents.providers.http_request import idempotency_key, trace_headers
+from orchestra.agents.providers.http_request import idempotency_key
 from orchestra.agents.providers.mishaps import MISHAPS, Ended, down, invalid, mishap
 from orchestra.agents.records import A2AReach, Agent
 from orchestra.clock import Clock
@@ -77,7 +77,7 @@ class A2AProvider:
         interface = card.interface(reach.binding)
         if interface is None:
             raise Ended(invalid(f"offers no interface for {reach.binding}"))
-        line = Line(self._outbound, self._credentials, agent, interface, _headers(call))
+        line = Line(self._outbound, self._credentials, agent, interface, call)
         return _Conversation(line, card, interface, call, course, self._clock)
 
 
@@ -158,15 +158,3 @@ class _Conversation:
 
     def _left_s(self) -> float:
         return max(0.001, self._until - self._clock.monotonic())
-
-
-def _headers(call: Call) -> dict[str, str]:
-    task = call.task
-    headers = {
-        "idempotency-key": idempotency_key(task, call.failures),
-        "orchestra-task": task.id,
-        **trace_headers(call),
-    }
-    if task.execution:
-        headers["orchestra-execution"] = task.execution
-    return headers

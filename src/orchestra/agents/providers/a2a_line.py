@@ -1,5 +1,6 @@
 """One interface of an A2A agent: the same five methods in either binding."""
 
+import itertools
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, cast
@@ -7,9 +8,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from orchestra.agents.providers import Credentials
+from orchestra.agents.providers import Call, Credentials
 from orchestra.agents.providers.a2a_cards import Interface
 from orchestra.agents.providers.failures import failure_of
+from orchestra.agents.providers.http_request import idempotency_key, message_id, trace_headers
 from orchestra.agents.providers.mishaps import Ended, invalid
 from orchestra.agents.providers.rpc import (
     Fault,
@@ -52,10 +54,12 @@ class Line:
         credentials: Credentials,
         agent: Agent,
         interface: Interface,
-        headers: Mapping[str, str],
+        call: Call,
     ) -> None:
         self._outbound, self._credentials = outbound, credentials
-        self._agent, self._interface, self._given = agent, interface, headers
+        self._agent, self._interface = agent, interface
+        self._given, self._message_id = _given(call), message_id(call)
+        self._numbers = itertools.count(1)
 
     async def ask(
         self, method: str, params: Mapping[str, object], timeout_s: float
@@ -110,9 +114,8 @@ class Line:
         return verb, f"{face.url}{tenant}{path}", _encode(params) if verb == "POST" else b""
 
     async def _headers(self, url: str, body: bytes, accept: str) -> dict[str, str]:
-        proofs = await self._credentials.headers(
-            self._agent, url, body, self._given.get("idempotency-key", "")
-        )
+        message_id = f"{self._message_id}.{next(self._numbers)}"
+        proofs = await self._credentials.headers(self._agent, url, body, message_id)
         rest = self._interface.binding == "HTTP+JSON"
         kind = {"content-type": "application/a2a+json" if rest else "application/json"}
         return {
@@ -139,6 +142,18 @@ class Line:
         if message is None:
             raise Ended(invalid("answered with something that is not a response of A2A"))
         return message
+
+
+def _given(call: Call) -> dict[str, str]:
+    task = call.task
+    headers = {
+        "idempotency-key": idempotency_key(task, call.failures),
+        "orchestra-task": task.id,
+        **trace_headers(call),
+    }
+    if task.execution:
+        headers["orchestra-execution"] = task.execution
+    return headers
 
 
 async def _one(message: dict[str, object]) -> AsyncIterator[dict[str, object]]:
