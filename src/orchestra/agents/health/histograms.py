@@ -10,6 +10,7 @@ from collections.abc import Mapping
 ZERO = -1_000
 SCALE = 8
 _KNOWN_MAX = 4_096
+_MIDDLE = 2 / (1 + 2 ** (1 / SCALE))
 
 
 def _computed(value: int) -> int:
@@ -25,8 +26,11 @@ def bucket_of(value: int) -> int:
 
 
 def middle_of(bucket: int) -> float:
-    """The value a bucket stands for: at most 4.4 % away from everything in it."""
-    return 0.0 if bucket == ZERO else 2.0 ** ((bucket - 0.5) / SCALE)
+    """The value a bucket stands for: as far, as a share, from its lowest as from its highest.
+
+    That is (g - 1) / (g + 1) = 4.33 %, with g = 2^(1/8).
+    """
+    return 0.0 if bucket == ZERO else 2.0 ** (bucket / SCALE) * _MIDDLE
 
 
 def quantiles(buckets: Mapping[int, int], wanted: tuple[float, ...]) -> list[float | None]:

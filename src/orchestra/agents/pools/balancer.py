@@ -93,6 +93,11 @@ class Balancer:
         prefix = self.prefix(tenant, agent_type)
         await self._run("agent_drop", prefix, agent=agent_id, drained=int(drained))
 
+    async def pardon(self, agent: Agent) -> None:
+        """Its breaker lets the next task try. Safe to repeat."""
+        prefix = self.prefix(agent.tenant, agent.spec.agent_type)
+        await self._run("agent_pardon", prefix, agent=agent.id)
+
     async def alive(self, agent: Agent, said: str = "") -> bool:
         """It lives for another `ttl_s`. False when the pool does not know it."""
         prefix = self.prefix(agent.tenant, agent.spec.agent_type)

@@ -102,7 +102,7 @@ def _http(reach: HttpReach) -> Form:
     form: Form = {
         "endpoint": reach.endpoint,
         "format": reach.format,
-        "response_path": reach.response_path,
+        "response_path": reach.response_path or None,
         "async": reach.later,
         "cancel_url": reach.cancel_url,
     }

@@ -137,7 +137,10 @@ class Registry:
         if written in ("new", "same", "changed"):
             agent = self._agent(tenant, facts_of(line), spec)
             if agent.selectable:
-                await self._balancer.put(agent, fresh=True)
+                # Who registers lives; a change may be anybody's.
+                await self._balancer.put(agent, fresh=not revision)
+            if written == "changed":
+                await self._balancer.pardon(agent)
             await self.refresh()
             return agent, written
         raise _refusal(written, line)
@@ -152,7 +155,10 @@ class Registry:
         return bool(gone)
 
     async def set_mode(self, agent: Agent, mode: Mode) -> Agent | None:
-        """No new tasks for it, or again. None when it is gone. Safe to repeat."""
+        """No new tasks for it, or again: then the next one decides, whatever it did before.
+
+        None when it is gone. Safe to repeat.
+        """
         line = await self._run(
             "agent_mode",
             tenant=agent.tenant,
@@ -162,6 +168,8 @@ class Registry:
             at_ms=self._clock.now_ms(),
         )
         await self.refresh()
+        if mode == "working":
+            await self._balancer.pardon(agent)
         return self._agent(agent.tenant, facts_of(line), agent.spec) if line else None
 
     async def heartbeat(self, agent: Agent, said: str = "") -> None:

@@ -222,7 +222,7 @@ class AgentShown(Closed, frozen=True, kw_only=True, rename={"async_": "async"}):
     endpoint: str | UnsetType = UNSET
     format: str | UnsetType = UNSET
     request_template: Any | UnsetType = UNSET
-    response_path: str | UnsetType = UNSET
+    response_path: str | UnsetType | None = UNSET
     async_: bool | UnsetType = UNSET
     cancel_url: str | UnsetType | None = UNSET
     base_url: str | UnsetType = UNSET
