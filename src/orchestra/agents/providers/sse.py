@@ -12,6 +12,7 @@ from orchestra.security.outbound import AnswerTooLarge
 
 LINE_MAX_BYTES = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
+_FIELDS = (b"data", b"event", b"id")
 
 
 class Malformed(Exception):
@@ -46,14 +47,18 @@ class Lines:
             chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         lines = chunk.split(b"\n")
         last = lines.pop()
+        joined_bytes = 0
         if self._rest and lines:
+            joined_bytes = self._rest_bytes
             lines[0] = b"".join((*self._rest, lines[0]))
             self._rest, self._rest_bytes = [], 0
         if last:
             self._rest.append(last)
             self._rest_bytes += len(last)
-        if self._rest_bytes > self._line_max_bytes or any(
-            len(line) > self._line_max_bytes for line in lines
+        # A line is no longer than what it came from, so this is rarely looked at.
+        most = self._line_max_bytes
+        if self._rest_bytes > most or (
+            len(chunk) + joined_bytes > most and any(len(line) > most for line in lines)
         ):
             raise AnswerTooLarge("a line is over its limit", limit_bytes=self._line_max_bytes)
         return lines
@@ -91,12 +96,13 @@ class Events:
 
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
-        if name not in (b"data", b"event", b"id"):
+        if name not in _FIELDS:
             return  # a comment, which has no name, `retry`, and what a later version may add
         try:
-            text = value.removeprefix(b" ").decode()
+            text = value.decode()
         except UnicodeDecodeError:
             raise Malformed("the stream is not UTF-8") from None
+        text = text.removeprefix(" ")
         if name == b"data":
             self._data.append(text)
             self._data_bytes += len(value)
