@@ -24,7 +24,7 @@ CARD_S = 3.0
 CANCEL_S = 2.0
 FIRST_S = 30.0
 IDLE_S = 30.0
-LOOK_MIN_S, LOOK_MAX_S, LOOK_GROWTH = 0.05, 5.0, 1.6
+LOOK_MIN_S, LOOK_MAX_S, LOOK_GROWTH = 0.02, 5.0, 1.6
 LOOKS_LOST_MAX = 3
 """Looks at a task in a row that may get no answer before it counts as lost."""
 

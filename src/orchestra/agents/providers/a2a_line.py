@@ -117,10 +117,9 @@ class Line:
         message_id = f"{self._message_id}.{next(self._numbers)}"
         proofs = await self._credentials.headers(self._agent, url, body, message_id)
         rest = self._interface.binding == "HTTP+JSON"
-        kind = {"content-type": "application/a2a+json" if rest else "application/json"}
         return {
             **self._given,
-            **(kind if body else {}),
+            **({"content-type": "application/json"} if body else {}),
             "accept": f"{accept}, application/a2a+json" if rest else accept,
             "user-agent": "orchestra",
             "a2a-version": VERSION,

@@ -32,7 +32,7 @@ class McpProvider:
         if not isinstance(arguments, dict):
             return _refused("a tool takes a JSON object")
         schema = _schema(agent, tool)
-        given = _arguments(cast("dict[str, object]", arguments), call, schema)
+        given = _arguments(cast("dict[str, object]", arguments), tool, schema)
         wanted = Wanted(
             "tools/call",
             {"name": tool, "arguments": given},
@@ -55,9 +55,7 @@ class McpProvider:
         try:
             await self._wire.ask(agent, Wanted(method), timeout_s)
         except Ended as ended:
-            error = ended.failure.error
-            # Any answer of its own shows that the server lives.
-            return None if error.code in ("agent.bad_request", "agent.error") else error
+            return ended.failure.error
         except MISHAPS as error:
             return down(error, timeout_s)
         return None
@@ -83,10 +81,10 @@ def _schema(agent: Agent, tool: str) -> Mapping[str, object]:
 
 
 def _arguments(
-    given: dict[str, object], call: Call, schema: Mapping[str, object]
+    given: dict[str, object], tool: str, schema: Mapping[str, object]
 ) -> dict[str, object]:
     """The input. `task_type` is how a task names the tool, unless the tool knows it itself."""
-    if "task_type" not in given or call.task.capability is not None:
+    if given.get("task_type") != tool:
         return given
     properties = schema.get("properties")
     if isinstance(properties, dict) and "task_type" in properties:
