@@ -100,7 +100,7 @@ class Budgets:
             )
         if held:
             return made
-        log.info("budget.exceeded", agent=agent.id, scope=scope.decode())
+        log.debug("budget.exceeded", agent=agent.id, scope=scope.decode())
         return _exceeded(
             f"the budget has {max(int(left), 0) / 1_000_000:.6f} USD left"
             f" and the call may cost {estimate_micro / 1_000_000:.6f}"
