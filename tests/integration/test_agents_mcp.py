@@ -233,6 +233,26 @@ async def test_each_answer_has_its_code(
     assert (said.error.code, len(peer.asked)) == (code, asked)
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (200, {"jsonrpc": "2.0", "id": 1, "result": {"supportedVersions": []}}, None),
+        (200, {"hello": "world"}, "agent.invalid_response"),
+        (404, {}, "agent.bad_request"),
+        (500, {}, "agent.error"),
+        (403, {}, "agent.auth"),
+    ],
+)
+async def test_a_server_is_well_only_when_it_says_so(
+    provider: McpProvider, peer: Peer, status: int, body: object, code: str | None
+) -> None:
+    peer.says(body, status)
+
+    error = await provider.check(an_agent(peer.url), 1)
+
+    assert (error and error.code) == code
+
+
 async def test_a_stream_without_its_answer_is_a_lost_one(provider: McpProvider, peer: Peer) -> None:
     peer.body = b'data: {"jsonrpc": "2.0", "method": "notifications/progress", "params": {}}\n\n'
     peer.headers = {"content-type": "text/event-stream"}

@@ -50,10 +50,9 @@ class McpProvider:
             return mishap(error, call)
 
     async def check(self, agent: Agent, timeout_s: float) -> TaskError | None:
-        """`server/discover`, and for an older server `ping`: both are free."""
-        method = "ping" if self._wire.opened(agent) else "server/discover"
+        """A greeting, which is free."""
         try:
-            await self._wire.ask(agent, Wanted(method), timeout_s)
+            await self._wire.greet(agent, timeout_s)
         except Ended as ended:
             return ended.failure.error
         except MISHAPS as error:

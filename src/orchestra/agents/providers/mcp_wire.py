@@ -76,6 +76,22 @@ class McpWire:
         peer = self._peers.get((agent.id, agent.revision))
         return peer is not None and peer.session is not None
 
+    async def greet(self, agent: Agent, timeout_s: float) -> None:
+        """See whether the server lives: `server/discover`, or `ping` to an older one.
+
+        Raises as `ask`.
+        """
+        peer, timeouts = self._peer(agent), Timeouts(timeout_s)
+        if peer.session is not None:
+            await self.ask(agent, Wanted("ping"), timeout_s)
+            return
+        with anyio.fail_after(timeout_s):
+            said = await self._post(agent, Wanted("server/discover"), None, timeouts)
+            if said.result is None and not _is_older(said):
+                raise Ended(failure_of_heard(said))
+            if said.result is None:
+                await self._open(agent, peer, None, timeouts, said)
+
     async def ask(self, agent: Agent, wanted: Wanted, timeout_s: float) -> dict[str, object]:
         """The result. Raises Ended, and what Outbound and Credentials raise."""
         peer, timeouts = self._peer(agent), Timeouts(timeout_s)
