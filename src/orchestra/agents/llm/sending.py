@@ -34,6 +34,7 @@ from orchestra.security.outbound import (
 IDLE_S = 30.0
 ANSWER_MAX_BYTES = 32 * 1024 * 1024
 """A token of a stream takes some 250 bytes on the wire; long answers have 10⁵ of them."""
+WHOLE_MAX_BYTES = 8 * 1024 * 1024
 EVENT_MAX_BYTES = 8 * 1024 * 1024
 DRAIN_S = 0.25
 DONE = "[DONE]"
@@ -108,10 +109,11 @@ class Sending:
         """Ask once. Raises nothing but cancellation."""
         idle_s = self._idle_s if request.streamed else None
         timeouts = Timeouts(request.timeout_s, idle_s, idle_s)
+        most = ANSWER_MAX_BYTES if request.streamed else WHOLE_MAX_BYTES
         headers: Mapping[str, str] = {}
         try:
             async with self._outbound.stream(
-                "POST", request.url, request.headers, request.body, timeouts, ANSWER_MAX_BYTES
+                "POST", request.url, request.headers, request.body, timeouts, most
             ) as answer:
                 headers = answer.headers
                 said = await _read(request, answer, reader, hearing)
@@ -243,7 +245,7 @@ async def _error_body(answer: Stream) -> bytes:
 
 def _document(data: str | bytes) -> Document:
     try:
-        document = decoded(data.encode() if isinstance(data, str) else data)
+        document = decoded(data)
     except NotReadable as broken:
         raise Malformed(str(broken)) from broken
     if not isinstance(document, dict):

@@ -35,7 +35,7 @@ def asked(method: str, params: Mapping[str, object], number: int | str | None) -
 def document(body: bytes | str) -> dict[str, object] | None:
     """The JSON object in `body`; None when it is none, or too much of one."""
     try:
-        value = decoded(body if isinstance(body, bytes) else body.encode())
+        value = decoded(body)
     except (NotReadable, UnicodeEncodeError):
         return None
     return cast("dict[str, object]", value) if isinstance(value, dict) else None

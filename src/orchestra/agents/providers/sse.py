@@ -32,8 +32,7 @@ class Lines:
 
     def __init__(self, line_max_bytes: int = LINE_MAX_BYTES) -> None:
         self._line_max_bytes = line_max_bytes
-        self._rest: list[bytes] = []
-        self._rest_bytes = 0
+        self._rest = bytearray()  # and no list: of tiny pieces each would take 40 bytes
         self._after_cr = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
@@ -49,15 +48,15 @@ class Lines:
         last = lines.pop()
         joined_bytes = 0
         if self._rest and lines:
-            joined_bytes = self._rest_bytes
-            lines[0] = b"".join((*self._rest, lines[0]))
-            self._rest, self._rest_bytes = [], 0
+            joined_bytes = len(self._rest)
+            self._rest += lines[0]
+            lines[0] = bytes(self._rest)
+            self._rest = bytearray()
         if last:
-            self._rest.append(last)
-            self._rest_bytes += len(last)
+            self._rest += last
         # A line is no longer than what it came from, so this is rarely looked at.
         most = self._line_max_bytes
-        if self._rest_bytes > most or (
+        if len(self._rest) > most or (
             len(chunk) + joined_bytes > most and any(len(line) > most for line in lines)
         ):
             raise AnswerTooLarge("a line is over its limit", limit_bytes=self._line_max_bytes)
@@ -65,7 +64,7 @@ class Lines:
 
     def rest(self) -> bytes:
         """What came after the last line end: NDJSON may leave out the last one."""
-        return b"".join(self._rest)
+        return bytes(self._rest)
 
 
 class Events:

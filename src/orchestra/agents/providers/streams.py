@@ -43,7 +43,7 @@ class Told:
     def take(self, name: str, data: str | bytes) -> Answer | Failure | None:
         """One frame: what it ends the stream with, if it does. Raises Malformed."""
         try:
-            said = decoded(data.encode() if isinstance(data, str) else data)
+            said = decoded(data)
         except NotReadable as unreadable:
             raise Malformed(str(unreadable)) from None
         if not isinstance(said, dict):
