@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 from orchestra.agents import TaskError
 from orchestra.agents.llm import Ask, Message, Said
 from orchestra.agents.llm.chat_reading import ChatReader
-from orchestra.agents.llm.fields import inner, join
+from orchestra.agents.llm.fields import inner, join, limit_and_rest
 from orchestra.agents.llm.schemas import is_strict, named
 from orchestra.agents.llm.sending import Request, Sending, encode, json_headers, secrets_of
 from orchestra.agents.providers import Emit, Failure
 from orchestra.agents.records import LlmReach
 
 OFFICIAL = ("api.openai.com", ".openai.azure.com")
-_LIMITS = ("max_tokens", "max_completion_tokens")
+_NEWER = "max_completion_tokens"
 
 
 class ChatWire:
@@ -57,11 +57,11 @@ class ChatWire:
 
 def body_of(ask: Ask, base_url: str, *, streamed: bool) -> dict[str, object]:
     """The body of a request."""
-    body: dict[str, object] = {**ask.params, "model": ask.model, "messages": _messages(ask)}
-    if ask.max_output_tokens is not None:
-        for name in _LIMITS:
-            body.pop(name, None)
-        body[_LIMITS[is_official(base_url)]] = ask.max_output_tokens
+    limit, params = limit_and_rest(ask.params, ask.max_output_tokens)
+    body: dict[str, object] = {**params, "model": ask.model, "messages": _messages(ask)}
+    if limit is not None:
+        newer = is_official(base_url) or _NEWER in ask.params
+        body[_NEWER if newer else "max_tokens"] = limit
     if ask.schema is not None:
         body["response_format"] = {
             "type": "json_schema",

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 TOKENS_MAX = 1 << 40
+LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 
 Document = Mapping[str, object]
 
@@ -57,6 +58,16 @@ def object_in(json: str) -> dict[str, object]:
     except (msgspec.DecodeError, RecursionError):
         return {}
     return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+
+
+def limit_and_rest(params: Document, asked: int | None) -> tuple[int | None, dict[str, object]]:
+    """The most tokens to say, and the params without it: each API has another name for it.
+
+    People register an agent with the name they know; `asked` goes before all of them.
+    """
+    rest = {name: value for name, value in params.items() if name not in LIMITS}
+    given = (whole(params, name) for name in LIMITS)
+    return asked or next((limit for limit in given if limit is not None), None), rest
 
 
 def join(base_url: str, path: str) -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from orchestra.agents import TaskError
 from orchestra.agents.llm import Ask, Message, Said
-from orchestra.agents.llm.fields import inner, join, listed, object_in, whole
+from orchestra.agents.llm.fields import inner, join, limit_and_rest, listed, object_in
 from orchestra.agents.llm.messages_reading import PAUSED, MessagesReader
 from orchestra.agents.llm.schemas import constrained
 from orchestra.agents.llm.sending import Request, Sending, encode, json_headers, secrets_of
@@ -42,7 +42,7 @@ class MessagesWire:
         hearing = self._sending.hearing(emit)
         secrets = secrets_of(credentials)
         body = body_of(ask, streamed=emit is not None)
-        begun = Said("", "stop", Usage())
+        begun, most = Said("", "stop", Usage()), cast("int", body["max_tokens"])
         for _ in range(PAUSES_MAX):
             request = Request(
                 join(reach.base_url, "/v1/messages"),
@@ -59,8 +59,12 @@ class MessagesWire:
             begun = _joined(begun, said)
             if reader.stop_reason != PAUSED or not said.kept:
                 return begun
+            left = most - begun.usage.output_tokens
+            if left <= 0:
+                break
             turn = {"role": "assistant", "content": said.kept}
-            body["messages"] = [*cast("list[object]", body["messages"]), turn]
+            messages = [*cast("list[object]", body["messages"]), turn]
+            body |= {"messages": messages, "max_tokens": left}
         return msgspec.structs.replace(begun, finish="length")
 
     async def check(
@@ -86,19 +90,14 @@ def _joined(before: Said, said: Said) -> Said:
 
 
 def _headers(credentials: Mapping[str, str]) -> dict[str, str]:
-    headers = {"anthropic-version": VERSION} | json_headers(credentials)
-    # A key of theirs is no bearer token, though people register it as one.
-    key = headers.get("authorization", "").removeprefix("Bearer ")
-    if key.startswith("sk-ant-api") and "x-api-key" not in headers:
-        del headers["authorization"]
-        headers["x-api-key"] = key
-    return headers
+    return {"anthropic-version": VERSION} | json_headers(credentials)
 
 
 def body_of(ask: Ask, *, streamed: bool) -> dict[str, object]:
     """The body of a request."""
-    body: dict[str, object] = {**ask.params, "model": ask.model, "messages": _turns(ask)}
-    body["max_tokens"] = ask.max_output_tokens or whole(ask.params, "max_tokens") or OUTPUT_TOKENS
+    limit, params = limit_and_rest(ask.params, ask.max_output_tokens)
+    body: dict[str, object] = {**params, "model": ask.model, "messages": _turns(ask)}
+    body["max_tokens"] = limit or OUTPUT_TOKENS
     system = [ask.system] if ask.system else []
     if ask.schema is not None:
         schema = constrained(ask.schema)

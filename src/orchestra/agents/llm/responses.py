@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from orchestra.agents import TaskError
 from orchestra.agents.llm import Ask, Message, Said
-from orchestra.agents.llm.fields import inner, join, listed
+from orchestra.agents.llm.fields import inner, join, limit_and_rest, listed
 from orchestra.agents.llm.responses_reading import ResponsesReader
 from orchestra.agents.llm.schemas import is_strict, named
 from orchestra.agents.llm.sending import Request, Sending, encode, json_headers, secrets_of
@@ -57,12 +57,13 @@ class ResponsesWire:
 
 def body_of(ask: Ask, *, streamed: bool) -> dict[str, object]:
     """The body of a request."""
-    body: dict[str, object] = {**ask.params, "model": ask.model, "store": False}
+    limit, params = limit_and_rest(ask.params, ask.max_output_tokens)
+    body: dict[str, object] = {**params, "model": ask.model, "store": False}
     body["input"] = [item for message in ask.messages for item in _items(message)]
     if ask.system:
         body["instructions"] = ask.system
-    if ask.max_output_tokens is not None:
-        body["max_output_tokens"] = ask.max_output_tokens
+    if limit is not None:
+        body["max_output_tokens"] = limit
     if ask.schema is not None:
         schema_format = {
             "type": "json_schema",

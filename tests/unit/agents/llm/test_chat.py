@@ -67,7 +67,20 @@ def test_the_limit_has_the_name_that_the_server_knows() -> None:
         "max_completion_tokens": 5,
     }
     assert body_of(asked, LOCAL, streamed=False)["max_tokens"] == 5
-    assert body_of(ask(params={"max_tokens": 9}), LOCAL, streamed=False)["max_tokens"] == 9
+
+
+@pytest.mark.parametrize(
+    ("given", "base_url", "name"),
+    [("max_tokens", OPENAI, "max_completion_tokens"), ("max_tokens", LOCAL, "max_tokens"),
+     ("max_output_tokens", LOCAL, "max_tokens"),
+     ("max_completion_tokens", LOCAL, "max_completion_tokens")],
+)  # fmt: skip
+def test_a_limit_may_be_registered_under_any_of_its_names(
+    given: str, base_url: str, name: str
+) -> None:
+    body = body_of(ask(params={given: 9}), base_url, streamed=False)
+
+    assert {key: value for key, value in body.items() if key.startswith("max")} == {name: 9}
 
 
 def test_a_stream_always_asks_for_its_usage() -> None:

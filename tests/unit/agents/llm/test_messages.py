@@ -63,6 +63,7 @@ def read(*events: dict[str, Any], begun: bool = True) -> tuple[Said | Failure, l
 def test_the_limit_is_always_there() -> None:
     assert body_of(ask(), streamed=False)["max_tokens"] == 4_096
     assert body_of(ask(params={"max_tokens": 9}), streamed=False)["max_tokens"] == 9
+    assert body_of(ask(params={"max_output_tokens": 9}), streamed=False)["max_tokens"] == 9
     assert body_of(ask(params={"max_tokens": 9}, max_output_tokens=5), streamed=True) == {
         "model": "m",
         "max_tokens": 5,

@@ -73,6 +73,12 @@ def test_nothing_is_stored_and_the_schema_has_its_place() -> None:
     }
 
 
+def test_a_limit_may_be_registered_under_any_of_its_names() -> None:
+    body = body_of(ask(params={"max_tokens": 9}), streamed=False)
+
+    assert (body["max_output_tokens"], "max_tokens" in body) == (9, False)
+
+
 @pytest.mark.parametrize(
     ("model", "encrypted"),
     [("gpt-5-mini", True), ("o4-mini", True), ("gpt-4o", False), ("gpt-5-chat-latest", False),
