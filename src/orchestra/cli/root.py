@@ -31,6 +31,7 @@ Every command has --help with examples; most have --json for programs.
         "execution": ("orchestra.cli.execution:execution", "Look at executions, and steer them."),
         "agent": ("orchestra.cli.agent:agent", "List, register and call agents."),
         "secret": ("orchestra.cli.secret:secret", "Set, list and remove agents' credentials."),
+        "prices": ("orchestra.cli.prices:prices", "What models cost; take a newer table."),
         "keys": ("orchestra.cli.keys:keys", "Make, list and revoke API keys."),
         "doctor": ("orchestra.cli.doctor:doctor", "Check this machine, its data, its server."),
     },

@@ -85,7 +85,7 @@ class Prices:
             if own == Price():
                 return None
             return Tariff(Rates(own.input_micro_usd or 0, own.output_micro_usd or 0), "agent")
-        rates = _in_force(found, self._clock.now_ms())
+        rates = in_force(found, self._clock.now_ms())
         if own != Price():
             one, other = own.input_micro_usd, own.output_micro_usd
             rates = Rates(_first(one, rates.input), _first(other, rates.output))
@@ -184,7 +184,8 @@ def _regex(pattern: str, text: str) -> bool:
         return False
 
 
-def _in_force(model: Model, now_ms: int) -> Rates:
+def in_force(model: Model, now_ms: int) -> Rates:
+    """The last of a model's rates whose day has come and whose hour it is, else the first."""
     now = datetime.datetime.fromtimestamp(now_ms / 1_000, datetime.UTC)
     day, hour = now.date().isoformat(), now.strftime("%H:%M")
     for rates in reversed(model.rates):
