@@ -219,8 +219,8 @@ def why(attempt: Attempt, picked: Picked) -> dict[str, object]:
 
 
 def fallbacks(task: Task, agent: Agent | None) -> Iterator[Task]:
-    """The task for each of its fallbacks, `agent:name` or `type:name`: first those of the agent
-    that could not do it, then its own.
+    """The task for each of its fallbacks, `agent:name`, `type:name` or `capability:name`: first
+    those of the agent that could not do it, then its own.
     """
     own = agent.spec.fallbacks if agent is not None else ()
     for fallback in tuple(dict.fromkeys((*own, *task.fallbacks)))[:FALLBACKS_MAX]:
@@ -229,6 +229,7 @@ def fallbacks(task: Task, agent: Agent | None) -> Iterator[Task]:
             task,
             agent_type=name if kind == "type" else None,
             agent=name if kind == "agent" else None,
+            capability=name if kind == "capability" else task.capability,
             version=None,
             labels={},
             fallbacks=(),

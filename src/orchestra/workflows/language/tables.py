@@ -30,6 +30,7 @@ NAMES: Final = ("input", "vars", "steps", "execution", "workflow")
 ID: Final = "[A-Za-z][A-Za-z0-9_-]{0,63}"
 RUN_WHEN: Final = ("none_failed", "all_completed", "any_completed", "any_failed", "all_done")
 STEP_TYPES: Final = ("agent", "transform", "set", "emit", "switch", "parallel")
+STRATEGIES: Final = ("least_load", "ewma", "cheapest", "affinity")
 LATER_TYPES: Final = ("map", "loop", "workflow", "wait", "approval", "fail", "return")
 
 _WORD: Final = "[A-Za-z][A-Za-z0-9_-]*"
@@ -38,6 +39,10 @@ _PATTERN: Final = Text(128, 1, rf"\*|{_WORD}(\.{_WORD})*(\.\*)?", 'a code, "pref
 _PATTERNS: Final = ListOf(_PATTERN, 64, 1, "a list of codes")
 _NAME: Final = Text(128, 1, r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*", "printable, on one line")
 _PLAIN: Final = Text(128, 1, r"[^${}\u0000-\u001f]*", "plain: no expression")
+_FALLBACK: Final = Text(
+    80, 6, "(agent|type|capability):[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}", 'such as "type:writer"'
+)
+_FALLBACKS: Final = ListOf(_FALLBACK, 3, 1, "a list of fallbacks")
 _CONDITION: Final = Text(8_200)
 _LABELS: Final = Texts()
 _LONG: Final = Duration(100, 366 * DAY_MS)
@@ -75,8 +80,8 @@ AGENT_CHOICE: Final = Record(
         "capability": Field(_PLAIN, "Any agent that has this capability."),
         "version": Field(Text(64, 1), "Version, or range of versions."),
         "labels": Field(_LABELS, "Labels the agent must have."),
-        "strategy": Field(_PLAIN, "How one of several is picked."),
-        **_later("fallbacks"),
+        "strategy": Field(Choice(STRATEGIES), "How one of several is picked."),
+        "fallbacks": Field(_FALLBACKS, "Who is asked, in turn, when nobody of these did it."),
     },
     exactly_one=("id", "type", "capability"),
 )

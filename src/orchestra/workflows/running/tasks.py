@@ -2,11 +2,14 @@
 
 import base64
 import hashlib
+from typing import get_args
 
-from orchestra.agents import Task, TaskResult
+from orchestra.agents import Strategy, Task, TaskResult
 from orchestra.store.keys import Tenant
 from orchestra.workflows.planning.facts import Record, Work
 from orchestra.workflows.planning.planner import Call
+
+_STRATEGIES: dict[str, Strategy] = {name: name for name in get_args(Strategy)}
 
 
 def task_of(work: Work, call: Call, *, timeout_ms: int, waited_ms: int = 0) -> Task:
@@ -38,6 +41,7 @@ def task_of(work: Work, call: Call, *, timeout_ms: int, waited_ms: int = 0) -> T
         output_schema=None if undoing else step.output_schema,
         hop=work.facts.envelope.hop,
         trace=work.facts.envelope.trace,
+        strategy=_STRATEGIES.get(choice.strategy or "", "least_load"),
     )
 
 
