@@ -7,9 +7,10 @@ import http.client
 import json
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -73,13 +74,7 @@ class Client:
         headers: Mapping[str, str] = NO_HEADERS,
     ) -> Answer:
         """One request. Raises Refused from 400 up, Unreachable when there was no answer."""
-        sent = {
-            "Accept": "application/json",
-            "User-Agent": f"orchestra-cli/{__version__}",
-            **({"Authorization": f"Bearer {self._key}"} if self._key else {}),
-            **headers,
-        }
-        answer = self._exchange(method, path, body, sent)
+        answer = self._exchange(method, path, body, self._headers(headers))
         if answer.status >= 400:
             raise Refused(problem_of(answer), answer.body)
         return answer
@@ -89,9 +84,54 @@ class Client:
     ) -> Answer:
         connection = self._connection()
         try:
-            connection.request(method, self._prefix + path, body, dict(headers))
-            response = connection.getresponse()
-            content = response.read()
+            with self._explained():
+                connection.request(method, self._prefix + path, body, dict(headers))
+                response = connection.getresponse()
+                content = response.read()
+        finally:
+            self._done(connection)
+        named = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, named, content)
+
+    def kept(self) -> "KeptClient":
+        """One like this with a connection that stays open."""
+        return KeptClient(self.url, self._key, self._timeout_s)
+
+    def events(
+        self, method: str, path: str, body: object = None
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The events of a stream as they come: name and data. Raises as `call` does."""
+        sent = self._headers({"Accept": "text/event-stream", "Content-Type": "application/json"})
+        encoded = None if body is None else json.dumps(body).encode()
+        connection = self._connection()
+        try:
+            with self._explained():
+                connection.request(method, self._prefix + path, encoded, dict(sent))
+                response = connection.getresponse()
+                named = {name.lower(): value for name, value in response.getheaders()}
+                if response.status >= 400 or "event-stream" not in named.get("content-type", ""):
+                    answer = Answer(response.status, named, response.read())
+                    if answer.status >= 400:
+                        raise Refused(problem_of(answer), answer.body)
+                    yield "result", answer.read(dict[str, Any])
+                    return
+                yield from read_events(response)
+        finally:
+            connection.close()
+
+    def _headers(self, more: Mapping[str, str]) -> dict[str, str]:
+        return {
+            "Accept": "application/json",
+            "User-Agent": f"orchestra-cli/{__version__}",
+            **({"Authorization": f"Bearer {self._key}"} if self._key else {}),
+            **more,
+        }
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What goes wrong on the way, as Unreachable."""
+        try:
+            yield
         except ConnectionRefusedError as error:
             raise Unreachable(f"nothing listens at {self.url}", refused=True) from error
         except socket.gaierror as error:
@@ -102,15 +142,50 @@ class Client:
             raise Unreachable(f"no secure connection to {self.url}: {error.reason}") from error
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(f"the connection to {self.url} broke: {error!r}") from error
-        finally:
-            connection.close()
-        named = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, named, content)
+
+    def _done(self, connection: http.client.HTTPConnection) -> None:
+        connection.close()
 
     def _connection(self) -> http.client.HTTPConnection:
         if self._tls:
             return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout_s)
         return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
+
+
+class KeptClient(Client):
+    """The same with one connection for all calls: for one thread that asks often."""
+
+    _kept: http.client.HTTPConnection | None = None
+
+    def close(self) -> None:
+        """Close it. Safe to repeat."""
+        if self._kept is not None:
+            self._kept.close()
+
+    def _done(self, connection: http.client.HTTPConnection) -> None:
+        """Keep it: http.client opens it anew when the server closed it."""
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._kept is None:
+            self._kept = super()._connection()
+        return self._kept
+
+
+def read_events(lines: Iterable[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Server-sent events whose data are JSON objects; comments and other data are left out."""
+    name, data = "message", list[bytes]()
+    for line in lines:
+        field, _, value = line.rstrip(b"\r\n").partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"event":
+            name = value.decode("utf-8", errors="replace")
+        elif field == b"data":
+            data.append(value)
+        elif not line.strip():
+            if data:
+                with suppress(msgspec.DecodeError):
+                    yield name, msgspec.json.decode(b"\n".join(data), type=dict[str, Any])
+            name, data = "message", []
 
 
 def problem_of(answer: Answer) -> ProblemDocument:

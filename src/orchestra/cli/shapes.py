@@ -152,6 +152,13 @@ class Agent(msgspec.Struct, frozen=True):
     revision: int = 0
     capabilities: tuple[Capability, ...] = ()
     warnings: tuple[Any, ...] = ()
+    endpoint: str | None = None
+    base_url: str | None = None
+    model: str | None = None
+    card_url: str | None = None
+    url: str | None = None
+    plugin: dict[str, Any] | None = None
+    pull: dict[str, Any] | None = None
 
 
 class AgentPage(msgspec.Struct, frozen=True):

@@ -27,6 +27,8 @@ class FakeServer:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.kinds: dict[str, str] = {}
+        """Content type by path; JSON where nothing is said."""
         self._answers: dict[tuple[str, str], list[Scripted]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
@@ -60,6 +62,7 @@ class FakeServer:
                     scripted.pop(0)
                 content = document if isinstance(document, bytes) else json.dumps(document).encode()
                 self.send_response(status)
+                self.send_header("Content-Type", fake.kinds.get(parts.path, "application/json"))
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)

@@ -3,6 +3,8 @@ import sys
 
 from unit.cli.conftest import Run
 
+from orchestra.cli.agent import PAGES
+
 
 def test_version_is_printed_without_importing_click() -> None:
     code = "import sys; sys.argv[1:] = ['--version']; from orchestra.cli import main; main(); "
@@ -26,7 +28,8 @@ def test_every_command_has_examples_in_its_help(run: Run) -> None:
     groups = {
         "workflow": ("validate", "run", "list", "status"),
         "execution": ("list", "status", "logs", "pause", "resume", "cancel", "rollback", "retry"),
-        "agent": ("list", "show", "register", "execute", "remove"),
+        "agent": tuple(PAGES),
+        "secret": ("set", "list", "remove"),
         "keys": ("create", "list", "revoke"),
     }
     paths = [(group, name) for group, names in groups.items() for name in names]
