@@ -97,8 +97,10 @@ class Witness:
         if "content" not in told:
             assert not answer.content, where
             return
-        kind = answer.headers["content-type"]
+        kind = answer.headers["content-type"].removesuffix("; charset=utf-8")
         assert kind in told["content"], f"{where}: {kind}"
+        if kind == "text/event-stream":
+            return
         self.judge(answer.json(), told, where, kind)
         if answer.status_code >= 400:
             code = answer.json()["code"]

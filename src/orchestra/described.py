@@ -24,6 +24,8 @@ class Answer(msgspec.Struct, frozen=True):
     shapes: Sequence[Shape] = ()
     headers: Sequence[str] = ()
     media_type: str = "application/json"
+    also: Mapping[str, Shape] = {}
+    """The same in other media types, for those who ask for one."""
 
 
 class Header(msgspec.Struct, frozen=True):

@@ -42,6 +42,7 @@ class Schemas:
         for one in told:
             shapes += [one.body] if one.body is not None else []
             shapes += [shape for answer in one.answers.values() for shape in answer.shapes]
+            shapes += [shape for answer in one.answers.values() for shape in answer.also.values()]
         structs = list(dict.fromkeys(shape for shape in shapes if isinstance(shape, type)))
         made, self.named = msgspec.json.schema_components(
             structs, schema_hook=_anything, ref_template=REFERENCE + "{name}"
@@ -130,7 +131,8 @@ def tidy(operation: Document, path: str, *, one_of_many: bool) -> None:
 def _answer(answer: Answer, schemas: Schemas) -> Document:
     made: Document = {"description": answer.told}
     if answer.shapes:
-        made["content"] = {answer.media_type: {"schema": schemas.of(answer.shapes)}}
+        kinds = {answer.media_type: answer.shapes} | {k: [one] for k, one in answer.also.items()}
+        made["content"] = {kind: {"schema": schemas.of(shapes)} for kind, shapes in kinds.items()}
     return made | (_headers(answer.headers) if answer.headers else {})
 
 

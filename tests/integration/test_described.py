@@ -122,6 +122,7 @@ async def test_every_route_answers_as_described(client: Client) -> None:
     await ask_executions(client)
     await ask_agents(client)
     await ask_workers(client)
+    await ask_tasks(client)
     await ask_secrets(client)
 
     routes = {(method, path) for method, path, _ in operations(client.witness.document)}
@@ -247,6 +248,34 @@ async def ask_secrets(client: Client) -> None:
     await client.get("/api/secrets/")
     assert (await client.http.delete(at)).status_code == 204
     await client.http.delete(at)
+
+
+async def ask_tasks(client: Client) -> None:
+    body = {"agent_type": "own", "capability": "wait", "input_data": {"x": 1}}
+    client.hands.open = anyio.Event()
+    answer = await client.http.post(
+        "/api/agents/execute", json=body, headers={"prefer": "wait=0", "idempotency-key": "k"}
+    )
+    at = f"/api/agents/tasks/{answer.json()['task_id']}"
+    await client.get(at)
+    await client.http.post(
+        "/api/agents/execute", json={**body, "capability": "do"}, headers={"idempotency-key": "k"}
+    )
+    assert (await client.http.delete(at)).json()["status"] == "cancelled"
+    await client.get(at)
+    await client.http.get(f"{at}/events")
+    await client.http.post("/api/agents/execute", json=body, headers={"idempotency-key": "k"})
+    await client.http.get("/api/agents/tasks/tsk_none")
+    failing = await client.http.post(
+        "/api/agents/execute", json={**body, "capability": "no"}, headers={"idempotency-key": "l"}
+    )
+    assert failing.status_code == 422
+    streamed = await client.http.post(
+        "/api/agents/execute",
+        json={**body, "capability": "no"},
+        headers={"accept": "text/event-stream"},
+    )
+    assert (await client.get(streamed.headers["location"]))["status"] == "failed"
 
 
 async def ask_workers(client: Client) -> None:

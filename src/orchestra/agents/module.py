@@ -46,12 +46,12 @@ from orchestra.agents.routes.discoverer import Discoverer
 from orchestra.agents.routes.health import AgentHealthRoutes
 from orchestra.agents.routes.registrar import Registrar
 from orchestra.agents.routes.selection import SelectionRoutes
+from orchestra.agents.routes.tasks import TaskRoutes
 from orchestra.agents.routes.workers import WorkerRoutes
 from orchestra.agents.routing.contracts import Contracts
 from orchestra.agents.routing.executor import Executor
 from orchestra.agents.routing.hooks import Hooks, Ports
 from orchestra.agents.scrubbing import ScrubbedAndChecked
-from orchestra.agents.tasks.direct import Direct
 from orchestra.agents.tasks.elsewhere import Elsewhere
 from orchestra.clock import Clock, Ids, Random
 from orchestra.errors import Unavailable
@@ -66,6 +66,8 @@ from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 
 log = structlog.get_logger(__name__)
+
+ROUTES = [AgentRoutes, AgentHealthRoutes, SelectionRoutes, TaskRoutes, WorkerRoutes]
 
 
 class AgentsModule:
@@ -92,7 +94,9 @@ class AgentsModule:
         self.credentials = SealedCredentials(self.secrets, clock)
         self._balancer = Balancer(store, clock, ids)
         self.registry = Registry(store, clock, ids, self._balancer, python.installed.get)
-        self._http = HttpProvider(self._outbound, clock, self.credentials)
+        self._elsewhere = Elsewhere(store, clock, ids, self._balancer, self.registry, settings)
+        later = self._elsewhere.later
+        self._http = HttpProvider(self._outbound, clock, self.credentials, later)
         cards = Cards(self._outbound, clock, self.credentials)
         a2a = A2AProvider(self._outbound, clock, self.credentials, cards)
         wire = McpWire(self._outbound, self.credentials)
@@ -101,7 +105,6 @@ class AgentsModule:
         llm = self._models(Costs(prices, Budgets(store, clock, ids)), clock)
         self._asking = Asking(cards, wire, self.registry.roster)
         self._following = Following(store, clock, ids, chance, self.registry)
-        self._elsewhere = Elsewhere(store, clock, ids, self._balancer, self.registry, settings)
         pull = PullProvider(self._elsewhere.queues, clock)
         providers = _providers((a2a, mcp, llm, self._http)) | {"python": python, "pull": pull}
         self.care = Care(store, self.registry, self._balancer, providers, (clock, chance))
@@ -112,6 +115,7 @@ class AgentsModule:
             providers,
             Ports(clock, chance),
             Hooks(
+                self._elsewhere.live.emitter,
                 record=self.care.performance.record,
                 prices=prices.together,
                 contracts=Contracts(python.found),
@@ -126,7 +130,7 @@ class AgentsModule:
         self._clinic = Clinic(self._registrar, self.care, clock)
         discovery = Discovery(self._outbound, self.credentials, self._asking)
         self._discoverer = Discoverer(discovery, self._registrar, self._outbound)
-        self._direct = Direct(self._executor, self.registry, ids)
+        self._desk = self._elsewhere.desk(self._executor)
         self.routes: Sequence[ControllerRouterHandler] = (self._router(),)
         self.execute = self._executor.execute
         self.saturated = self._executor.saturated
@@ -139,16 +143,22 @@ class AgentsModule:
 
     def _router(self) -> Router:
         """The routes, with what they ask."""
-        registrar, direct, discoverer = self._registrar, self._direct, self._discoverer
+        registrar, desk, discoverer = self._registrar, self._desk, self._discoverer
         explainer, workers = self._executor.explainer, self._elsewhere.workers
         clinic = self._clinic
         return Router(
             "/",
-            route_handlers=[AgentRoutes, AgentHealthRoutes, SelectionRoutes, WorkerRoutes],
+            route_handlers=[
+                AgentRoutes,
+                AgentHealthRoutes,
+                SelectionRoutes,
+                TaskRoutes,
+                WorkerRoutes,
+            ],
             dependencies={
                 "clinic": Provide(lambda: clinic, sync_to_thread=False),
                 "registrar": Provide(lambda: registrar, sync_to_thread=False),
-                "direct": Provide(lambda: direct, sync_to_thread=False),
+                "desk": Provide(lambda: desk, sync_to_thread=False),
                 "explainer": Provide(lambda: explainer, sync_to_thread=False),
                 "workers": Provide(lambda: workers, sync_to_thread=False),
                 "discoverer": Provide(lambda: discoverer, sync_to_thread=False),
@@ -185,6 +195,7 @@ class AgentsModule:
             group.start_soon(self.plugins.serve)
             group.start_soon(self._elsewhere.serve)
             group.start_soon(self.care.serve)
+            group.start_soon(self._desk.runs.serve)
             try:
                 yield
             finally:
@@ -196,6 +207,7 @@ class AgentsModule:
     async def quiesce(self) -> None:
         """Polls end at once. Calls in flight end with their callers."""
         self._elsewhere.close()
+        await self._desk.runs.idle()
 
     async def check(self) -> None:
         """Raises Unavailable until the registry was read once."""

@@ -12,13 +12,11 @@ from orchestra.agents.routes import descriptions
 from orchestra.agents.routes.discoverer import Discoverer
 from orchestra.agents.routes.registrar import Registrar, Wanted
 from orchestra.agents.routes.showing import Document
-from orchestra.agents.tasks.direct import Direct
 from orchestra.agents.tasks.workers import Workers
 from orchestra.security import Permission, Principal, requires
 
 Caller = NamedDependency[SkipValidation[Principal]]
 Agents = NamedDependency[SkipValidation[Registrar]]
-Tasks = NamedDependency[SkipValidation[Direct]]
 Finder = NamedDependency[SkipValidation[Discoverer]]
 
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
@@ -56,22 +54,6 @@ class AgentRoutes(Controller):
             )
         headers = {"Location": f"/api/agents/{document['id']}", "ETag": _etag(document)}
         return Response(document, status_code=201 if written == "new" else 200, headers=headers)
-
-    @post(
-        "/execute",
-        status_code=200,
-        guards=[requires(Permission.AGENTS_EXECUTE)],
-        opt=descriptions.EXECUTE,
-    )
-    async def execute(
-        self,
-        request: Request[Any, Any, Any],
-        principal: Caller,
-        direct: Tasks,
-        idempotency_key: IdempotencyKey = None,
-    ) -> Document:
-        """Have one task done, and wait for it."""
-        return await direct.execute(principal.tenant, await request.body(), idempotency_key)
 
     @post(
         "/discover",

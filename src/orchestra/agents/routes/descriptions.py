@@ -18,7 +18,6 @@ from orchestra.agents.registry.registry import (
     RevisionMismatch,
     TypeIsFixed,
 )
-from orchestra.agents.routes import documents as tasks
 from orchestra.agents.routes import documents_agents as made
 from orchestra.agents.routes import documents_discovery as found
 from orchestra.agents.routes.cursors import CursorInvalid
@@ -30,7 +29,6 @@ from orchestra.agents.tasks.direct import (
     InputInvalid,
     OutputInvalid,
     RateLimited,
-    TaskBody,
 )
 from orchestra.described import Answer, described
 from orchestra.security.hardened import JSON_REFUSALS
@@ -100,25 +98,6 @@ EXECUTE_REFUSALS: Final = (
     InputInvalid, OutputInvalid, BudgetExhausted, PoolSaturated, RateLimited, AgentFailed,
     NoAgentAvailable, StoreAway, DeadlineExceeded,
 )  # fmt: skip
-EXECUTE: Final = described(
-    {200: Answer("Done.", [tasks.TaskDone])},
-    refusals=EXECUTE_REFUSALS,
-    body=TaskBody,
-    examples={
-        "how does it sound": {
-            "agent_type": "text_processor",
-            "input_data": {
-                "task_type": "sentiment_analysis",
-                "text": "I'm disappointed with my recent order.",
-            },
-        },
-        "flat": {
-            "agent_type": "text_processor",
-            "task_type": "sentiment_analysis",
-            "text": "Great service, thank you!",
-        },
-    },
-)
 DISCOVER: Final = described(
     {200: Answer("What is there, and where nothing is.", [found.Discovered])},
     refusals=[*JSON_REFUSALS, TypeIsFixed, RegistrationInvalid, AgentsExhausted, *_WRITES],

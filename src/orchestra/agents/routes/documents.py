@@ -58,3 +58,4 @@ class TaskDone(Closed, frozen=True):
     usage: TaskUsage
     cached: bool
     attempts: tuple[CallShown, ...]
+    created_at: Instant | UnsetType = UNSET

@@ -9,12 +9,15 @@ from litestar.params import FromPath, QueryParameter, SkipValidation
 from orchestra.agents.routes import descriptions_health as descriptions
 from orchestra.agents.routes.clinic import Clinic
 from orchestra.agents.routes.showing import Document
-from orchestra.agents.tasks.direct import Direct
+from orchestra.agents.tasks.desk import Asked, Desk
 from orchestra.security import Permission, Principal, requires
 
 Caller = NamedDependency[SkipValidation[Principal]]
 Patients = NamedDependency[SkipValidation[Clinic]]
-Tasks = NamedDependency[SkipValidation[Direct]]
+Tasks = NamedDependency[SkipValidation[Desk]]
+
+TEST_S = 3_600.0
+"""A test is waited for until its own timeout."""
 
 
 class AgentHealthRoutes(Controller):
@@ -87,8 +90,9 @@ class AgentHealthRoutes(Controller):
         agent_id: FromPath[str],
         principal: Caller,
         clinic: Patients,
-        direct: Tasks,
+        desk: Tasks,
     ) -> Document:
         """Have this very agent do one real task: it may cost money. Nobody else does it instead."""
         body = await clinic.as_task(principal.tenant, agent_id, await request.body())
-        return await direct.execute(principal.tenant, body, None) | {"test": True}
+        told = await desk.execute(Asked(principal.tenant, body, wait_s=TEST_S))
+        return told.document | {"test": True}

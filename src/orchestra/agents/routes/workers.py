@@ -8,7 +8,7 @@ from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, SkipValidation
 
-from orchestra.agents.routes import task_descriptions as descriptions
+from orchestra.agents.routes import descriptions_tasks as descriptions
 from orchestra.agents.tasks.tokens import TOKEN as PULL_TOKEN
 from orchestra.agents.tasks.workers import Document, Worker, Workers
 from orchestra.errors import OrchestraError

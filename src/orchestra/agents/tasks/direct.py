@@ -1,11 +1,10 @@
-"""`POST /api/agents/execute`: one task for a caller who waits."""
+"""Tasks that callers ask for directly: what they may write, and what they are told."""
 
 import hashlib
 from base64 import b32encode
 from collections.abc import Mapping
 from typing import Literal, cast
 
-import anyio
 import msgspec
 
 from orchestra.agents import (
@@ -16,25 +15,19 @@ from orchestra.agents import (
     TaskError,
     TaskResult,
 )
-from orchestra.agents.pools.roster import capability_of, choose
 from orchestra.agents.pools.wishes import STRATEGIES
 from orchestra.agents.registration.fields import Fields
 from orchestra.agents.registration.policies import micro_usd
 from orchestra.agents.registration.schemas import fault_of
 from orchestra.agents.registration.versions import BadRange, matches
-from orchestra.agents.registry.registry import Registry
-from orchestra.agents.routing.executor import Executor
-from orchestra.clock import Ids
 from orchestra.errors import (
     Invalid,
-    NotFound,
     OrchestraError,
     Problem,
     TooMany,
     Unavailable,
 )
 from orchestra.security import hops, traces
-from orchestra.security.hardened import loads
 from orchestra.store.keys import Tenant
 
 TIMEOUT_MS = 60_000
@@ -89,52 +82,29 @@ class DeadlineExceeded(OrchestraError):
     retryable = True
 
 
-class Direct:
-    """Executes tasks for callers over HTTP."""
-
-    def __init__(self, executor: Executor, registry: Registry, ids: Ids) -> None:
-        self._executor, self._registry, self._ids = executor, registry, ids
-
-    async def execute(self, tenant: Tenant, body: bytes, key: str | None) -> dict[str, object]:
-        """The result as a document; every failure is an exception with its own status."""
-        task = read_task(loads(body), self._ids.new("tsk"), tenant, key)
-        await self._check(task)
-        result: TaskResult | None = None
-        with anyio.move_on_after(task.timeout_ms / 1_000 + GRACE_S):
-            result = await self._executor.execute(task)
-        if result is None:
-            raise DeadlineExceeded("no answer in time", attempts=[])
-        if result.error is not None:
-            raise refusal_of(result, result.error)
-        return {
-            "task_id": task.id,
-            "status": "completed",
-            "agent": {
-                "id": result.agent_id,
-                "name": result.agent_name,
-                "version": result.agent_version,
-            },
-            "degraded": result.degraded,
-            "capability": capability_of(task),
-            "output": result.output,
-            "usage": {
-                "input_tokens": 0,
-                "output_tokens": 0,
-                "cost_usd": None,
-                "cost_source": "unknown",
-            }
-            | (result.usage or {}),
-            "cached": False,
-            "attempts": result.calls,
+def document_of(task_id: str, capability: str | None, result: TaskResult) -> dict[str, object]:
+    """A task that was done, as callers see it."""
+    return {
+        "task_id": task_id,
+        "status": "completed",
+        "agent": {
+            "id": result.agent_id,
+            "name": result.agent_name,
+            "version": result.agent_version,
+        },
+        "degraded": result.degraded,
+        "capability": capability,
+        "output": result.output,
+        "usage": {
+            "input_tokens": 0,
+            "output_tokens": 0,
+            "cost_usd": None,
+            "cost_source": "unknown",
         }
-
-    async def _check(self, task: Task) -> None:
-        """Raises what is wrong with the target, after a second look at what is registered."""
-        try:
-            choose(self._registry.roster(task.tenant), task)
-        except (NotFound, Invalid, NoAgentAvailable):
-            await self._registry.refresh()
-            choose(self._registry.roster(task.tenant), task)
+        | (result.usage or {}),
+        "cached": False,
+        "attempts": result.calls,
+    }
 
 
 def read_task(body: object, task_id: str, tenant: Tenant, key: str | None) -> Task:
@@ -212,7 +182,7 @@ def refusal_of(result: TaskResult, error: TaskError) -> OrchestraError:
         case "timeout.attempt" | "timeout.heartbeat":
             return DeadlineExceeded("no answer in time", **context)
         case _:
-            return AgentFailed("the agent failed", **(context | {"error": _told(error)}))
+            return AgentFailed("the agent failed", **(context | {"error": told_error(error)}))
 
 
 def _strategy(fields: Fields) -> Strategy:
@@ -222,7 +192,7 @@ def _strategy(fields: Fields) -> Strategy:
     return next(one for one in STRATEGIES if one == named)
 
 
-def _told(error: TaskError) -> dict[str, object]:
+def told_error(error: TaskError) -> dict[str, object]:
     return {"code": error.code, "message": error.message, "retryable": error.retryable}
 
 

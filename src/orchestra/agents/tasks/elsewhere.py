@@ -4,8 +4,12 @@ import anyio
 
 from orchestra.agents.pools.balancer import Balancer
 from orchestra.agents.registry.registry import Registry
+from orchestra.agents.routing.executor import Executor
 from orchestra.agents.tasks.attempts import Attempts
+from orchestra.agents.tasks.desk import Desk
 from orchestra.agents.tasks.later import StoreLater
+from orchestra.agents.tasks.ledger import Ledger
+from orchestra.agents.tasks.live import Live
 from orchestra.agents.tasks.mailroom import Mailroom
 from orchestra.agents.tasks.post import Post
 from orchestra.agents.tasks.pull import Queues
@@ -34,13 +38,22 @@ class Elsewhere:
         self.queues = Queues(attempts, balancer, self.post, clock, ids)
         self.later = StoreLater(attempts, store, clock, address(settings))
         self.tokens = PullTokens(store, clock)
+        self.live = Live(self.post, clock)
+        self._ports = (clock, registry)
+        self._ledger = Ledger(store, clock, ids, balancer.session)
         self.workers = Workers(registry, self.queues, attempts, self.later, self.tokens)
+
+    def desk(self, executor: Executor) -> Desk:
+        """Where callers ask for tasks directly."""
+        clock, registry = self._ports
+        return Desk(executor, registry, self._ledger, self.live, self.post, clock)
 
     async def serve(self) -> None:
         """Until cancelled."""
         async with anyio.create_task_group() as group:
             group.start_soon(self.post.serve)
             group.start_soon(self._mail.serve)
+            group.start_soon(self.live.serve)
 
     def close(self) -> None:
         """No worker waits here any more."""

@@ -5,13 +5,49 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from orchestra.agents.routes.documents import Closed
+from orchestra.agents.routes.documents import CallShown, Closed
 
 Count = Annotated[int, Meta(ge=0)]
 Lease = Annotated[str, Meta(description="Of this attempt: the proof for what is said about it.")]
 Fence = Annotated[int, Meta(ge=0, description="As in the envelope.")]
 Instant = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Frame = Annotated[Any, Meta(description="Shown to whoever looks on: text, or an object.")]
+
+
+class TaskRuns(Closed, frozen=True):
+    """A task that goes on, or that was cancelled."""
+
+    task_id: str
+    created_at: Instant
+    status: Literal["running", "cancelled"]
+
+
+class TaskError(Closed, frozen=True):
+    """Why it failed; `problem` is the code that `execute` would have answered with."""
+
+    code: str
+    message: str
+    retryable: bool | None
+    problem: str
+
+
+class TaskFailed(Closed, frozen=True):
+    """A task that failed."""
+
+    task_id: str
+    created_at: Instant
+    status: Literal["failed"]
+    error: TaskError
+    attempts: tuple[CallShown, ...]
+
+
+TaskEvents = {
+    "title": "task events",
+    "type": "string",
+    "description": "Server-sent events: delta, progress, artifact, log, usage, each with its "
+    "`attempt`; at last one `result` or `error` with the task. A comment at least every 15 s. "
+    "`Last-Event-ID` goes on behind that one.",
+}
 
 
 class PollBody(msgspec.Struct, frozen=True):
