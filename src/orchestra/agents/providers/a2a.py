@@ -13,7 +13,7 @@ from orchestra.agents import TaskError
 from orchestra.agents.providers import Answer, Call, Credentials, Failure
 from orchestra.agents.providers.a2a_cards import Card, Cards, Interface
 from orchestra.agents.providers.a2a_line import Line, Unsupported
-from orchestra.agents.providers.a2a_messages import PAUSED, Course, request_of
+from orchestra.agents.providers.a2a_messages import Course, request_of
 from orchestra.agents.providers.http_request import idempotency_key
 from orchestra.agents.providers.mishaps import MISHAPS, Ended, down, invalid, mishap
 from orchestra.agents.records import A2AReach, Agent
@@ -54,9 +54,9 @@ class A2AProvider:
             over = not isinstance(error, TimeoutError)
             return mishap(error, call)
         else:
-            over = course.state not in PAUSED
             return found
         finally:
+            # It did not end where somebody has to answer, or where it says too much.
             if not over and conversation is not None and course.open:
                 await conversation.cancel()
 

@@ -56,6 +56,7 @@ class Course:
         self._emit = emit
         self._artifacts: dict[str, Parts] = {}
         self._said: Parts = []
+        self._parts = 0
         self.task_id = ""
         self.state = ""
         self.context_id = ""
@@ -115,6 +116,11 @@ class Course:
             return
         fields = cast("dict[str, object]", artifact)
         name, parts = _id(fields.get("artifactId")), parts_of(fields)
+        self._parts += len(parts)
+        if self._parts > PARTS_MAX:
+            what = f"the answer has more than {PARTS_MAX} parts"
+            self.outcome = Failure(TaskError("agent.too_large", what))
+            return
         if update.get("append") is True:
             self._artifacts.setdefault(name, []).extend(parts)
         elif name in self._artifacts or len(self._artifacts) < ARTIFACTS_MAX:

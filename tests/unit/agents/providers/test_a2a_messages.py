@@ -89,6 +89,16 @@ def test_data_goes_before_text_and_text_before_files() -> None:
     assert output_of([[{"data": None}]]) is None
 
 
+def test_an_answer_in_endless_parts_is_too_large() -> None:
+    frame = artifact(*[{"text": ""}] * 10_000, append=True)
+
+    course = course_of(*[frame] * 7)
+
+    assert isinstance(course.outcome, Failure)
+    assert course.outcome.error.code == "agent.too_large"
+    assert course.open
+
+
 def test_without_artifacts_the_last_message_is_the_answer() -> None:
     course = course_of(status("TASK_STATE_WORKING", "hm"), status("TASK_STATE_COMPLETED", "done"))
 
