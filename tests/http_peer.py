@@ -17,6 +17,8 @@ class Asked:
 
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
+    path: str = "/run"
 
     @property
     def json(self) -> Any:
@@ -32,6 +34,8 @@ class Peer:
     body: bytes = b"{}"
     headers: dict[str, str] = field(default_factory=dict[str, str])
     hold: Callable[[], Awaitable[None]] | None = None
+    replies: Callable[["Asked"], tuple[int, bytes, dict[str, str]]] | None = None
+    """Instead of the same answer each time."""
     port: int = 0
     asked: list[Asked] = field(default_factory=list[Asked])
 
@@ -53,9 +57,12 @@ class Peer:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        self.asked.append(Asked(headers, body))
+        asked = Asked(headers, body, scope["method"], scope["path"])
+        self.asked.append(asked)
         if self.hold is not None:
             await self.hold()
+        if self.replies is not None:
+            self.status, self.body, self.headers = self.replies(asked)
         content = b"" if self.status == 204 else self.body
         fields = {"content-type": "application/json", **self.headers}
         if self.status != 204:
