@@ -110,7 +110,8 @@ async def test_an_answer_has_its_text_its_usage_and_its_names(
 async def test_every_fault_of_a_stream_is_a_failure_and_the_next_try_an_answer(
     client: Client, llm_mock: LlMock, fault: str
 ) -> None:
-    llm_mock.behaves(FAULTS[fault])
+    # Long enough that the server has not said all of it before it sees that nobody listens.
+    llm_mock.behaves(FAULTS[fault], {"type": "reply", "text": "word " * 3_000})
 
     said = await client.insist(streamed=True)
 

@@ -10,10 +10,12 @@ from typing import Literal
 from orchestra.agents.llm import Said, ToolCall
 from orchestra.agents.llm.faults import failure_of_event
 from orchestra.agents.llm.fields import Document, count, inner, objects, text, whole
+from orchestra.agents.llm.holding import Held, put_together
 from orchestra.agents.llm.sending import DONE, Hearing, encode, invalid, truncated
 from orchestra.agents.providers import Failure, Usage
 
 CALLS_MAX = 128
+NAME_MAX_CHARS = 256
 _KEPT = ("reasoning_details", "reasoning_content")
 _TOKENS = ("content", "refusal", "tool_calls", "reasoning", *_KEPT)
 _FINISH: Mapping[str, Literal["stop", "length", "filtered", "tools"]] = {
@@ -32,7 +34,8 @@ class ChatReader:
         self._text: list[str] = []
         self._refusal: list[str] = []
         self._calls: list[_Call] = []
-        self._kept: dict[str, object] = {}
+        self._kept: dict[str, list[object]] = {}
+        self._held = Held()
         self._finish = self._id = self._model = ""
         self._usage: Document = {}
         self._failure: Failure | None = None
@@ -69,8 +72,8 @@ class ChatReader:
             self.usage() or Usage(),
             calls,
             refusal,
-            self._model,
-            self._id,
+            self._model[:NAME_MAX_CHARS],
+            self._id[:NAME_MAX_CHARS],
             kept=self._to_keep() if calls else None,
         )
 
@@ -113,10 +116,15 @@ class ChatReader:
         if refusal := text(piece, "refusal"):
             self._refusal.append(refusal)
         for fragment in objects(piece, "tool_calls"):
-            self._call(fragment).take(fragment)
+            call = self._call(fragment)
+            call.take(fragment)
+            if extra := inner(fragment, "extra_content"):  # Gemini's signatures: wanted back
+                self._held.hold(extra)
+                call.extra["extra_content"] = extra
         for name in _KEPT:
             if value := piece.get(name):
-                self._kept[name] = _appended(self._kept.get(name), value)
+                self._held.hold(value)
+                self._kept.setdefault(name, []).append(value)
         return said
 
     def _call(self, fragment: Document) -> "_Call":
@@ -134,7 +142,8 @@ class ChatReader:
 
     def _to_keep(self) -> object:
         calls = {call.id: call.extra for call in self._calls if call.id and call.extra}
-        kept = {"message": self._kept, "calls": calls}
+        turn = {name: put_together(pieces) for name, pieces in self._kept.items()}
+        kept = {"message": turn, "calls": calls}
         return {name: value for name, value in kept.items() if value} or None
 
 
@@ -155,8 +164,6 @@ class _Call:
             self._arguments.append(arguments)
         elif isinstance(arguments, dict):  # some servers send the object itself
             self._arguments.append(encode(arguments).decode())
-        if extra := inner(fragment, "extra_content"):  # Gemini's signatures: wanted back
-            self.extra["extra_content"] = extra
 
     def whole(self, n: int) -> ToolCall:
         self.id = self.id or f"call_{n}"
@@ -168,12 +175,3 @@ def _content(value: object) -> str:
     if isinstance(value, str):
         return value
     return "".join(text(part, "text") for part in objects({"parts": value}, "parts"))
-
-
-def _appended(before: object, value: object) -> object:
-    """Pieces of a text, or of a list, one after the other."""
-    if isinstance(before, str) and isinstance(value, str):
-        return before + value
-    if isinstance(before, list) and isinstance(value, list):
-        return [*before, *value]  # pyright: ignore[reportUnknownVariableType] -- carried, not read
-    return value

@@ -10,11 +10,18 @@ from typing import Literal
 from orchestra.agents.llm import Said, ToolCall
 from orchestra.agents.llm.faults import failure_of_event
 from orchestra.agents.llm.fields import Document, count, inner, object_in, objects, text, whole
+from orchestra.agents.llm.holding import Held
 from orchestra.agents.llm.sending import Hearing, encode, invalid, truncated
 from orchestra.agents.providers import Failure, Usage
 
 BLOCKS_MAX = 1_024
+NAME_MAX_CHARS = 256
 PAUSED = "pause_turn"
+_STOP = ("stop_reason", "stop_details")
+_COUNTS = (
+    "input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens",
+    "output_tokens_details",
+)  # fmt: skip
 _PLAIN = frozenset({"text", "tool_use"})
 _FINISH: Mapping[str, Literal["stop", "length", "tools", "refused"]] = {
     "max_tokens": "length",
@@ -37,6 +44,7 @@ class MessagesReader:
         self._stop: dict[str, object] = {}
         self._usage: dict[str, object] = {}
         self._failure: Failure | None = None
+        self._held = Held()
 
     @property
     def stop_reason(self) -> str:
@@ -51,7 +59,7 @@ class MessagesReader:
                 return invalid("answered without content")
             return failure_of_event(error, None, self._secrets)
         self._begin(document)
-        self._stop = dict(document)
+        self._stop = _known(document, _STOP)
         for n, block in enumerate(objects(document, "content")[:BLOCKS_MAX]):
             self._blocks[n] = _Block(block)
         return self.end()
@@ -63,12 +71,13 @@ class MessagesReader:
                 self._delta(whole(document, "index") or 0, inner(document, "delta"))
             case "content_block_start":
                 if len(self._blocks) < BLOCKS_MAX:
+                    self._held.hold(document)
                     block = _Block(inner(document, "content_block"))
                     self._blocks[whole(document, "index") or 0] = block
             case "message_start":
                 self._begin(inner(document, "message"))
             case "message_delta":
-                self._stop |= inner(document, "delta")
+                self._stop |= _known(inner(document, "delta"), _STOP)
                 self._count(inner(document, "usage"))
             case "message_stop":
                 return True
@@ -100,8 +109,8 @@ class MessagesReader:
             self.usage() or Usage(),
             calls,
             refusal if finish == "refused" else "",
-            text(self._message, "model"),
-            text(self._message, "id"),
+            text(self._message, "model")[:NAME_MAX_CHARS],
+            text(self._message, "id")[:NAME_MAX_CHARS],
             kept=_to_keep(blocks, all_of_them=self._keep_all or self.stop_reason == PAUSED),
         )
 
@@ -125,11 +134,13 @@ class MessagesReader:
         self._count(inner(message, "usage"))
 
     def _count(self, usage: Document) -> None:
-        self._usage |= {name: value for name, value in usage.items() if value is not None}
+        self._usage |= _known(usage, _COUNTS)
 
     def _delta(self, index: int, delta: Document) -> None:
         block = self._blocks.get(index)
         if block is not None:
+            if text(delta, "type") == "citations_delta":
+                self._held.hold(delta)
             self._hearing.token(block.take(delta))
 
 
@@ -182,6 +193,11 @@ class _Block:
     def _arguments(self) -> str:
         pieces = "".join(self._pieces.get("partial_json", ()))
         return pieces or encode(self._start.get("input") or {}).decode()
+
+
+def _known(document: Document, names: tuple[str, ...]) -> dict[str, object]:
+    """What is said of these; null says nothing."""
+    return {name: value for name in names if (value := document.get(name)) is not None}
 
 
 def _to_keep(blocks: list[dict[str, object]], *, all_of_them: bool) -> object:

@@ -9,10 +9,11 @@ from typing import Literal
 from orchestra.agents.llm import Said, ToolCall
 from orchestra.agents.llm.faults import failure_of_event
 from orchestra.agents.llm.fields import Document, count, inner, objects, text
+from orchestra.agents.llm.holding import Held
 from orchestra.agents.llm.sending import DONE, Hearing, invalid, truncated
 from orchestra.agents.providers import Failure, Usage
 
-ITEMS_MAX = 1_024
+NAME_MAX_CHARS = 256
 _LAST = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _DELTAS = frozenset(
     {
@@ -30,6 +31,7 @@ class ResponsesReader:
     def __init__(self, hearing: Hearing, secrets: tuple[str, ...] = ()) -> None:
         self._hearing, self._secrets = hearing, secrets
         self._items: list[Document] = []
+        self._held = Held()
         self._response: Document = {}
         self._error: Document | None = None
 
@@ -48,8 +50,8 @@ class ResponsesReader:
         elif kind in _DELTAS:
             self._hearing.token()
         elif kind == "response.output_item.done":
-            if len(self._items) < ITEMS_MAX:
-                self._items.append(inner(document, "item"))
+            self._held.hold(document)
+            self._items.append(inner(document, "item"))
         elif kind in _LAST:
             self._response = inner(document, "response")
             return True
@@ -111,8 +113,8 @@ class ResponsesReader:
             self.usage() or Usage(),
             calls,
             refusal,
-            text(self._response, "model"),
-            text(self._response, "id"),
+            text(self._response, "model")[:NAME_MAX_CHARS],
+            text(self._response, "id")[:NAME_MAX_CHARS],
             kept=_to_keep(items),
         )
 
