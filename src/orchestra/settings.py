@@ -34,7 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     host: Annotated[str, Meta(min_length=1, description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535, description="Port; 0 takes a free one.")] = 8000
-    data: Annotated[str, Meta(min_length=1, description="Directory of the embedded store.")] = (
+    data: Annotated[str, Meta(min_length=1, description="The embedded store's folder.")] = (
         ".orchestra"
     )
     store_url: Annotated[
@@ -88,8 +88,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float, Meta(ge=0, le=3_600, description="Longest wait for running steps at the end.")
     ] = 30.0
     drain_notice_s: Annotated[
-        float | None,
-        Meta(description="Time /readyz says no before we stop listening; unset: 2, locally 0."),
+        float | None, Meta(description="How long /readyz says no at the end; unset: 2, locally 0.")
+    ] = None
+    budget_usd_per_day: Annotated[
+        float | None, Meta(ge=0, description="Most that a tenant's models may cost a day, in USD.")
     ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least level that is shown.")

@@ -1,6 +1,6 @@
 """The agents module: wiring and lifetime, and the `Agents` that others ask."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -102,7 +102,7 @@ class AgentsModule:
         wire = McpWire(self._outbound, self.credentials)
         mcp = McpProvider(wire)
         prices = Prices(clock, settings.data_path / PRICES_FILE)
-        llm = self._models(Costs(prices, Budgets(store, clock, ids)), clock)
+        llm = self._models(prices, store, clock, ids)
         self._asking = Asking(cards, wire, self.registry.roster)
         self._following = Following(store, clock, ids, chance, self.registry)
         pull = PullProvider(self._elsewhere.queues, clock)
@@ -136,10 +136,18 @@ class AgentsModule:
         self.saturated = self._executor.saturated
         self.needs = self._needs.needs
 
-    def _models(self, costs: Costs, clock: Clock) -> LlmProvider:
+    def _models(self, prices: Prices, store: Store, clock: Clock, ids: Ids) -> LlmProvider:
         """What calls language models; their tools are agents, by name."""
         tools = Toolbox(self._named, self._run_tool)
+        per_day = self._settings.budget_usd_per_day
+        micro = None if per_day is None else round(per_day * 1_000_000)
+        costs = Costs(prices, Budgets(store, clock, ids, micro, self._tell))
         return LlmProvider(wires(self._outbound, clock), self.credentials, costs, tools, clock)
+
+    async def _tell(
+        self, tenant: Tenant, kind: str, agent: str, data: Mapping[str, object]
+    ) -> None:
+        await self.care.events.tell(tenant, kind, agent, data)
 
     def _router(self) -> Router:
         """The routes, with what they ask."""

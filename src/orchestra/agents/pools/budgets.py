@@ -5,6 +5,7 @@ unknown keeps what it held: it may have been paid.
 """
 
 import datetime
+from collections.abc import Awaitable, Callable, Mapping
 
 import anyio
 import msgspec
@@ -27,6 +28,14 @@ TASK_LIFE_S = 30 * 86_400
 SETTLE_S = 1.0
 
 
+Tell = Callable[[Tenant, str, str, Mapping[str, object]], Awaitable[None]]
+"""Writes an event: tenant, kind, agent, data. May raise StoreAway."""
+
+
+async def untold(tenant: Tenant, kind: str, agent: str, data: Mapping[str, object]) -> None:
+    """To nobody."""
+
+
 class Limit(msgspec.Struct, frozen=True):
     """One budget: what it counts, how much there is, how long it is remembered."""
 
@@ -44,13 +53,21 @@ class Reservation(msgspec.Struct, frozen=True):
 
 
 class Budgets:
-    """Holds and settles money. `tenant_day_micro_usd` is what each tenant may spend in a day."""
+    """Holds and settles money. `tenant_day_micro_usd` is what each tenant may spend in a day.
+
+    `tell` learns of `budget.exceeded`, once for each budget.
+    """
 
     def __init__(
-        self, store: Store, clock: Clock, ids: Ids, tenant_day_micro_usd: int | None = None
+        self,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        tenant_day_micro_usd: int | None = None,
+        tell: Tell = untold,
     ) -> None:
         self._store, self._clock, self._ids = store, clock, ids
-        self._tenant_day = tenant_day_micro_usd
+        self._tenant_day, self._tell = tenant_day_micro_usd, tell
         self._scripts = load_scripts("orchestra.agents")
 
     def limits(self, agent: Agent, task: Task) -> tuple[Limit, ...]:
@@ -84,7 +101,7 @@ class Budgets:
         made = Reservation(self._ids.new("rsv"), tenant, tuple(one.scope for one in limits))
         more = [str(part).encode() for one in limits for part in _parts(one)]
         try:
-            held, scope, left = await self._store.run(
+            held, scope, left, first = await self._store.run(
                 self._scripts["budget_reserve"],
                 keys.budgets(tenant, self._store.space),
                 *more,
@@ -100,7 +117,8 @@ class Budgets:
             )
         if held:
             return made
-        log.debug("budget.exceeded", agent=agent.id, scope=scope.decode())
+        if first:
+            await self._exceeded(agent, scope.decode(), max(int(left), 0))
         return _exceeded(
             f"the budget has {max(int(left), 0) / 1_000_000:.6f} USD left"
             f" and the call may cost {estimate_micro / 1_000_000:.6f}"
@@ -121,6 +139,14 @@ class Budgets:
                 )
             except OrchestraError as away:
                 log.warning("budget.not_settled", error=away.code)
+
+    async def _exceeded(self, agent: Agent, scope: str, left_micro: int) -> None:
+        log.warning("budget.exceeded", agent=agent.id, scope=scope)
+        try:
+            data = {"scope": scope, "left_usd": left_micro / 1_000_000}
+            await self._tell(agent.tenant, "budget.exceeded", agent.id, data)
+        except OrchestraError as away:
+            log.warning("budget.not_told", error=away.code)
 
     def _day(self) -> str:
         """Days are UTC's."""

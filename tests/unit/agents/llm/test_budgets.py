@@ -1,5 +1,6 @@
 """Budgets on a real store: held before, settled after, never overspent."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import anyio
@@ -13,6 +14,7 @@ from orchestra.agents.pools.budgets import Budgets, Reservation
 from orchestra.agents.records import Budget
 from orchestra.clock import Ids, ManualClock, system_random
 from orchestra.store.client import Store
+from orchestra.store.keys import Tenant
 
 pytestmark = pytest.mark.anyio
 
@@ -70,6 +72,24 @@ async def test_what_is_held_counts_until_it_is_settled(store: Store) -> None:
     assert (await refused(made, agent, call(), 1)).code == "budget.exceeded"
     await made.settle(second, 95)  # dearer than thought: it is counted all the same
     assert (await refused(made, agent, call(), 1)).message.startswith("the budget has 0.000000")
+
+
+async def test_an_exhausted_budget_is_told_once(store: Store) -> None:
+    told: list[tuple[str, Any]] = []
+
+    async def tell(tenant: Tenant, kind: str, agent: str, data: Mapping[str, object]) -> None:
+        told.append((f"{tenant} {kind} {agent}", data))
+
+    clock = ManualClock()
+    made = Budgets(store, clock, Ids(clock, system_random()), tell=tell)
+    agent = an_agent(budget=Budget(day_micro_usd=100))
+
+    for _ in range(3):
+        await refused(made, agent, call(), 101)
+
+    [(what, data)] = told
+    assert what == "default budget.exceeded agt_gpt"
+    assert data["left_usd"] == 0.0001
 
 
 async def test_a_day_ends_at_midnight_utc_and_what_it_kept_ends_too(store: Store) -> None:
