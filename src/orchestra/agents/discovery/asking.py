@@ -8,7 +8,7 @@ import msgspec
 
 from orchestra.agents import Capability
 from orchestra.agents.discovery import cards, tools
-from orchestra.agents.discovery.told import Told
+from orchestra.agents.discovery.told import Told, are_same
 from orchestra.agents.pools.roster import Roster
 from orchestra.agents.providers.a2a_cards import Cards
 from orchestra.agents.providers.mcp_wire import McpWire
@@ -66,7 +66,9 @@ class Asking:
         if open_:
             # An agent that has a card and names no skill may be asked for anything.
             told_by_it = bool(told.capabilities) or isinstance(spec.reach, McpReach)
-            spec = msgspec.structs.replace(spec, told=told_by_it, capabilities=told.capabilities)
+            known = self._known(tenant, spec)
+            found = known if are_same(known, told.capabilities) else told.capabilities
+            spec = msgspec.structs.replace(spec, told=told_by_it, capabilities=found)
             return Read(_described(spec, told), (*read.warnings, *told.warnings))
         return Read(_described(spec, told), (*read.warnings, *_unserved(spec, told)))
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import anyio
 import msgspec
 
-from orchestra.agents import Capability
+from orchestra.agents import Capability, TaskError
 from orchestra.agents.discovery.asking import ASK_S, NOBODY, Asking, without_secrets
 from orchestra.agents.discovery.told import Told
 from orchestra.agents.providers import Credentials
@@ -24,7 +24,7 @@ from orchestra.agents.records import (
     Reach,
     Registration,
 )
-from orchestra.errors import Problem
+from orchestra.errors import OrchestraError, Problem
 from orchestra.security.outbound import Outbound
 from orchestra.store.keys import Tenant
 
@@ -139,6 +139,8 @@ async def _tried(kind: str, url: str, look: _Look) -> list[Found] | Tried:
         error = ended.failure.error
     except MISHAPS as mishap:
         error = down(mishap, ASK_S)
+    except OrchestraError as refused:
+        error = TaskError("agent.unavailable", refused.detail)
     return Tried(kind, url, error.code, error.message)
 
 

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from orchestra.agents.discovery.asking import Asking
-from orchestra.agents.discovery.told import Told
+from orchestra.agents.discovery.told import Told, are_same
 from orchestra.agents.providers.mishaps import MISHAPS, Ended
 from orchestra.agents.records import Agent
 from orchestra.agents.registry.registry import Registry, RevisionMismatch
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_S = 1.0
 LEASE_MS = 5_000
-AT_ONCE = 8
+AT_ONCE = 16
 """Agents asked at the same time."""
 SPREAD_S = 30.0
 """Whoever takes over asks everybody within this time."""
@@ -110,7 +110,7 @@ class Following:
         due = self._due[agent.id]
         try:
             await self.follow(asking, agent)
-        except (Ended, *MISHAPS) as error:
+        except (Ended, OrchestraError, *MISHAPS) as error:
             # What it told before stands: whether it lives is for its checks to say.
             due.misses += 1
             wait_s = min(AGAIN_MAX_S, AGAIN_S * 2 ** min(due.misses - 1, 10))
@@ -118,7 +118,7 @@ class Following:
             log.debug("discovery.not_told", agent=agent.id, error=str(error)[:256])
 
     async def _keep(self, agent: Agent, told: Told) -> Agent:
-        if told.capabilities == agent.spec.capabilities:
+        if are_same(told.capabilities, agent.spec.capabilities):
             return agent
         spec = msgspec.structs.replace(agent.spec, capabilities=told.capabilities)
         try:

@@ -56,6 +56,11 @@ def kept(offers: Iterable[Offered]) -> tuple[tuple[Capability, ...], tuple[Probl
     return tuple(found.values()), tuple(warnings[:CAPABILITIES_MAX])
 
 
+def are_same(one: Iterable[Capability], other: Iterable[Capability]) -> bool:
+    """Whether both are the same capabilities, in whatever order."""
+    return {each.name: each for each in one} == {each.name: each for each in other}
+
+
 def _warning(code: str, message: str, name: str) -> Problem:
     shown = name[:64].encode("ascii", "replace").decode()
     return Problem("/capabilities", code, f"{message}: {shown}")

@@ -5,6 +5,7 @@ Everything in a card was written by a stranger: URLs are judged when they are di
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ import msgspec
 from orchestra.agents.providers import Credentials, Failure
 from orchestra.agents.providers.failures import failure_of
 from orchestra.agents.providers.freshness import fresh_s
-from orchestra.agents.providers.mishaps import Ended, invalid
+from orchestra.agents.providers.mishaps import MISHAPS, Ended, invalid
 from orchestra.agents.providers.rpc import document
 from orchestra.agents.records import A2AReach, Agent
 from orchestra.clock import Clock
@@ -21,6 +22,8 @@ from orchestra.security.outbound import Outbound
 
 CARD_MAX_BYTES = 1024 * 1024
 CARDS_MAX = 2_000
+AGAIN_S = 5.0
+"""Until a card that could not be renewed is asked for again."""
 SKILLS_MAX = 1_024
 TEXT_MAX_CHARS = 4_096
 
@@ -105,11 +108,19 @@ class Cards:
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
 
     async def card(self, agent: Agent, timeout_s: float) -> Card:
-        """The card, as of its `max-age`. Raises Ended and what Outbound and Credentials raise."""
-        kept = self._kept.get(_key(agent))
-        if kept is not None and kept.until > self._clock.monotonic():
-            return kept.card
-        return await self.look(agent, timeout_s)
+        """The card, as of its `max-age`. Raises Ended and what Outbound and Credentials raise.
+
+        Where it cannot be renewed the last one holds: whether the agent lives, the call will tell.
+        """
+        kept, now = self._kept.get(_key(agent)), self._clock.monotonic()
+        if kept is None:
+            return await self.look(agent, timeout_s)
+        if kept.until <= now:
+            # Of many calls one renews it; the others go on with what there is.
+            self._kept[_key(agent)] = _Kept(kept.card, kept.etag, now + AGAIN_S)
+            with suppress(Ended, *MISHAPS):
+                return await self.look(agent, timeout_s)
+        return kept.card
 
     async def look(self, agent: Agent, timeout_s: float) -> Card:
         """The card as it is now: asks, with the ETag of the last one. Raises as `card`."""

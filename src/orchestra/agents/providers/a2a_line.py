@@ -33,7 +33,7 @@ _NO_STREAM = frozenset({404, 405, 501})
 _PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "SendMessage": ("POST", "/message:send"),
     "SendStreamingMessage": ("POST", "/message:stream"),
-    "GetTask": ("GET", "/tasks/{id}"),
+    "GetTask": ("GET", "/tasks/{id}?historyLength=0"),
     "CancelTask": ("POST", "/tasks/{id}:cancel"),
     "SubscribeToTask": ("GET", "/tasks/{id}:subscribe"),
 }

@@ -103,6 +103,8 @@ class McpWire:
                 said = await self._post(agent, wanted, session, timeouts)
             elif session is not None and said.status == 404 and session.id:
                 # The server forgot the session; it did nothing (2025-11-25, transports).
+                if peer.session is session:
+                    peer.session = None
                 session = await self._open(agent, peer, session, timeouts, said)
                 said = await self._post(agent, wanted, session, timeouts)
         if said.result is None:
