@@ -75,9 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Names, Meta(max_length=1_000, description="Private destinations: 10.0.3.0/24:8080.")
     ] = ()
     plugins: Annotated[str | None, Meta(description="Folder of Python agents, watched.")] = None
-    slots_max: Annotated[
-        int, Meta(ge=1, le=100_000, description="Steps this process runs at once.")
-    ] = 1_024
+    slots_max: Annotated[int, Meta(ge=1, le=100_000, description="Steps run at once.")] = 1_024
     live_ttl_s: Annotated[
         float, Meta(ge=0, le=31_536_000, description="Ended executions are archived after this.")
     ] = 3_600.0
@@ -91,7 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float | None, Meta(description="How long /readyz says no at the end; unset: 2, locally 0.")
     ] = None
     budget_usd_per_day: Annotated[
-        float | None, Meta(ge=0, description="Most that a tenant's models may cost a day, in USD.")
+        int | None, Meta(ge=0, description="Most that a tenant's models may cost a day, in USD.")
     ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least level that is shown.")

@@ -140,7 +140,7 @@ class AgentsModule:
         """What calls language models; their tools are agents, by name."""
         tools = Toolbox(self._named, self._run_tool)
         per_day = self._settings.budget_usd_per_day
-        micro = None if per_day is None else round(per_day * 1_000_000)
+        micro = None if per_day is None else per_day * 1_000_000
         costs = Costs(prices, Budgets(store, clock, ids, micro, self._tell))
         return LlmProvider(wires(self._outbound, clock), self.credentials, costs, tools, clock)
 
