@@ -1,16 +1,20 @@
 """Plugins in a folder: found, changed while they work, broken, removed."""
 
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 from agent_replicas import a_task, store_at
 
 from orchestra.agents import TaskResult
 from orchestra.agents.module import AgentsModule
+from orchestra.agents.registration.reading import RegistrationInvalid
 from orchestra.clock import Ids, SystemClock, system_random
 from orchestra.settings import Settings
 from orchestra.store.keys import DEFAULT_TENANT
@@ -39,11 +43,14 @@ def code(answer: str, kind: str = "greeter", names: tuple[str, ...] = ("greet",)
 
 
 @asynccontextmanager
-async def replica(url: str, folder: Path) -> AsyncIterator[AgentsModule]:
+async def replica(
+    url: str, folder: Path, offered: Callable[[], list[EntryPoint]] = list
+) -> AsyncIterator[AgentsModule]:
     clock, chance = SystemClock(), system_random()
     settings = Settings(port=1, plugins=str(folder))
     async with store_at(url) as store:
         module = AgentsModule(store, clock, Ids(clock, chance), chance, settings)
+        module.plugins._offered = offered
         async with module.running():
             yield module
 
@@ -95,6 +102,7 @@ async def test_a_plugin_edited_during_200_tasks_fails_none_and_is_live_in_3_s(
             return (await greet(agents)).output == "two"
 
         took_s = await until(renewed)
+        await until(lambda: _true(any(one.output == "two" for one in results)))
         stop.set()
 
     assert took_s <= 3.0
@@ -203,3 +211,42 @@ async def test_hidden_and_private_files_are_not_looked_at(
 
 async def _true(value: bool) -> bool:
     return value
+
+
+async def test_entry_points_of_packages_are_found_and_can_be_named(
+    store_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "packaged_greeter.py").write_text(code("packaged"))
+    point = EntryPoint("greeter", "packaged_greeter:agent", "orchestra.agents")
+    broken = EntryPoint("other", "no_such_package:agent", "orchestra.agents")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        async with replica(store_url, tmp_path / "empty", lambda: [point, broken]) as agents:
+            result = await greet(agents)
+            plugins = agents.plugins.all
+            body = {"name": "mine", "agent_type": "greeter", "capabilities": ["greet"]}
+            body |= {"provider": "python", "entry_point": "packaged_greeter:agent"}
+            made, _ = await agents._registrar.register(
+                DEFAULT_TENANT, msgspec.json.encode(body), new_only=False
+            )
+            with pytest.raises(RegistrationInvalid) as unknown:
+                await agents._registrar.register(
+                    DEFAULT_TENANT,
+                    msgspec.json.encode(body | {"entry_point": "os:system"}),
+                    new_only=False,
+                )
+            with pytest.raises(RegistrationInvalid) as other:
+                await agents._registrar.register(
+                    DEFAULT_TENANT,
+                    msgspec.json.encode(body | {"agent_type": "shouter"}),
+                    new_only=False,
+                )
+    finally:
+        sys.path.remove(str(tmp_path))
+
+    assert result.output == "packaged"
+    assert [one.error is None for one in plugins] == [False, True]
+    assert made["status"] == "healthy"
+    assert [getattr(one, "code", "") for one in unknown.value.findings] == ["entry_point_unknown"]
+    assert [getattr(one, "code", "") for one in other.value.findings] == ["code_not_installed"]

@@ -210,7 +210,7 @@ async def ask_agents(client: Client) -> None:
     await client.http.post("/api/agents/register", json=agent, headers={"if-none-match": "*"})
     pushes = {"mode": "push", "interval_s": 5, "ttl_s": 20}
     await client.post("/api/agents/register", {**other, "name": "p", "heartbeat": pushes})
-    for path in ("", "?limit=1", "/types", f"/{made['id']}"):
+    for path in ("", "?limit=1", "/types", "/plugins", f"/{made['id']}"):
         await client.get(f"/api/agents{path}")
     await client.http.post("/api/agents/discover", json={"url": "file:///etc/passwd"})
     async with a_peer() as peer:

@@ -44,6 +44,7 @@ from orchestra.agents.routes.agents import AgentRoutes
 from orchestra.agents.routes.clinic import Clinic
 from orchestra.agents.routes.discoverer import Discoverer
 from orchestra.agents.routes.health import AgentHealthRoutes
+from orchestra.agents.routes.plugins import PluginRoutes
 from orchestra.agents.routes.registrar import Registrar
 from orchestra.agents.routes.selection import SelectionRoutes
 from orchestra.agents.routes.tasks import TaskRoutes
@@ -67,7 +68,7 @@ from orchestra.store.keys import Tenant
 
 log = structlog.get_logger(__name__)
 
-ROUTES = [AgentRoutes, AgentHealthRoutes, SelectionRoutes, TaskRoutes, WorkerRoutes]
+ROUTES = [PluginRoutes, AgentRoutes, AgentHealthRoutes, SelectionRoutes, TaskRoutes, WorkerRoutes]
 
 
 class AgentsModule:
@@ -153,10 +154,11 @@ class AgentsModule:
         """The routes, with what they ask."""
         registrar, desk, discoverer = self._registrar, self._desk, self._discoverer
         explainer, workers = self._executor.explainer, self._elsewhere.workers
-        clinic = self._clinic
+        clinic, plugins = self._clinic, self.plugins
         return Router(
             "/",
             route_handlers=[
+                PluginRoutes,
                 AgentRoutes,
                 AgentHealthRoutes,
                 SelectionRoutes,
@@ -164,6 +166,7 @@ class AgentsModule:
                 WorkerRoutes,
             ],
             dependencies={
+                "plugins": Provide(lambda: plugins, sync_to_thread=False),
                 "clinic": Provide(lambda: clinic, sync_to_thread=False),
                 "registrar": Provide(lambda: registrar, sync_to_thread=False),
                 "desk": Provide(lambda: desk, sync_to_thread=False),

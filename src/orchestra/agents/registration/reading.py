@@ -61,6 +61,8 @@ def read_registration(
     agent_type = fields.text("agent_type", pattern=TYPE)
     code = installed(agent_type)
     provider = _provider(fields, code)
+    if provider == "python":
+        _judge_entry_point(fields, agent_type, installed)
     fields.known(COMMON + OWN.get(provider, ()))
     findings += secrets_in(fields.body)
     spec = Registration(
@@ -103,12 +105,24 @@ def _provider(fields: Fields, code: PythonAgent | None) -> Provider:
             return "http"
         return "pull" if code is None else "python"
     chosen = cast("Provider", fields.one_of("provider", "pull", PROVIDERS))
-    if chosen == "python":
-        if fields.has("entry_point"):
-            fields.find("entry_point", "entry_point_unknown", "no such code is installed here")
-        elif code is None:
-            fields.find("agent_type", "code_not_installed", "no code is installed for this type")
+    if chosen == "python" and code is None and not fields.has("entry_point"):
+        fields.find("agent_type", "code_not_installed", "no code is installed for this type")
     return chosen
+
+
+def _judge_entry_point(
+    fields: Fields, agent_type: str, installed: Callable[[str], PythonAgent | None]
+) -> None:
+    """It names only what was discovered on this host: no request brings code."""
+    if not fields.has("entry_point"):
+        return
+    named = fields.text("entry_point", most=256)
+    there = installed(named) if ":" in named else None
+    if there is None:
+        fields.find("entry_point", "entry_point_unknown", "no such code is installed here")
+    elif there.agent_type != agent_type:
+        told = f"it serves the type {there.agent_type!r}"
+        fields.find("agent_type", "code_not_installed", told, there.agent_type)
 
 
 def _priority(provider: Provider, code: PythonAgent | None) -> int:

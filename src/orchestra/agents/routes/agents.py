@@ -10,6 +10,7 @@ from orchestra.agents import Provider, Status
 from orchestra.agents.registry.registry import RevisionMismatch
 from orchestra.agents.routes import descriptions
 from orchestra.agents.routes.discoverer import Discoverer
+from orchestra.agents.routes.plugins import Shelves, shown_plugin
 from orchestra.agents.routes.registrar import Registrar, Wanted
 from orchestra.agents.routes.showing import Document
 from orchestra.agents.tasks.workers import Workers
@@ -92,10 +93,13 @@ class AgentRoutes(Controller):
 
     @get("/{agent_id:str}", guards=[requires(Permission.AGENTS_READ)], opt=descriptions.ONE)
     async def one(
-        self, agent_id: FromPath[str], principal: Caller, registrar: Agents
+        self, agent_id: FromPath[str], principal: Caller, registrar: Agents, plugins: Shelves
     ) -> Response[Document]:
         """One agent, by id or name. `ETag` is its revision."""
         document = await registrar.one(principal.tenant, agent_id)
+        plugin = plugins.of(str(document["agent_type"]))
+        if plugin is not None and document["provider"] == "python":
+            document["plugin"] = shown_plugin(plugin)
         return Response(document, headers={"ETag": _etag(document)})
 
     @patch(

@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from orchestra.agents import Capability, Provider, Status
 from orchestra.agents.records import Auth, HealthCheck, Heartbeat
 from orchestra.agents.routes.documents import Closed, Instant
+from orchestra.agents.routes.plugins import PluginShown
 
 Labels = Annotated[dict[str, str], Meta(description="At most 64.")]
 TimeoutMs = Annotated[int, Meta(ge=100, le=3_600_000)]
@@ -235,6 +236,7 @@ class AgentShown(Closed, frozen=True, kw_only=True, rename={"async_": "async"}):
     card_url: str | UnsetType = UNSET
     binding: str | UnsetType | None = UNSET
     url: str | UnsetType = UNSET
+    plugin: Annotated[PluginShown | UnsetType, Meta(description="Of one agent's own page.")] = UNSET
 
 
 class Warned(Closed, frozen=True):
