@@ -7,15 +7,17 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final, cast
 
+from orchestra.agents import TaskError
 from orchestra.agents.providers import Answer, Emit, Failure, Usage
 from orchestra.agents.providers.decoding import NotReadable, decoded
 from orchestra.agents.providers.failures import failure_in_answer
 from orchestra.agents.providers.http_answer import output_at, with_artifacts
+from orchestra.agents.providers.mishaps import invalid
 from orchestra.agents.providers.sse import Lines, Malformed, sse
 from orchestra.agents.providers.usage import usage_of
 from orchestra.agents.records import HttpReach
 from orchestra.clock import Clock
-from orchestra.security.outbound import AnswerLost, Stream
+from orchestra.security.outbound import AnswerEncoded, AnswerLost, Stream
 
 STREAMS: Final = {
     "application/x-ndjson": "ndjson",
@@ -37,7 +39,7 @@ class Told:
 
     def __init__(self, reach: HttpReach, emit: Emit | None) -> None:
         self._reach, self._emit = reach, emit
-        self._usage: Usage | None = None
+        self.usage: Usage | None = None
         self.spoke = False
 
     def take(self, name: str, data: str | bytes) -> Answer | Failure | None:
@@ -52,13 +54,13 @@ class Told:
         given = frame.get("event", frame.get("type"))
         event = given if isinstance(given, str) else name
         if event == "result":
-            usage = usage_of(frame.get("usage")) or self._usage
+            usage = usage_of(frame.get("usage")) or self.usage
             answer = output_at(self._reach, frame.get("output"), usage)
             return with_artifacts(answer, frame.get("artifacts"))
         if event == "error":
-            return failure_in_answer(frame.get("error", frame), self._usage)
+            return failure_in_answer(frame.get("error", frame), self.usage)
         if event == "usage":
-            self._usage = usage_of(frame.get("usage", frame)) or self._usage
+            self.usage = usage_of(frame.get("usage", frame)) or self.usage
         if event in SHOWN:
             self.spoke = True
             if self._emit is not None:
@@ -69,20 +71,34 @@ class Told:
 async def read_stream(
     reach: HttpReach, answer: Stream, kind: str, emit: Emit | None, clock: Clock
 ) -> Answer | Failure:
-    """Frames until the last one. Raises AnswerLost, AnswerTooLarge, Malformed."""
+    """Frames until the last one. Raises AnswerTooLarge; TimeoutError for all the time there is."""
     told, began = Told(reach, emit), clock.monotonic()
     first_ms: int | None = None
     frames = _frames(answer, kind)
-    async with aclosing(frames):
-        async for name, data in frames:
-            ended = told.take(name, data)
-            if first_ms is None and told.spoke:
-                first_ms = int((clock.monotonic() - began) * 1_000)
-            if isinstance(ended, Answer) and first_ms is not None:
-                return Answer(ended.output, ended.usage, {**ended.facts, "ttft_ms": first_ms})
-            if ended is not None:
-                return ended
-    raise AnswerLost("the agent's stream ended before its result")
+    try:
+        async with aclosing(frames):
+            async for name, data in frames:
+                ended = told.take(name, data)
+                if first_ms is None and told.spoke:
+                    first_ms = int((clock.monotonic() - began) * 1_000)
+                if isinstance(ended, Answer) and first_ms is not None:
+                    return Answer(ended.output, ended.usage, {**ended.facts, "ttft_ms": first_ms})
+                if ended is not None:
+                    return ended
+    except AnswerEncoded:
+        return invalid("answered in an encoding that was not asked for")
+    except AnswerLost as lost:
+        return _truncated(lost.detail, told)
+    except Malformed:
+        return _truncated("a frame was malformed", told)
+    return _truncated("it ended before its result", told)
+
+
+def _truncated(why: str, told: Told) -> Failure:
+    """The agent may have done its work; what it used so far is known."""
+    error = TaskError("agent.lost", f"stream_truncated: {why}", definite=False, retryable=True)
+    facts = {"failure": "stream_truncated"}
+    return Failure(error, "fail", elsewhere=True, usage=told.usage, facts=facts)
 
 
 async def _frames(answer: Stream, kind: str) -> AsyncGenerator[tuple[str, str | bytes], None]:
@@ -102,7 +118,7 @@ async def _frames(answer: Stream, kind: str) -> AsyncGenerator[tuple[str, str | 
             if _says_something(lines.rest()):
                 yield "", lines.rest()
         except TimeoutError as silent:
-            raise AnswerLost("the agent's stream fell silent before its result") from silent
+            raise AnswerLost("it fell silent before its result") from silent
 
 
 def _says_something(line: bytes) -> bool:
