@@ -19,7 +19,7 @@ from orchestra.agents.providers import Answer, Call, Failure
 from orchestra.agents.providers.a2a import A2AProvider
 from orchestra.agents.providers.a2a_cards import Cards
 from orchestra.agents.records import A2AReach, Agent, Registration
-from orchestra.clock import SystemClock
+from orchestra.clock import ManualClock, SystemClock
 from orchestra.security.destinations import policy
 from orchestra.security.outbound import Outbound
 from orchestra.store.keys import DEFAULT_TENANT
@@ -229,6 +229,26 @@ async def test_a_card_is_asked_for_again_only_if_it_changed(
 
     assert "if-none-match" not in peer.asked[0].headers
     assert peer.asked[1].headers["if-none-match"] == 'W/"1"'
+
+
+async def test_a_card_that_cannot_be_renewed_holds(peer: Peer, a2a: Served) -> None:
+    outbound, clock = Outbound(policy(("127.0.0.1",))), ManualClock()
+    cards = Cards(outbound, clock, NoCredentials())
+    provider = A2AProvider(outbound, clock, NoCredentials(), cards)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        peer.says((await client.get(a2a.card)).json(), cache_control="no-store")
+    agent = an_agent(peer.url)
+    assert isinstance(await provider.call(agent, a_call("echo")), Answer)
+    clock.advance(1_000)
+    peer.says({}, 500)
+
+    said = await provider.call(agent, a_call("echo"))
+    again = await provider.call(agent, a_call("echo"))
+
+    assert isinstance(said, Answer)
+    assert isinstance(again, Answer)
+    assert len(peer.asked) == 2
+    await outbound.aclose()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx
@@ -14,12 +14,15 @@ from http_peer import Asked, Peer, a_peer
 from llmock import LlMock
 from protocol_peers import Served
 
+from orchestra.agents.discovery.asking import Asking
 from orchestra.agents.discovery.following import Following
+from orchestra.agents.discovery.told import Told
 from orchestra.agents.module import AgentsModule
-from orchestra.agents.records import A2AReach, McpReach, Registration
+from orchestra.agents.records import A2AReach, Agent, McpReach, Registration
 from orchestra.app import Ports, build_modules, prepare, running
 from orchestra.clock import Ids, SystemClock, system_random
 from orchestra.settings import Settings
+from orchestra.store.failures import StoreAway
 from orchestra.store.keys import DEFAULT_TENANT
 
 pytestmark = pytest.mark.anyio
@@ -182,6 +185,54 @@ async def test_one_replica_follows_for_all(
 
     assert len(asked) == 1
     assert agents.registry.roster(DEFAULT_TENANT).by_name["far"].untold
+
+
+class Away:
+    """Asking, where the secrets cannot be had."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def ask(self, agent: Agent, timeout_s: float = 3.0) -> Told:
+        self.asked += 1
+        raise StoreAway("the store is away")
+
+
+async def test_a_store_that_is_away_does_not_end_the_following(
+    agents: AgentsModule, store_url: str, peer: Peer
+) -> None:
+    clock, away = SystemClock(), Away()
+    spec = Registration("far", "remote", "a2a", reach=A2AReach(peer.url), told=True)
+    async with store_at(store_url) as store:
+        following = Following(
+            store, clock, Ids(clock, system_random()), system_random(), agents.registry
+        )
+        await agents.registry.register(DEFAULT_TENANT, spec)
+
+        await following._look(cast("Asking", away))
+        await following._look(cast("Asking", away))
+
+    assert away.asked == 1  # not again at once
+
+
+async def test_another_order_is_no_change(
+    agents: AgentsModule, store_url: str, http: httpx.AsyncClient, mcp: Served
+) -> None:
+    found = await discover(http, url=mcp.url, register=True, name="tools")
+    mcp.offers("add")
+    mcp.offers()
+    clock = SystemClock()
+
+    async with store_at(store_url) as store:
+        following = Following(
+            store, clock, Ids(clock, system_random()), system_random(), agents.registry
+        )
+        tools = agents.registry.roster(DEFAULT_TENANT).by_name["tools"]
+        same = await following.follow(agents._asking, tools)
+    again = await http.post("/api/agents/register", json=found["found"][0]["registration"])
+
+    assert same.revision == 1
+    assert again.json()["revision"] == 1
 
 
 async def test_a_server_that_is_away_keeps_what_it_told(
