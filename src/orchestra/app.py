@@ -18,6 +18,7 @@ from litestar.types import ControllerRouterHandler
 from orchestra.agents import PythonAgent
 from orchestra.agents.module import AgentsModule
 from orchestra.assets import Assets, folder
+from orchestra.bus.module import BusModule
 from orchestra.clock import Clock, Ids, Random, SystemClock, system_random
 from orchestra.connectors.builtin import BUILT_IN
 from orchestra.health import Health
@@ -102,7 +103,8 @@ def build_modules(
         store, ports.clock, ports.ids, ports.chance, settings, python_agents=installed
     )
     workflows = WorkflowsModule(store, agents, ports.clock, ports.ids, ports.chance, settings)
-    return (SecretsModule(agents.secrets), agents, workflows)
+    bus = BusModule(store, (workflows.journal,), ports.clock, ports.ids, ports.chance)
+    return (SecretsModule(agents.secrets), agents, workflows, bus)
 
 
 def prepare(settings: Settings, listeners: Sequence[Address | str], ports: Ports) -> Stage:

@@ -28,6 +28,8 @@ class Permission(StrEnum):
     EXECUTIONS_START = "executions:start"
     EXECUTIONS_OPERATE = "executions:operate"
     SECRETS_WRITE = "secrets:write"
+    EVENTS_READ = "events:read"
+    EVENTS_PUBLISH = "events:publish"
     KEYS_MANAGE = "keys:manage"
     SYSTEM_READ = "system:read"
 

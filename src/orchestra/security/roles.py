@@ -16,6 +16,7 @@ _ADDED: Final[Mapping[Role, frozenset[Permission]]] = {
             Permission.EXECUTIONS_OPERATE,
             Permission.AGENTS_EXECUTE,
             Permission.AGENTS_OPERATE,
+            Permission.EVENTS_PUBLISH,
         }
     ),
     "editor": frozenset({Permission.WORKFLOWS_WRITE, Permission.AGENTS_REGISTER}),

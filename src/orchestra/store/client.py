@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from orchestra.clock import Clock, Random
 from orchestra.retry import Backoff
-from orchestra.store import partitions
+from orchestra.store import partitions, tails
 from orchestra.store.durability import Durability
 from orchestra.store.failures import NotReplicated, NotSent, StoreAway
 from orchestra.store.lease_thread import Holder, LeaseThread, keeping
@@ -21,6 +21,7 @@ from orchestra.store.mux import Mux, Reply, Word, give_up
 from orchestra.store.primaries import Primaries
 from orchestra.store.room import Room
 from orchestra.store.scripts import Argument, Script, load_scripts
+from orchestra.store.tails import Tail
 from orchestra.store.wakes import Handler, Topics, listen
 
 T = TypeVar("T")
@@ -124,6 +125,10 @@ class Store:
     async def follow(self, topics: Topics) -> None:
         """Until cancelled: tell the messages of `topics`, whose channels may come and go."""
         await listen(self._primaries, topics, self._chance)
+
+    async def tail(self, tail: Tail) -> None:
+        """Until cancelled: hand on what is appended to the streams of `tail`."""
+        await tails.follow(self._primaries, tail, self._chance)
 
     @contextlib.asynccontextmanager
     async def keeping(self, lease: LeaseClock, holder: Holder) -> AsyncIterator[None]:

@@ -17,6 +17,7 @@ from orchestra.store.client import Store
 from orchestra.store.leases import LeaseClock
 from orchestra.workflows.catalogue.plans import Catalogue
 from orchestra.workflows.catalogue.workflows import Workflows
+from orchestra.workflows.history.events import JournalSource
 from orchestra.workflows.history.executions import Executions
 from orchestra.workflows.history.listing import Listing
 from orchestra.workflows.history.reader import Reader
@@ -62,6 +63,7 @@ class WorkflowsModule:
         )  # fmt: skip
         self.sweeper = Sweeper(store, self.catalogue, clock, chance)
         self.listing = Listing(store, reader)
+        self.journal = JournalSource(store)
         self.routes: Sequence[ControllerRouterHandler] = (self._router(),)
 
     def _router(self) -> Router:

@@ -127,7 +127,7 @@ def history(lines: list[Line], actor: str) -> Iterator[dict[str, Json]]:
             "path": line.path or None,
             "attempt": line.attempt if line.path else None,
             "actor": {"type": _actor_type(by), "id": by or None},
-            "data": _raw(line),
+            "data": told(line),
         }
 
 
@@ -156,7 +156,7 @@ def _message(line: Line, event: str, record: dict[str, Any]) -> str:
 
 def _error(line: Line, record: dict[str, Any]) -> dict[str, Any] | None:
     if line.kind == "Y":
-        return _raw(line).get("error")
+        return told(line).get("error")
     return record.get("error") if line.kind == "F" else None
 
 
@@ -172,10 +172,10 @@ def _data(line: Line, record: dict[str, Any], *, is_last: bool) -> dict[str, Jso
         case "S":
             return {"reason": record.get("reason")}
         case "Y":
-            raw = _raw(line)
+            raw = told(line)
             return {"error": shown_error(raw.get("error")), "delay_ms": raw.get("delay_ms")}
         case _:
-            return _raw(line)
+            return told(line)
 
 
 def _duration(record: dict[str, Any]) -> int | None:
@@ -183,7 +183,7 @@ def _duration(record: dict[str, Any]) -> int | None:
     return ended - started if started and ended else None
 
 
-def _raw(line: Line) -> dict[str, Any]:
+def told(line: Line) -> dict[str, Any]:
     """What the journal itself says."""
     match line.kind:
         case "Y":

@@ -1,0 +1,113 @@
+"""The bus: how modules tell each other things, and how the world outside hears them.
+
+This page is the whole contract. Others import `orchestra.bus`, never a page behind it. Events of
+our own are not published: the transition that caused them has written them (the journal is the
+outbox), and a `Source` reads them. `publish` is for facts that have no transition of ours.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Literal, Protocol
+
+import msgspec
+
+from orchestra.errors import OrchestraError, Unavailable
+from orchestra.store.keys import Tenant
+
+Origin = Literal["engine", "module", "api"]
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """An event to be published. `data` is JSON, at most 256 KiB; `key` orders and places it."""
+
+    tenant: Tenant
+    type: str
+    source: str
+    key: str
+    data: msgspec.Raw
+    origin: Origin
+    time_ms: int | None = None
+    correlation: str | None = None
+    causation: str | None = None
+    traceparent: str | None = None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened. `id` is a position: unique, sortable, and where to go on from."""
+
+    id: str
+    type: str
+    source: str
+    key: str
+    tenant: Tenant
+    origin: Origin
+    at_ms: int
+    data: msgspec.Raw
+    correlation: str | None = None
+    causation: str | None = None
+    traceparent: str | None = None
+
+
+class Missed(msgspec.Struct, frozen=True):
+    """The watcher was too slow, or asks for what is gone: events are missing here."""
+
+    reason: Literal["expired", "overflow"]
+
+
+class Beat(msgspec.Struct, frozen=True):
+    """Nothing happened for a while; the watch is alive."""
+
+
+class Watching(Protocol):
+    """What one watcher is told, as it happens."""
+
+    def __aiter__(self) -> AsyncIterator[Event | Missed | Beat]:
+        """Once."""
+        ...
+
+    def position(self) -> str:
+        """Where to go on from, behind everything told so far."""
+        ...
+
+
+class Source(Protocol):
+    """Streams that a module's transitions write, and what their entries mean."""
+
+    def streams(self) -> Mapping[str, str]:
+        """Key of each stream, with the prefix it lives under. May grow and shrink."""
+        ...
+
+    def event(self, key: str, position: str, fields: Mapping[str, bytes]) -> Event | None:
+        """The event an entry stands for; None for what is nobody's business."""
+        ...
+
+
+class PositionInvalid(OrchestraError):
+    """The position to go on from is none of ours."""
+
+    status = 400
+
+
+class EventsBusy(Unavailable):
+    """More events are published than this installation takes. Context: `retry_after_ms`."""
+
+
+class Bus(Protocol):
+    """What other modules ask of the bus."""
+
+    async def publish(self, draft: Draft, *, dedup: str | None = None) -> str:
+        """The id of the event, which is durable when this returns.
+
+        With `dedup` it may be repeated: within 24 h the first id comes back and nothing is added.
+        Raises StoreAway, StoreFull.
+        """
+        ...
+
+    def watch(
+        self, tenant: Tenant, patterns: Sequence[str], since: str | None = None
+    ) -> AbstractAsyncContextManager[Watching]:
+        """What happens from now on, or from `since`. Not durable: it ends with the caller.
+
+        At least once and in order for each key. Raises PositionInvalid.
+        """
+        ...

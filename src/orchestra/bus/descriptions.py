@@ -1,0 +1,55 @@
+"""What the events routes say about themselves, for the description of the API."""
+
+from typing import Final
+
+from orchestra.bus import PositionInvalid, documents
+from orchestra.bus.cloudevents import EventInvalid
+from orchestra.bus.live import StreamsExhausted
+from orchestra.bus.published import EventTooLarge
+from orchestra.bus.reading import EventUnknown
+from orchestra.described import Answer, Header, described
+from orchestra.errors import Invalid
+from orchestra.security.hardened import JSON_REFUSALS
+from orchestra.store.failures import NotReplicated, StoreAway, StoreDiskFull, StoreFull
+
+_WRITES: Final = (StoreAway, NotReplicated, StoreFull, StoreDiskFull)
+
+PUBLISH: Final = described(
+    {202: Answer("Kept for good.", [documents.EventPublished])},
+    refusals=[*JSON_REFUSALS, EventInvalid, EventTooLarge, *_WRITES],
+    body=documents.PublishBody,
+    examples={
+        "an order": {
+            "event_type": "order.placed",
+            "source_service": "shop",
+            "source_id": "order-17",
+            "payload": {"total": 120.5},
+        }
+    },
+)
+ACCEPT: Final = described(
+    {202: Answer("All of them are kept for good.", [documents.EventsAccepted])},
+    refusals=[*JSON_REFUSALS, EventInvalid, EventTooLarge, *_WRITES],
+    body={"title": "CloudEvents", "type": ["object", "array"]},
+    examples={
+        "an order": {
+            "specversion": "1.0",
+            "id": "17",
+            "type": "order.placed",
+            "source": "/shop",
+            "subject": "order-17",
+            "data": {"total": 120.5},
+        }
+    },
+)
+LIST: Final = described(
+    {200: Answer("A page.", [documents.EventPage])}, refusals=[Invalid, PositionInvalid, StoreAway]
+)
+ONE: Final = described(
+    {200: Answer("The event.", [documents.CloudEvent])}, refusals=[EventUnknown, StoreAway]
+)
+STREAM: Final = described(
+    {200: Answer("Events, for as long as the connection lives.", media_type="text/event-stream")},
+    refusals=[Invalid, PositionInvalid, StreamsExhausted],
+    headers=[Header("Last-Event-ID", "Go on behind this id.", 8_192)],
+)

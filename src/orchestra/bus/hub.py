@@ -1,0 +1,201 @@
+"""The hub: one tail of all streams, and everybody who watches from this process.
+
+A watcher is registered first and then reads what it missed up to where the tail was at that
+moment; what the tail brings later waits in its queue. So nothing is missed, and nothing told twice.
+"""
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+import structlog
+
+from orchestra.bus import Beat, Event, Missed, Source
+from orchestra.bus.missed import Expired, between
+from orchestra.bus.patterns import matcher
+from orchestra.bus.positions import decoded, encoded, name_of, parsed
+from orchestra.errors import OrchestraError
+from orchestra.store.client import Store
+from orchestra.store.keys import Tenant
+from orchestra.store.tails import START, Entry, Tail, entries
+
+log = structlog.get_logger(__name__)
+
+QUEUE_MAX = 1_024
+BEAT_S = 15.0
+LOOK_S = 1.0
+OVERLAP_MS = 5_000
+"""A stream that is seen for the first time is told from so far back."""
+
+
+class Watcher:
+    """One watcher: what it wants, and what it has not been told yet."""
+
+    def __init__(self, hub: "Hub", tenant: Tenant, matches: Callable[[str], bool]) -> None:
+        self.tenant, self.matches = tenant, matches
+        self._hub = hub
+        self._queue: deque[tuple[str, str, Event]] = deque()
+        self._news = anyio.Event()
+        self._overflow = self._ending = False
+        self._since: str | None = None
+        self._ends = hub.positions()
+        self._positions = dict(self._ends)
+
+    def offer(self, key: str, position: str, event: Event) -> None:
+        """Something happened. Too much of it makes the watcher start anew."""
+        if len(self._queue) >= QUEUE_MAX:
+            self._overflow = True
+            self._queue.clear()
+        if not self._overflow:
+            self._queue.append((key, position, event))
+        self._news.set()
+
+    def end(self) -> None:
+        """Tell nothing more: the process stops."""
+        self._ending = True
+        self._news.set()
+
+    def begin(self, since: str | None) -> None:
+        """Go on from `since`. Raises PositionInvalid."""
+        self._since = since
+        if since is not None:
+            known = decoded(since)
+            self._positions = {key: known.get(name_of(key), START) for key in self._ends}
+
+    def position(self) -> str:
+        """Where to go on from."""
+        if not self._queue and not self._overflow and self._since is None:
+            self._positions = self._hub.positions()
+        return encoded(self._positions)
+
+    async def __aiter__(self) -> AsyncIterator[Event | Missed | Beat]:
+        if self._since is not None:
+            async for told in self._caught_up():
+                yield told
+            self._since = None
+        while not self._ending:
+            while self._queue:
+                key, self._positions[key], event = self._queue.popleft()
+                yield event
+            if self._overflow:
+                self._overflow = False
+                yield Missed("overflow")
+                continue
+            self._news = anyio.Event()
+            with anyio.move_on_after(BEAT_S) as waited:
+                await self._news.wait()
+            if waited.cancelled_caught or self._ending:
+                yield Beat()
+
+    async def _caught_up(self) -> AsyncIterator[Event | Missed]:
+        try:
+            async for key, position, event in self._hub.between(self._positions, self._ends):
+                self._positions[key] = position
+                if event is not None and event.tenant == self.tenant and self.matches(event.type):
+                    yield event
+        except Expired:
+            yield Missed("expired")
+        self._positions = dict(self._ends)
+
+
+class Hub:
+    """All watchers of this process. `serve` must run."""
+
+    def __init__(self, store: Store, sources: Sequence[Source]) -> None:
+        self._store, self._sources = store, tuple(sources)
+        self._tail = Tail(self._arrived)
+        self._watchers: dict[Tenant, set[Watcher]] = {}
+        self._origin: dict[str, tuple[Source, str]] = {}
+        self.ready = anyio.Event()
+
+    def positions(self) -> dict[str, str]:
+        """How far each stream was read."""
+        return dict(self._tail.positions)
+
+    def prefix(self, key: str) -> str:
+        """Where a stream lives."""
+        return self._origin[key][1]
+
+    def event(self, key: str, position: str, fields: Entry) -> Event | None:
+        """What an entry means."""
+        source, _ = self._origin[key]
+        return source.event(key, position, fields[1])
+
+    def between(
+        self, start: dict[str, str], end: dict[str, str]
+    ) -> AsyncIterator[tuple[str, str, Event | None]]:
+        """What lies between two positions, in the order of time. Raises Expired on the way."""
+        return between(self._store, self._origin, start, end)
+
+    @asynccontextmanager
+    async def watch(
+        self, tenant: Tenant, patterns: Sequence[str], since: str | None = None
+    ) -> AsyncIterator[Watcher]:
+        """See `Bus.watch`."""
+        await self.ready.wait()
+        watcher = Watcher(self, tenant, matcher(patterns))
+        watcher.begin(since)
+        mine = self._watchers.setdefault(tenant, set())
+        mine.add(watcher)
+        try:
+            yield watcher
+        finally:
+            mine.discard(watcher)
+            if not mine:
+                self._watchers.pop(tenant, None)
+
+    def end(self) -> None:
+        """Every watch ends with one last beat."""
+        for watcher in [one for mine in self._watchers.values() for one in mine]:
+            watcher.end()
+
+    async def serve(self) -> None:
+        """Until cancelled: follow every stream there is."""
+        async with anyio.create_task_group() as group:
+            await self._look(overlap_ms=0)
+            self.ready.set()
+            group.start_soon(self._store.tail, self._tail)
+            while True:
+                await anyio.sleep(LOOK_S)
+                await self._look(overlap_ms=OVERLAP_MS)
+
+    async def _look(self, *, overlap_ms: int) -> None:
+        """Follow streams that are new, and no longer those that are gone."""
+        now = {
+            key: (source, prefix)
+            for source in self._sources
+            for key, prefix in source.streams().items()
+        }
+        new = now.keys() - self._origin.keys()
+        self._tail.forget(self._origin.keys() - now.keys())
+        self._origin = now
+        for key in new:
+            try:
+                position = await self._end(key, now[key][1], overlap_ms)
+            except OrchestraError as away:
+                log.debug("bus.stream_not_found", error=away.code)
+                del self._origin[key]
+                continue
+            self._tail.follow(key, position)
+
+    async def _end(self, key: str, prefix: str, overlap_ms: int) -> str:
+        raw = await self._store.insist(
+            lambda: self._store.read(prefix, "XREVRANGE", key, "+", "-", "COUNT", 1)
+        )
+        if not raw:
+            return START
+        position, _ = entries(raw)[0]
+        ms, seq = parsed(position)
+        return f"{max(ms - overlap_ms, 0)}-0" if overlap_ms else f"{ms}-{seq}"
+
+    def _arrived(self, key: str, found: Sequence[Entry]) -> None:
+        if not self._watchers or key not in self._origin:
+            return
+        for entry in found:
+            event = self.event(key, entry[0], entry)
+            if event is None:
+                continue
+            for watcher in self._watchers.get(event.tenant, ()):
+                if watcher.matches(event.type):
+                    watcher.offer(key, entry[0], event)

@@ -1,0 +1,120 @@
+"""The live stream: events over server-sent events, resumed by `Last-Event-ID`.
+
+Format: WHATWG HTML, "Server-sent events". The id is a position in every stream, sent at most once
+a second; within that second a client may see an event twice after a reconnect, never miss one.
+"""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+
+from orchestra.bus import Beat, Event, Missed
+from orchestra.bus.cloudevents import shown
+from orchestra.bus.hub import Hub, Watcher
+from orchestra.clock import Clock, Random
+from orchestra.errors import TooMany
+from orchestra.store.keys import Tenant
+
+STREAMS_MAX: Final = 2_000
+"""Streams that one tenant may have open on one replica."""
+ID_S: Final = 1.0
+LIFE_S: Final = (1_500.0, 2_100.0)
+FRAMES_KEPT: Final = 512
+
+
+class StreamsExhausted(TooMany):
+    """The tenant has as many streams open here as it may. Context: `limit`."""
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """What a client wants beside the patterns of types."""
+
+    types: tuple[str, ...] = ()
+    key: str | None = None
+    source: str | None = None
+
+    def fits(self, event: Event) -> bool:
+        """Whether the event is one of those."""
+        return self.key in (None, event.key) and self.source in (None, event.source)
+
+
+class Live:
+    """Opens streams, and counts them. What an event looks like is worked out once for all."""
+
+    def __init__(self, hub: Hub, clock: Clock, chance: Random) -> None:
+        self._hub, self._clock, self._chance = hub, clock, chance
+        self._open: dict[Tenant, int] = {}
+        self._frames: OrderedDict[str, bytes] = OrderedDict()
+
+    def admit(self, tenant: Tenant) -> None:
+        """Raises StreamsExhausted."""
+        if self._open.get(tenant, 0) >= STREAMS_MAX:
+            raise StreamsExhausted("too many streams are open", limit=STREAMS_MAX)
+
+    def close(self) -> None:
+        """Every stream ends, with where it was, so that clients go to another replica."""
+        self._hub.end()
+
+    async def frames(
+        self, tenant: Tenant, wanted: Filter, since: str | None
+    ) -> AsyncIterator[bytes]:
+        """The body of one response."""
+        self._open[tenant] = self._open.get(tenant, 0) + 1
+        try:
+            retry_ms = 2_000 + int(3_000 * self._chance.random())
+            yield b"retry: %d\n\n" % retry_ms
+            async with self._hub.watch(tenant, wanted.types, since) as watcher:
+                async for part in self._told(watcher, wanted):
+                    yield part
+        finally:
+            self._open[tenant] -= 1
+            if not self._open[tenant]:
+                del self._open[tenant]
+
+    async def _told(self, watcher: Watcher, wanted: Filter) -> AsyncIterator[bytes]:
+        now = self._clock.monotonic
+        low, high = LIFE_S
+        ends = now() + low + (high - low) * self._chance.random()
+        said = now()
+        yield _id(watcher)
+        async for told in watcher:
+            match told:
+                case Missed(reason=reason):
+                    yield b'%sevent: resync\ndata: {"reason":"%s"}\n\n' % (
+                        _line(watcher), reason.encode(),
+                    )  # fmt: skip
+                    said = now()
+                case Beat():
+                    yield b": hb\n" + _id(watcher)
+                    said = now()
+                case event if wanted.fits(event):
+                    frame = self._frame(event)
+                    if now() - said >= ID_S:
+                        frame, said = _line(watcher) + frame, now()
+                    yield frame
+                case _:
+                    pass
+            if now() > ends:
+                yield _id(watcher)
+                return
+
+    def _frame(self, event: Event) -> bytes:
+        frame = self._frames.get(event.id)
+        if frame is None:
+            data = msgspec.json.encode(shown(event))
+            frame = b"event: %s\ndata: %s\n\n" % (event.type.encode(), data)
+            self._frames[event.id] = frame
+            if len(self._frames) > FRAMES_KEPT:
+                self._frames.popitem(last=False)
+        return frame
+
+
+def _line(watcher: Watcher) -> bytes:
+    return b"id: %s\n" % watcher.position().encode()
+
+
+def _id(watcher: Watcher) -> bytes:
+    """An id alone moves `Last-Event-ID` and is no event."""
+    return _line(watcher) + b"\n"

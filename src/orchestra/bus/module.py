@@ -1,0 +1,70 @@
+"""The bus module: wiring and lifetime."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+from litestar import Router
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from orchestra.bus import Source
+from orchestra.bus.hub import Hub
+from orchestra.bus.live import Live
+from orchestra.bus.published import Published
+from orchestra.bus.reading import Events
+from orchestra.bus.routes import EventRoutes
+from orchestra.clock import Clock, Ids, Random
+from orchestra.errors import Unavailable
+from orchestra.store.client import Store
+
+
+class BusModule:
+    """Events of one replica: published, kept, told. A `Module`, and the `Bus` of the others."""
+
+    name = "bus"
+
+    def __init__(
+        self, store: Store, sources: Sequence[Source], clock: Clock, ids: Ids, chance: Random
+    ) -> None:
+        published = Published(store, ids)
+        everything = (*sources, published)
+        self.hub = Hub(store, everything)
+        self.live = Live(self.hub, clock, chance)
+        self.publish, self.watch = published.publish, self.hub.watch
+        parts = {
+            "published": published,
+            "events": Events(store, everything),
+            "live": self.live,
+            "clock": clock,
+        }
+        provided = {
+            name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
+        }
+        self.routes: Sequence[ControllerRouterHandler] = (
+            Router("/", route_handlers=[EventRoutes], dependencies=provided),
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Every stream is followed for the duration of the block."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self.hub.serve)
+            yield
+            group.cancel_scope.cancel()
+
+    async def quiesce(self) -> None:
+        """Streams end, so that their clients go to another replica."""
+        self.live.close()
+
+    async def check(self) -> None:
+        """Raises Unavailable until every stream is followed."""
+        if not self.hub.ready.is_set():
+            raise Unavailable("the streams are not followed yet", retry_after_ms=500)
+
+
+def _constant(part: object) -> Callable[[], object]:
+    def provide() -> object:
+        return part
+
+    return provide

@@ -1,0 +1,167 @@
+"""Events over HTTP: `/api/events`."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any
+
+from litestar import Controller, Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, QueryParameter, SkipValidation
+from litestar.response import Stream
+
+from orchestra.bus import cloudevents, descriptions
+from orchestra.bus.cloudevents import Incoming
+from orchestra.bus.live import Filter, Live
+from orchestra.bus.patterns import PATTERNS_MAX, is_pattern
+from orchestra.bus.positions import decoded
+from orchestra.bus.published import Published
+from orchestra.bus.reading import Events, Wanted
+from orchestra.clock import Clock
+from orchestra.errors import Invalid, Problem
+from orchestra.instants import instant
+from orchestra.security import Permission, Principal, requires
+from orchestra.security.hardened import loads
+
+Caller = NamedDependency[SkipValidation[Principal]]
+Document = dict[str, Any]
+
+BATCH = "application/cloudevents-batch+json"
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Events on a page.")]
+Types = Annotated[
+    list[str] | None,
+    QueryParameter(name="types", description="Patterns: `step.*`, `workflow.completed`, `**`."),
+]
+STREAMING = {
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+class EventRoutes(Controller):
+    """What happened, what happens, and telling of it."""
+
+    path = "/api/events"
+    tags = ("events",)
+
+    @post(
+        "/publish",
+        status_code=202,
+        guards=[requires(Permission.EVENTS_PUBLISH)],
+        opt=descriptions.PUBLISH,
+    )
+    async def publish(
+        self,
+        request: Request[Any, Any, Any],
+        principal: Caller,
+        published: NamedDependency[SkipValidation[Published]],
+        clock: NamedDependency[SkipValidation[Clock]],
+    ) -> Document:
+        """Publish one event. It is kept before the answer."""
+        incoming = cloudevents.read_plain(loads(await request.body()), principal.tenant)
+        event_id = await published.publish(incoming.draft, dedup=incoming.dedup)
+        return {
+            "event_id": event_id,
+            "event_type": incoming.draft.type,
+            "status": "published",
+            "published_at": instant(clock.now_ms()),
+        }
+
+    @post(
+        "/",
+        status_code=202,
+        guards=[requires(Permission.EVENTS_PUBLISH)],
+        opt=descriptions.ACCEPT,
+    )
+    async def accept(
+        self,
+        request: Request[Any, Any, Any],
+        principal: Caller,
+        published: NamedDependency[SkipValidation[Published]],
+    ) -> Document:
+        """Publish CloudEvents: one in JSON, one in binary mode (`ce-*` headers), or a batch."""
+        body = loads(await request.body())
+        found: list[Incoming]
+        if request.headers.get("content-type", "").startswith(BATCH):
+            found = cloudevents.read_batch(body, principal.tenant)
+        elif "ce-specversion" in request.headers:
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            found = [cloudevents.read_binary(headers, body, principal.tenant)]
+        else:
+            found = [cloudevents.read_structured(body, principal.tenant)]
+        ids = [await published.publish(one.draft, dedup=one.dedup) for one in found]
+        return {"accepted": ids}
+
+    @get("/", guards=[requires(Permission.EVENTS_READ)], opt=descriptions.LIST)
+    async def page(
+        self,
+        principal: Caller,
+        events: NamedDependency[SkipValidation[Events]],
+        types: Types = None,
+        source: FromQuery[str | None] = None,
+        key: FromQuery[str | None] = None,
+        since: FromQuery[datetime | None] = None,
+        until: FromQuery[datetime | None] = None,
+        order: Annotated[str, QueryParameter(pattern="^(newest|oldest)$")] = "newest",
+        cursor: FromQuery[str | None] = None,
+        limit: Limit = 50,
+    ) -> Document:
+        """Events that are kept, the newest first. A page may be short, and the cursor go on."""
+        wanted = Wanted(
+            checked(types),
+            source,
+            key,
+            _ms(since) or 0,
+            _ms(until),
+            order == "oldest",
+        )
+        found, more = await events.page(principal.tenant, wanted, limit, cursor)
+        return {"events": [cloudevents.shown(one) for one in found], "cursor": more}
+
+    @get("/stream", guards=[requires(Permission.EVENTS_READ)], opt=descriptions.STREAM)
+    async def stream(
+        self,
+        request: Request[Any, Any, Any],
+        principal: Caller,
+        live: NamedDependency[SkipValidation[Live]],
+        types: Types = None,
+        execution_id: FromQuery[str | None] = None,
+        source: FromQuery[str | None] = None,
+        since: FromQuery[str | None] = None,
+    ) -> Stream:
+        """Events as they happen, as server-sent events. `since` is the id to go on from."""
+        start = request.headers.get("last-event-id") or since
+        if start:
+            decoded(start)
+        live.admit(principal.tenant)
+        wanted = Filter(checked(types), execution_id, source)
+        frames: AsyncIterator[bytes] = live.frames(principal.tenant, wanted, start or None)
+        return Stream(frames, media_type="text/event-stream", headers=STREAMING)
+
+    @get("/{event_id:str}", guards=[requires(Permission.EVENTS_READ)], opt=descriptions.ONE)
+    async def one(
+        self,
+        event_id: FromPath[str],
+        principal: Caller,
+        events: NamedDependency[SkipValidation[Events]],
+    ) -> Response[Document]:
+        """One event, while it is kept."""
+        return Response(cloudevents.shown(await events.one(principal.tenant, event_id)))
+
+
+def checked(types: list[str] | None) -> tuple[str, ...]:
+    """Patterns that can be matched; `a,b` is two. Raises Invalid."""
+    found = [part for text in types or () for part in text.split(",") if part]
+    findings = [
+        Problem("/types", "bad_pattern", "a pattern is like step.*, agent.unhealthy or **")
+        for text in found
+        if not is_pattern(text)
+    ]
+    if len(found) > PATTERNS_MAX:
+        findings.append(Problem("/types", "too_many", f"has at most {PATTERNS_MAX} patterns"))
+    if findings:
+        raise Invalid("the patterns are wrong", findings)
+    return tuple(found)
+
+
+def _ms(at: datetime | None) -> int | None:
+    return None if at is None else round(at.timestamp() * 1_000)
