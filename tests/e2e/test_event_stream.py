@@ -95,7 +95,7 @@ async def test_a_client_that_comes_back_after_a_kill_has_missed_nothing(tmp_path
 
 async def test_streams_end_when_the_server_is_told_to_stop(tmp_path: Path) -> None:
     async with serving(tmp_path, "--drain-notice-s", "0") as server:
-        follower = Follower()
+        follower, code = Follower(), -1
         async with anyio.create_task_group() as group:
             group.start_soon(follower.follow, server, -1)
             while not follower.last_id:  # noqa: ASYNC110 -- what a client sees is what there is

@@ -5,7 +5,7 @@ moment; what the tail brings later waits in its queue. So nothing is missed, and
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -30,20 +30,31 @@ OVERLAP_MS = 5_000
 
 
 class Watcher:
-    """One watcher: what it wants, and what it has not been told yet."""
+    """One watcher: what it wants, and what it has not been told yet.
+
+    While nothing waits to be told it is where the hub is, and keeps no positions of its own.
+    """
+
+    __slots__ = (
+        "_ending", "_ends", "_hub", "_news", "_overflow", "_positions", "_queue", "matches",
+        "tenant",
+    )  # fmt: skip
 
     def __init__(self, hub: "Hub", tenant: Tenant, matches: Callable[[str], bool]) -> None:
         self.tenant, self.matches = tenant, matches
         self._hub = hub
-        self._queue: deque[tuple[str, str, Event]] = deque()
+        self._queue: deque[tuple[str, str, Event]] | None = None
         self._news = anyio.Event()
         self._overflow = self._ending = False
-        self._since: str | None = None
-        self._ends = hub.positions()
-        self._positions = dict(self._ends)
+        self._positions: dict[str, str] | None = None
+        self._ends: Mapping[str, str] | None = None
 
     def offer(self, key: str, position: str, event: Event) -> None:
         """Something happened. Too much of it makes the watcher start anew."""
+        if self._queue is None:
+            self._queue = deque()
+        if self._positions is None:
+            self._positions = dict(self._hub.positions)
         if len(self._queue) >= QUEUE_MAX:
             self._overflow = True
             self._queue.clear()
@@ -56,30 +67,33 @@ class Watcher:
         self._ending = True
         self._news.set()
 
-    def begin(self, since: str | None) -> None:
+    def begin(self, since: str) -> None:
         """Go on from `since`. Raises PositionInvalid."""
-        self._since = since
-        if since is not None:
-            known = decoded(since)
-            self._positions = {key: known.get(name_of(key), START) for key in self._ends}
+        known = decoded(since)
+        self._ends = dict(self._hub.positions)
+        self._positions = {key: known.get(name_of(key), START) for key in self._ends}
 
     def position(self) -> str:
         """Where to go on from."""
-        if not self._queue and not self._overflow and self._since is None:
-            self._positions = self._hub.positions()
-        return encoded(self._positions)
+        if not self._queue and not self._overflow and self._ends is None:
+            self._positions = None
+        return encoded(self._hub.positions if self._positions is None else self._positions)
 
     async def __aiter__(self) -> AsyncIterator[Event | Missed | Beat]:
-        if self._since is not None:
-            async for told in self._caught_up():
+        if self._ends is not None:
+            async for told in self._caught_up(self._ends):
                 yield told
-            self._since = None
+            self._ends = None
         while not self._ending:
             while self._queue:
-                key, self._positions[key], event = self._queue.popleft()
+                key, position, event = self._queue.popleft()
+                if self._positions is not None:
+                    self._positions[key] = position
                 yield event
+            self._queue = None
             if self._overflow:
                 self._overflow = False
+                self._positions = None
                 yield Missed("overflow")
                 continue
             self._news = anyio.Event()
@@ -88,15 +102,17 @@ class Watcher:
             if waited.cancelled_caught or self._ending:
                 yield Beat()
 
-    async def _caught_up(self) -> AsyncIterator[Event | Missed]:
+    async def _caught_up(self, ends: Mapping[str, str]) -> AsyncIterator[Event | Missed]:
+        assert self._positions is not None
+        at = self._positions
         try:
-            async for key, position, event in self._hub.between(self._positions, self._ends):
-                self._positions[key] = position
+            async for key, position, event in self._hub.between(dict(at), ends):
+                at[key] = position
                 if event is not None and event.tenant == self.tenant and self.matches(event.type):
                     yield event
         except Expired:
             yield Missed("expired")
-        self._positions = dict(self._ends)
+        at.update(ends)
 
 
 class Hub:
@@ -109,13 +125,10 @@ class Hub:
         self._origin: dict[str, tuple[Source, str]] = {}
         self.ready = anyio.Event()
 
-    def positions(self) -> dict[str, str]:
-        """How far each stream was read."""
-        return dict(self._tail.positions)
-
-    def prefix(self, key: str) -> str:
-        """Where a stream lives."""
-        return self._origin[key][1]
+    @property
+    def positions(self) -> Mapping[str, str]:
+        """How far each stream was read. Changes with the next turn of the loop."""
+        return self._tail.positions
 
     def event(self, key: str, position: str, fields: Entry) -> Event | None:
         """What an entry means."""
@@ -123,7 +136,7 @@ class Hub:
         return source.event(key, position, fields[1])
 
     def between(
-        self, start: dict[str, str], end: dict[str, str]
+        self, start: Mapping[str, str], end: Mapping[str, str]
     ) -> AsyncIterator[tuple[str, str, Event | None]]:
         """What lies between two positions, in the order of time. Raises Expired on the way."""
         return between(self._store, self._origin, start, end)
@@ -135,7 +148,8 @@ class Hub:
         """See `Bus.watch`."""
         await self.ready.wait()
         watcher = Watcher(self, tenant, matcher(patterns))
-        watcher.begin(since)
+        if since is not None:
+            watcher.begin(since)
         mine = self._watchers.setdefault(tenant, set())
         mine.add(watcher)
         try:

@@ -49,12 +49,12 @@ class Tail:
             self.positions.pop(key, None)
 
     def take(self, reply: Reply) -> bool:
-        """Hand on what a server answered. Whether there was anything."""
+        """Hand on what a server answered, then move on behind it. Whether there was anything."""
         for name, raw in cast("list[tuple[bytes, list[tuple[bytes, list[bytes]]]]]", reply or ()):
             key = name.decode()
             if key in self.positions and raw:
-                self.positions[key] = raw[-1][0].decode()
                 self.arrived(key, entries(raw))
+                self.positions[key] = raw[-1][0].decode()
         return bool(reply)
 
 
