@@ -50,6 +50,7 @@ Durable workflows over agents.
 - **Hosts** that this server does not know get 421, without a word.
 """
 TAGS: Final = (
+    {"name": "events", "description": "Publish, list and follow what happens."},
     {"name": "workflows", "description": "Check, save and start definitions."},
     {"name": "executions", "description": "Watch what runs, and steer it."},
     {"name": "agents", "description": "Register who does the work; ask one directly."},

@@ -119,6 +119,7 @@ def own(name: str, task: str, **fields: Any) -> dict[str, Any]:
 
 async def test_every_route_answers_as_described(client: Client) -> None:
     await ask_workflows(client)
+    await ask_events(client)
     await ask_executions(client)
     await ask_agents(client)
     await ask_workers(client)
@@ -196,6 +197,22 @@ async def ask_executions(client: Client) -> None:
     await client.get("/api/executions?limit=3")
     await client.http.get("/api/executions/exe_none")
     await client.http.get("/api/executions?limit=0")
+
+
+async def ask_events(client: Client) -> None:
+    event = {"event_type": "order.placed", "source_service": "shop", "source_id": "o1"}
+    made = await client.post("/api/events/publish", event)
+    await client.http.post("/api/events/publish", json={"event_type": "a b"})
+    cloud = {"specversion": "1.0", "id": "1", "type": "order.placed", "source": "/shop"}
+    await client.post("/api/events", cloud)
+    await client.http.post("/api/events", json={})
+    await client.get(f"/api/events/{made['event_id']}")
+    await client.http.get("/api/events/evt_none")
+    await client.get("/api/events?types=order.*&limit=1")
+    await client.http.get("/api/events?types=..")
+    await client.http.get("/api/events?cursor=none")
+    told = await client.http.get("/api/events/stream?since=AQA&follow=false")
+    assert told.text.count("event: order.placed") == 2
 
 
 async def ask_agents(client: Client) -> None:

@@ -29,10 +29,11 @@ class PublishBody(Closed, frozen=True):
     source_id: Annotated[str, Meta(description="What it is about; orders events.", max_length=256)]
     payload: Annotated[Any, Meta(description="Any JSON, at most 256 KiB.")] = None
     time: Instant | None = None
-    dedup_id: Annotated[
-        str | None, Meta(description="A repeat within 24 h is the same event.", max_length=256)
-    ] = None
-    correlation_id: Annotated[str | None, Meta(max_length=256)] = None
+    dedup_id: (
+        Annotated[str, Meta(description="A repeat in 24 h is the same event.", max_length=256)]
+        | None
+    ) = None
+    correlation_id: Annotated[str, Meta(max_length=256)] | None = None
 
 
 class EventPublished(Closed, frozen=True):

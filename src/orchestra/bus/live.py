@@ -34,6 +34,8 @@ class Filter(msgspec.Struct, frozen=True):
     types: tuple[str, ...] = ()
     key: str | None = None
     source: str | None = None
+    follow: bool = True
+    """Whether to go on behind what is known now."""
 
     def fits(self, event: Event) -> bool:
         """Whether the event is one of those."""
@@ -66,6 +68,8 @@ class Live:
             retry_ms = 2_000 + int(3_000 * self._chance.random())
             yield b"retry: %d\n\n" % retry_ms
             async with self._hub.watch(tenant, wanted.types, since) as watcher:
+                if not wanted.follow:
+                    watcher.end()
                 async for part in self._told(watcher, wanted):
                     yield part
         finally:
@@ -97,8 +101,8 @@ class Live:
                 case _:
                     pass
             if now() > ends:
-                yield _id(watcher)
-                return
+                break
+        yield _id(watcher)
 
     def _frame(self, event: Event) -> bytes:
         frame = self._frames.get(event.id)

@@ -127,13 +127,17 @@ class EventRoutes(Controller):
         execution_id: FromQuery[str | None] = None,
         source: FromQuery[str | None] = None,
         since: FromQuery[str | None] = None,
+        follow: FromQuery[bool] = True,
     ) -> Stream:
-        """Events as they happen, as server-sent events. `since` is the id to go on from."""
+        """Events as they happen, as server-sent events. `since` is the id to go on from.
+
+        With `follow=false` it ends with what has happened by now.
+        """
         start = request.headers.get("last-event-id") or since
         if start:
             decoded(start)
         live.admit(principal.tenant)
-        wanted = Filter(checked(types), execution_id, source)
+        wanted = Filter(checked(types), execution_id, source, follow)
         frames: AsyncIterator[bytes] = live.frames(principal.tenant, wanted, start or None)
         return Stream(frames, media_type="text/event-stream", headers=STREAMING)
 
