@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from orchestra.errors import OrchestraError, Unavailable
+from orchestra.errors import OrchestraError
 from orchestra.store.keys import Tenant
 
 Origin = Literal["engine", "module", "api"]
@@ -86,10 +86,6 @@ class PositionInvalid(OrchestraError):
     """The position to go on from is none of ours."""
 
     status = 400
-
-
-class EventsBusy(Unavailable):
-    """More events are published than this installation takes. Context: `retry_after_ms`."""
 
 
 class Bus(Protocol):

@@ -30,7 +30,7 @@ PUBLISH: Final = described(
 ACCEPT: Final = described(
     {202: Answer("All of them are kept for good.", [documents.EventsAccepted])},
     refusals=[*JSON_REFUSALS, EventInvalid, EventTooLarge, *_WRITES],
-    body={"title": "CloudEvents", "type": ["object", "array"]},
+    body=documents.CloudEvents,
     examples={
         "an order": {
             "specversion": "1.0",
@@ -49,7 +49,7 @@ ONE: Final = described(
     {200: Answer("The event.", [documents.CloudEvent])}, refusals=[EventUnknown, StoreAway]
 )
 STREAM: Final = described(
-    {200: Answer("Events, for as long as the connection lives.", media_type="text/event-stream")},
+    {200: Answer("Events.", [documents.EventStream], media_type="text/event-stream")},
     refusals=[Invalid, PositionInvalid, StreamsExhausted],
     headers=[Header("Last-Event-ID", "Go on behind this id.", 8_192)],
 )

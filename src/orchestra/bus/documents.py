@@ -76,3 +76,17 @@ class EventPage(Closed, frozen=True):
 
     events: list[CloudEvent]
     cursor: Cursor
+
+
+CloudEvents: dict[str, Any] = {
+    "title": "cloud events",
+    "type": ["object", "array"],
+    "description": "CloudEvents 1.0 in JSON; as `application/cloudevents-batch+json` up to 100; in "
+    "binary mode (`ce-*` headers) the data alone.",
+}
+EventStream: dict[str, Any] = {
+    "title": "event stream",
+    "type": "string",
+    "description": "Server-sent events: each is a CloudEvent under its type. `id` is a position: "
+    "send it as `Last-Event-ID` to go on. `resync`: events are missing here. A comment every 15 s.",
+}

@@ -98,9 +98,12 @@ class Client:
         return KeptClient(self.url, self._key, self._timeout_s)
 
     def events(
-        self, method: str, path: str, body: object = None
+        self, method: str, path: str, body: object = None, ids: list[str] | None = None
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The events of a stream as they come: name and data. Raises as `call` does."""
+        """The events of a stream as they come: name and data. Raises as `call` does.
+
+        The last id that came is kept as the only one in `ids`.
+        """
         sent = self._headers({"Accept": "text/event-stream", "Content-Type": "application/json"})
         encoded = None if body is None else json.dumps(body).encode()
         connection = self._connection()
@@ -115,7 +118,7 @@ class Client:
                         raise Refused(problem_of(answer), answer.body)
                     yield "result", answer.read(dict[str, Any])
                     return
-                yield from read_events(response)
+                yield from read_events(response, ids)
         finally:
             connection.close()
 
@@ -171,8 +174,13 @@ class KeptClient(Client):
         return self._kept
 
 
-def read_events(lines: Iterable[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Server-sent events whose data are JSON objects; comments and other data are left out."""
+def read_events(
+    lines: Iterable[bytes], ids: list[str] | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Server-sent events whose data are JSON objects; comments and other data are left out.
+
+    The last id that came is kept as the only one in `ids`.
+    """
     name, data = "message", list[bytes]()
     for line in lines:
         field, _, value = line.rstrip(b"\r\n").partition(b":")
@@ -181,6 +189,8 @@ def read_events(lines: Iterable[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
             name = value.decode("utf-8", errors="replace")
         elif field == b"data":
             data.append(value)
+        elif field == b"id" and ids is not None:
+            ids[:] = [value.decode("ascii", errors="replace")]
         elif not line.strip():
             if data:
                 with suppress(msgspec.DecodeError):

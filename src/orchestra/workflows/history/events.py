@@ -31,7 +31,7 @@ class JournalSource:
             fields.get(name, b"").decode(errors="replace")
             for name in ("k", "s", "a", "d", "x", "t")
         )
-        if not execution.startswith("exe_"):
+        if not execution.startswith("exe_") or path[:1] == ":":  # a step of our own making
             return None
         line = Line(0, position, kind, path, token, data)
         name, level = event_of(line)
