@@ -31,9 +31,13 @@ UP, DOWN = 2, 3
 """Successes in a row that bring an agent back, failures in a row that take it out."""
 GATE_MS = 30_000
 AUTH_GATE_MS = 300_000
+QUICK_S = 1.0
 AT_ONCE = 64
 SLOW_AT_ONCE = 32
+BUSY_MAX = 512
 GRACE_S = 0.5
+PASSIVE_S = 600.0
+"""An agent with nothing to ask may have something later."""
 NOT_CHECKABLE = "agent.not_checkable"
 PROVES = frozenset({"openai", "anthropic", "mcp"})
 """Providers whose check sends the credentials, so that a success means they are good."""
@@ -53,6 +57,29 @@ class Checked(msgspec.Struct, frozen=True):
         return self.error is not None and self.error.code == NOT_CHECKABLE
 
 
+class Place:
+    """A place in a lane, left once."""
+
+    def __init__(self, lane: anyio.CapacityLimiter) -> None:
+        self._lane, self._taken = lane, False
+
+    async def take(self) -> None:
+        """Wait for it."""
+        await self._lane.acquire_on_behalf_of(self)
+        self._taken = True
+
+    def leave(self) -> None:
+        """Give it to the next. Safe to repeat."""
+        if self._taken:
+            self._taken = False
+            self._lane.release_on_behalf_of(self)
+
+    async def leave_after(self, seconds: float) -> None:
+        """Leave it then."""
+        await anyio.sleep(seconds)
+        self.leave()
+
+
 class Checks:
     """Checks agents. `serve` must run in every replica."""
 
@@ -70,16 +97,19 @@ class Checks:
         self._clock, self._chance = ports
         self._report = load_scripts("orchestra.agents")["agent_checked"]
         self._next: dict[str, float] = {}
-        self._passive: dict[str, int] = {}
-        """Agents with nothing to ask -> the revision they said it at."""
+        self._passive: dict[str, tuple[int, float]] = {}
+        """Agents with nothing to ask -> the revision they said it at, and until when it holds."""
         self._slow: set[str] = set()
         self._busy: set[str] = set()
-        self._lanes = (anyio.CapacityLimiter(AT_ONCE), anyio.CapacityLimiter(SLOW_AT_ONCE))
+        self._quick_lane = anyio.CapacityLimiter(AT_ONCE)
+        self._slow_lane = anyio.CapacityLimiter(SLOW_AT_ONCE)
 
     def active(self, agent: Agent) -> bool:
         """Whether the agent is asked; else only its tasks tell how it is."""
-        known = agent.spec.provider in self._checkers
-        return known and self._passive.get(agent.id) != agent.revision
+        if agent.spec.provider not in self._checkers:
+            return False
+        revision, until = self._passive.get(agent.id, (0, 0.0))
+        return revision != agent.revision or until <= self._clock.monotonic()
 
     async def serve(self) -> None:
         """Check agents until cancelled."""
@@ -90,15 +120,16 @@ class Checks:
 
     async def round(self, group: anyio.abc.TaskGroup) -> None:
         """Begin the checks that are due."""
-        for agent in await self._due():
+        for agent in (await self._due())[: BUSY_MAX - len(self._busy)]:
             self._busy.add(agent.id)
             group.start_soon(self._one, agent)
 
     async def check(self, agent: Agent) -> Checked:
         """Ask the agent now, and say in the store what came of it. Raises StoreAway."""
+        began = self._clock.monotonic()
         found = await self._asked(agent)
         if found.passive:
-            self._passive[agent.id] = agent.revision
+            self._passive[agent.id] = (agent.revision, began + PASSIVE_S)
             return found
         error = found.error
         outcome = "ok" if error is None else "auth" if error.code == "agent.auth" else "fail"
@@ -136,20 +167,39 @@ class Checks:
 
     async def _one(self, agent: Agent) -> None:
         """One check, in the lane of its kind. Nothing leaves it: others go on."""
+        began = self._clock.monotonic()
         try:
-            async with self._lanes[agent.id in self._slow]:
-                found = await self.check(agent)
-            if found.error is None or found.passive:
-                self._slow.discard(agent.id)
+            if agent.id in self._slow:
+                async with self._slow_lane:
+                    began = self._clock.monotonic()
+                    await self.check(agent)
             else:
-                self._slow.add(agent.id)
+                await self._quickly(agent)
         except OrchestraError as away:
             log.debug("check.not_reported", error=away.code)
         except Exception:
             log.exception("check.broken", agent=agent.id)
-            self._slow.add(agent.id)
         finally:
             self._busy.discard(agent.id)
+            if self._clock.monotonic() - began < QUICK_S:
+                self._slow.discard(agent.id)
+            else:
+                self._slow.add(agent.id)
+
+    async def _quickly(self, agent: Agent) -> None:
+        """A check that has a place for as long as it is quick, and goes on without one."""
+        place = Place(self._quick_lane)
+        await place.take()
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(place.leave_after, QUICK_S)
+                try:
+                    await self.check(agent)
+                except OrchestraError as away:
+                    log.debug("check.not_reported", error=away.code)
+                group.cancel_scope.cancel()
+        finally:
+            place.leave()
 
     async def _due(self) -> list[Agent]:
         now = self._clock.monotonic()

@@ -98,7 +98,7 @@ class HttpProvider:
                     await expected.close()
 
     async def check(self, agent: Agent, timeout_s: float) -> TaskError | None:
-        """GET the agent's health path: 2xx is well, and so is an agent that has no such path."""
+        """GET the agent's health path: 2xx is well. Without such a path only its tasks tell."""
         reach = agent.spec.reach
         assert isinstance(reach, HttpReach)
         url = _at_origin(reach.endpoint, agent.spec.health.path)
@@ -169,8 +169,10 @@ def _at_origin(endpoint: str, path: str) -> str:
 
 
 def _health(status: int) -> TaskError | None:
-    if 200 <= status < 300 or status in _PASSIVE:
+    if 200 <= status < 300:
         return None
+    if status in _PASSIVE:
+        return TaskError("agent.not_checkable", "the agent has no health path")
     if status in (401, 403):
         return TaskError("agent.auth", f"the health path answered {status}")
     return TaskError("agent.unavailable", f"the health path answered {status}")
