@@ -54,6 +54,8 @@ class ChatReader:
         """A `chat.completion.chunk`, or the mark at the end."""
         if name == DONE:
             return True
+        if name == "error" and "error" not in document:
+            document = {"error": document}
         self._take(document, "delta")
         return self._failure is not None
 

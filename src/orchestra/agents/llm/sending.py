@@ -5,6 +5,7 @@ deadlines, and what became of it. Nothing is sent twice.
 """
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Protocol, cast
 
 import anyio
@@ -212,16 +213,17 @@ async def _read(
 
 
 async def _streamed(answer: Stream, reader: Reader) -> Said | Failure:
-    events, chunks = Events(EVENT_MAX_BYTES), answer.chunks()
-    async for chunk in chunks:
-        for event in events.feed(chunk):
-            if not event.data:
-                continue
-            done = event.data == DONE
-            name, document = (DONE, NOTHING) if done else (event.event, _document(event.data))
-            if reader.event(name, document):
-                await _drain(chunks)
-                return reader.end()
+    events = Events(EVENT_MAX_BYTES)
+    async with aclosing(answer.chunks()) as chunks:
+        async for chunk in chunks:
+            for event in events.feed(chunk):
+                if not event.data:
+                    continue
+                done = event.data == DONE
+                name, document = (DONE, NOTHING) if done else (event.event, _document(event.data))
+                if reader.event(name, document):
+                    await _drain(chunks)
+                    return reader.end()
     return truncated("it ended without its last event", reader.usage())
 
 

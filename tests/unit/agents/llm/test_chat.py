@@ -273,6 +273,16 @@ def test_an_error_in_the_middle_ends_the_stream(error: Any, code: str, outcome: 
     assert (answer.error.code, answer.outcome) == (code, outcome)
 
 
+def test_an_event_named_error_is_one() -> None:
+    reader = ChatReader(Hearing(ManualClock(), None))
+
+    assert reader.event("error", {"message": "slow down", "type": "rate_limit_error"})
+    answer = reader.end()
+
+    assert isinstance(answer, Failure)
+    assert answer.error.code == "agent.rate_limited"
+
+
 def test_only_the_first_choice_counts() -> None:
     other = {"choices": [{"index": 1, "delta": {"content": "no"}, "finish_reason": "stop"}]}
 
