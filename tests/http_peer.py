@@ -83,13 +83,15 @@ async def a_peer(**given: Any) -> AsyncIterator[Peer]:
         config.load()
         server.lifespan = config.lifespan_class(config)
         await server.startup([listener])
-        async with anyio.create_task_group() as group:
-            group.start_soon(server.main_loop)
-            try:
-                yield peer
-            finally:
-                server.should_exit = True
-                server.force_exit = True
-                group.cancel_scope.cancel()
-        with anyio.CancelScope(shield=True):
-            await server.shutdown([listener])
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(server.main_loop)
+                try:
+                    yield peer
+                finally:
+                    server.should_exit = True
+                    server.force_exit = True
+                    group.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await server.shutdown([listener])

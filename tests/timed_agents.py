@@ -64,6 +64,10 @@ class Door(asyncio.Protocol):
         if len(self._buffer) < head + 4 + length:
             return
         self._buffer = self._buffer[head + 4 + length :]
+        if not lower.startswith(b"post "):
+            if self._transport is not None:  # no health check here: only real tasks say how it is
+                self._transport.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
+            return
         agent = self._agent
         agent.inside += 1
         agent.most = max(agent.most, agent.inside)

@@ -25,10 +25,9 @@ log = structlog.get_logger(__name__)
 LEASE_GRACE_MS: Final = 5_000
 """A slot outlives its call by this much, then the store takes it back."""
 PATIENCE_S: Final = 5.0
+"""For an agent that cools off, after a failure; and no more than a quarter of what is left."""
 NOT_THE_SAME = frozenset({"output.invalid", "budget.exceeded"})
 """Failures that the same agent would only repeat: it was given its chance, or has no money."""
-"""For an agent that cools off, while there is somebody else; and no more than a quarter of what is
-left."""
 JITTER_S: Final = 0.05
 SAME_AGAIN: Final = Backoff(initial_ms=250, factor=2, max_ms=8_000, jitter="full")
 
@@ -104,8 +103,8 @@ class Slotted:
         if attempt.begun is not None:
             until = attempt.begun + task.timeout_ms / 1_000
         patience = left = until - now
-        if again or more:
-            patience = min(PATIENCE_S, left / 4)
+        if again or more:  # somebody else is asked at once, the caller has retries of his own
+            patience = 0.0 if more else min(PATIENCE_S, left / 4)
         give_up_ms = task.timeout_ms + LEASE_GRACE_MS
 
         async def ask() -> Slot | Refusal:
