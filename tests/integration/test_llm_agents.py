@@ -226,3 +226,34 @@ async def test_a_prompt_without_its_value_is_the_callers_mistake(
     assert right.calls[0]["prompt_version"] == "7"
     [asked] = llm_mock.requests()
     assert "Greet {{1}}" in str(asked["body"])
+
+
+async def test_the_cheapest_model_is_found_in_the_table(
+    agents: AgentsModule, llm_mock: LlMock
+) -> None:
+    await register(
+        agents,
+        at(llm_mock, name="dear", model="gpt-5.2-pro"),
+        at(llm_mock, name="cheap", model="gpt-5-nano"),
+        at(llm_mock, name="middling", model="gpt-5"),
+    )
+
+    results = [
+        await agents.execute(a_task("writer", input_data="Hi.", strategy="cheapest"))
+        for _ in range(3)
+    ]
+
+    assert [one.agent_name for one in results] == ["cheap"] * 3
+
+
+@pytest.mark.parametrize("api", APIS)
+async def test_another_model_does_what_a_quota_forbids_the_first(
+    agents: AgentsModule, llm_mock: LlMock, api: str
+) -> None:
+    llm_mock.behaves({"type": "fail", "status": 429, "retry_after": 30})
+    await register(agents, at(llm_mock, api, name="first", priority=1), at(llm_mock, name="second"))
+
+    result = await agents.execute(a_task("writer", input_data="Hi."))
+
+    assert (result.agent_name, result.degraded) == ("second", True)
+    assert [one["outcome"] for one in result.calls] == ["failed", "ok"]

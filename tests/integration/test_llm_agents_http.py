@@ -8,6 +8,7 @@ import httpx
 import pytest
 from edge import a_client
 from llmock import LlMock
+from protocol_peers import Served
 
 from orchestra.app import Ports, build_modules, prepare, running
 from orchestra.connectors.builtin import BUILT_IN
@@ -154,3 +155,33 @@ async def test_a_schema_of_the_request_that_cannot_be_used_is_a_finding(
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/output_schema"
     assert llm_mock.requests() == []
+
+
+async def test_tools_of_an_mcp_server_and_another_model_work_together(
+    http: httpx.AsyncClient, llm_mock: LlMock, mcp: Served
+) -> None:
+    sums = {"name": "sums", "agent_type": "tools", "provider": "mcp", "url": mcp.mcp}
+    clerk = a_writer(llm_mock, name="clerk", agent_type="clerk", tools=["mcp:sums"],
+                     capabilities=[{"name": "work_out"}])  # fmt: skip
+    boss = a_writer(llm_mock, tools=["agent:clerk", "mcp:clerk"])
+    for body in (sums, clerk, boss):
+        made = await http.post("/api/agents/register", json=body)
+        assert made.status_code == 201, made.text
+    llm_mock.behaves(
+        {"type": "reply", "tool_calls": [
+            {"name": "clerk__work_out", "arguments": {"text": "2 and 3?"}}]},
+        {"type": "reply", "tool_calls": [{"name": "sums__add", "arguments": {"a": 2, "b": 3}}]},
+        {"type": "reply", "text": "It is 5."},
+        {"type": "reply", "text": "Five."},
+    )  # fmt: skip
+
+    answer = await execute(http, input_data={"text": "How much?"})
+
+    done = answer.json()
+    assert done["output"] == "Five.", answer.text
+    [used] = done["attempts"][0]["tools"]
+    assert (used["agent"], used["outcome"]) == ("clerk", "ok")
+    bodies = [str(one["body"]) for one in llm_mock.requests()]
+    assert '"total":5' in bodies[2].replace(" ", "").replace("\\", "")
+    assert "It is 5." in bodies[3]
+    assert "sums__add" not in bodies[0]

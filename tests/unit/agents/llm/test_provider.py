@@ -264,3 +264,43 @@ async def test_a_budget_needs_a_price(desk: Callable[..., Desk]) -> None:
 
     assert (error.code, error.problem) == ("budget.exceeded", "budget-exhausted")
     assert made.wire.asked == []
+
+
+LOST = Failure(TaskError("agent.lost", "cut off", definite=False), "fail", elsewhere=True)
+DOWN = Failure(TaskError("agent.error", "503"), "fail", elsewhere=True)
+
+
+@pytest.mark.parametrize(("failure", "again"), [(LOST, False), (DOWN, True)])
+async def test_only_an_unknown_outcome_keeps_what_was_held(
+    desk: Callable[..., Desk], failure: Failure, again: bool
+) -> None:
+    # The budget has money for one request at a time.
+    made = desk(failure, said("Lima", usage=Usage(1, 1)))
+    about: dict[str, Any] = {
+        "price": CHEAP, "params": {"max_tokens": 100}, "budget": Budget(day_micro_usd=300),
+    }  # fmt: skip
+
+    await made.call(**about)
+    reply = await made.call(**about)
+
+    assert isinstance(reply, Answer) == again
+    assert len(made.wire.asked) == 1 + again
+
+
+async def test_a_call_that_was_cancelled_keeps_what_was_held(desk: Callable[..., Desk]) -> None:
+    made = desk(said("x"))
+    about: dict[str, Any] = {
+        "price": CHEAP, "params": {"max_tokens": 100}, "budget": Budget(day_micro_usd=300),
+    }  # fmt: skip
+    async with anyio.create_task_group() as group:
+
+        async def hold() -> None:
+            group.cancel_scope.cancel()
+            await anyio.sleep_forever()
+
+        made.wire.hold = hold
+        group.start_soon(lambda: made.call(**about))
+
+    reply = await made.call(**about)
+
+    assert error_of(reply).code == "budget.exceeded"
