@@ -163,7 +163,8 @@ def select(
 def why(client: Client, task_id: str, as_json: bool) -> None:
     """Tell who did a task, who was tried before, and why.
 
-    TASK is the id that `execute` printed, or that stands in an answer.
+    Kept for an hour is what was streamed, went on without its caller, or had an Idempotency-Key;
+    for a task that is waited for, see `execute --explain`.
 
     \b
     Examples:

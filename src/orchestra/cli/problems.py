@@ -5,13 +5,18 @@ one document there; people get sentences on standard error. Either way the exit 
 """
 
 import json
+import re
 import sys
 from typing import IO, Any
 
 import click
 import msgspec
 
-from orchestra.cli.shapes import Finding, ProblemDocument
+from orchestra.cli.shapes import Finding, ProblemDocument, members
+
+
+# What a terminal would obey: agents choose their words.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
 class Failed(click.ClickException):
@@ -75,6 +80,7 @@ class Refused(Failed):
         code = f" ({problem.status} {problem.code})" if problem.code else f" ({problem.status})"
         lines = [super().lines()[0] + click.style(code, dim=True)]
         lines += [line for finding in problem.errors for line in finding_lines(finding)]
+        lines += [line for attempt in problem.attempts for line in attempt_lines(attempt)]
         if problem.known:
             lines.append(f"  known: {', '.join(problem.known)}")
         if problem.allowed:
@@ -101,3 +107,12 @@ def finding_lines(finding: Finding) -> list[str]:
     if finding.suggestion:
         lines.append(f"    did you mean {finding.suggestion!r}?")
     return lines
+
+
+def attempt_lines(attempt: Any) -> list[str]:
+    """One call to an agent that did not end well."""
+    call, error = members(attempt), members(members(attempt).get("error"))
+    if not error:
+        return []
+    text = f"try {call.get('n')}, {call.get('agent')}: {error.get('message')} [{error.get('code')}]"
+    return ["  " + _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)]

@@ -34,6 +34,8 @@ class ProblemDocument(msgspec.Struct, frozen=True):
     retry_after_ms: int | None = None
     known: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
+    attempts: tuple[Any, ...] = ()
+    """Of a task that failed: each call to an agent."""
 
 
 class Saved(msgspec.Struct, frozen=True):
