@@ -296,6 +296,45 @@ async def test_both_work_inside_a_workflow(
     assert a2a.told()["seen"][-1]["text"] == ["it is 5"]
 
 
+async def said_on_the_way(product: httpx.AsyncClient, **task: Any) -> list[tuple[str, str]]:
+    """The events of a task, each with its data."""
+    answer = await product.post(
+        "/api/agents/execute", json=task, headers={"Accept": "text/event-stream"}
+    )
+    assert answer.headers["content-type"].startswith("text/event-stream"), answer.text
+    lines = (block.splitlines() for block in answer.text.split("\n\n") if "data: " in block)
+    return [(name.removeprefix("event: "), data) for _, name, data in lines]
+
+
+async def test_both_are_streamed_checked_and_cancelled_through_the_product(
+    product: httpx.AsyncClient, a2a: Served, mcp: Served
+) -> None:
+    await discover(product, url=a2a.url, register=True, name="far", agent_type="far")
+    await discover(product, url=mcp.url, register=True, name="tools", agent_type="tools")
+
+    story = await said_on_the_way(product, agent_type="far", capability="story", input_data={})
+    count = await said_on_the_way(
+        product, agent_type="tools", capability="count", input_data={"to": 2}
+    )
+    well = [(await product.post(f"/api/agents/{one}/check")).json() for one in ("far", "tools")]
+    before = len(a2a.told()["cancelled"])
+    slow = {"agent_type": "far", "capability": "slow", "input_data": {}}
+    begun = await product.post("/api/agents/execute", json=slow, headers={"Prefer": "wait=0"})
+    with anyio.fail_after(5):
+        while a2a.told()["seen"][-1]["capability"] != "slow":  # noqa: ASYNC110 -- another process
+            await anyio.sleep(0.02)
+    await product.delete(begun.headers["location"])
+    with anyio.fail_after(5):
+        while len(a2a.told()["cancelled"]) == before:  # noqa: ASYNC110 -- another process
+            await anyio.sleep(0.02)
+
+    assert [name for name, _ in story] == ["progress", "delta", "delta", "delta", "result"]
+    assert "once upon a time" in story[-1][1]
+    assert [name for name, _ in count] == ["progress", "progress", "result"]
+    assert "at 1" in count[0][1]
+    assert [one["well"] for one in well] == [True, True]
+
+
 async def test_a_secret_goes_along_and_no_card_or_tool_brings_it_back(
     product: httpx.AsyncClient, peer: Peer
 ) -> None:
