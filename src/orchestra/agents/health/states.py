@@ -70,7 +70,7 @@ def state_of(agent: Agent, look: Look | None) -> State:
     if agent.mode == "disabled":
         return State("disabled", agent.since_ms, "it was disabled by hand")
     if agent.mode == "draining":
-        used = f", {look.in_use} tasks still run" if look and look.in_use else ""
+        used = f", {look.in_use} still running" if look and look.in_use else ""
         return State("draining", agent.since_ms, f"it gets no new tasks{used}")
     if agent.storeless:
         return State("healthy", agent.created_ms, "its code runs in this process")

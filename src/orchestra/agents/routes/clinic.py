@@ -26,7 +26,7 @@ WINDOW = re.compile(r"([1-9][0-9]{0,4})([smh])")
 SECONDS: Final = {"s": 1, "m": 60, "h": 3_600}
 WINDOW_S = (60, 86_400)
 TARGETS = ("agent", "agent_type")
-ENTRY = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
+ENTRY = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")
 
 
 class WindowInvalid(Invalid):
@@ -121,6 +121,12 @@ def _places(after: str | None) -> tuple[str, str] | None:
     if not after:
         return None
     registry, _, pool = position_of(after, "query/after").partition("~")
-    if not ENTRY.fullmatch(registry) or not ENTRY.fullmatch(pool):
+    if not _is_entry(registry) or not _is_entry(pool):
         raise refused("query/after")
     return registry, pool
+
+
+def _is_entry(text: str) -> bool:
+    """Whether it may be the id of an entry: two numbers that a stream can have."""
+    match = ENTRY.fullmatch(text)
+    return match is not None and int(match[1]) < 2**63 and int(match[2]) < 2**64
