@@ -15,7 +15,8 @@ SHAPELESS = {"utils", "util", "helpers", "helper", "common", "misc", "base", "co
     "manager",
     "service",
 }
-OVERSIZE: dict[str, int] = {}  # path -> ceiling; may only shrink, each with an issue number
+# path -> ceiling; may only shrink, each with an issue number
+OVERSIZE: dict[str, int] = {"sdk.py": 450}  # issue 3: one file, so that it can be copied
 # What lives in one place. ruff bans these too, and is told of whole folders; this is exact.
 ONLY_IN = {
     "os.environ": (
@@ -23,7 +24,7 @@ ONLY_IN = {
         "store/embedded.py",
     ),  # the latter hands it to the store's process
     "os.getenv": (),
-    "time.time": ("clock.py",),
+    "time.time": ("clock.py", "sdk.py"),  # the SDK imports nothing of ours
     "time.time_ns": ("clock.py",),
     "uuid.uuid4": ("clock.py",),
     "datetime.now": ("clock.py",),

@@ -13,7 +13,9 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Final
 
+from orchestra import sdk
 from orchestra.agents import PythonAgent
+from orchestra.agents.discovery.adopting import adopted
 from orchestra.agents.registration.capabilities import CAPABILITIES_MAX, CAPABILITY
 from orchestra.agents.registration.reading import NAME, TYPE
 from orchestra.agents.registration.schemas import fault_of
@@ -76,6 +78,8 @@ def checked(made: object) -> PythonAgent:
     """`made` as an agent that can be served. Raises PluginBroken with everything that is wrong."""
     if made is None:
         raise PluginBroken(f"there is no variable {VARIABLE!r}")
+    if isinstance(made, sdk.Agent):
+        made = adopted(made)
     if not isinstance(made, PythonAgent):
         raise PluginBroken(f"{VARIABLE!r} is no agent: make one with orchestra.sdk.Agent")
     agent = made

@@ -1,0 +1,17 @@
+"""An agent that is sent its tasks: `uvicorn http_agent:app --port 9000`, then register
+`{"name": "shouter-1", "agent_type": "shouter", "endpoint": "http://127.0.0.1:9000/"}`.
+"""
+
+from orchestra.sdk import Agent
+
+agent = Agent("shouter-1", agent_type="shouter")
+
+
+@agent.capability("shout")
+async def shout(task):
+    for word in task.input["text"].split():
+        yield word.upper() + " "  # shown to whoever looks on
+    yield {"text": task.input["text"].upper()}  # the output
+
+
+app = agent.asgi()
