@@ -22,7 +22,7 @@ _COUNTS = (
     "input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens",
     "output_tokens_details",
 )  # fmt: skip
-_PLAIN = frozenset({"text", "tool_use"})
+_PLAIN = ("text", "tool_use")
 _FINISH: Mapping[str, Literal["stop", "length", "tools", "refused"]] = {
     "max_tokens": "length",
     "model_context_window_exceeded": "length",

@@ -8,7 +8,7 @@ https://platform.claude.com/docs/en/build-with-claude/structured-outputs.
 import re
 from typing import cast
 
-from orchestra.agents.llm.fields import Document
+from orchestra.agents.llm.fields import Document, text
 
 DEPTH_MAX = 32
 NAME_MAX_CHARS = 64
@@ -84,7 +84,7 @@ def _constrained(value: object, depth: int) -> dict[str, object]:
         if any(isinstance(one, dict | list) for one in cast("list[object]", values)):
             raise _Unfit
         taken["enum"] = cast("list[object]", values)
-    if schema.get("format") in _FORMATS:
+    if text(schema, "format") in _FORMATS:
         taken["format"] = schema["format"]
     if schema.get("minItems") in (0, 1):
         taken["minItems"] = schema["minItems"]
