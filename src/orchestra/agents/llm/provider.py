@@ -7,18 +7,20 @@ an answer that does not fit its schema is part of the same call, in the same slo
 from collections.abc import Mapping
 
 import anyio
+import anyio.to_thread
 import msgspec
 
 from orchestra.agents import TaskError
 from orchestra.agents.llm import Wire
 from orchestra.agents.llm.costs import Costs
-from orchestra.agents.llm.prompts import put
+from orchestra.agents.llm.prompts import Put, put
 from orchestra.agents.llm.talk import Talk, Talking
 from orchestra.agents.llm.tools import Toolbox
 from orchestra.agents.providers import Answer, Call, Credentials, CredentialsUnusable, Failure
 from orchestra.agents.providers.python import late
 from orchestra.agents.records import Agent, LlmReach
 from orchestra.agents.registration.prompt_text import BadPrompt
+from orchestra.agents.registration.validators import is_large
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError, Problem
 
@@ -46,7 +48,7 @@ class LlmProvider:
         reach = agent.spec.reach
         assert isinstance(reach, LlmReach)
         try:
-            said = put(agent, call, self._clock.monotonic)
+            said = await self._put(agent, call)
             headers = await self._credentials.headers(agent, reach.base_url, b"", call.task.id)
         except BadPrompt as bad:
             finding = Problem("", "prompt", str(bad))
@@ -69,6 +71,12 @@ class LlmProvider:
             return await talk.run()
         # What was paid for until now is known; the last request may have been paid for as well.
         return msgspec.structs.replace(late(call), usage=talk.usage, facts=talk.facts)
+
+    async def _put(self, agent: Agent, call: Call) -> Put:
+        """The task in words; a long one is written in a thread. Raises BadPrompt."""
+        if is_large(call.task.input_data):
+            return await anyio.to_thread.run_sync(put, agent, call, self._clock.monotonic)
+        return put(agent, call, self._clock.monotonic)
 
     async def check(self, agent: Agent, timeout_s: float) -> TaskError | None:
         """Whether the API answers and knows us. Free."""

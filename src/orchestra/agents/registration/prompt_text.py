@@ -19,7 +19,7 @@ from jinja2.visitor import NodeTransformer
 
 OUTPUT_MAX_CHARS: Final = 1_048_576
 ROUNDS_MAX: Final = 20_000
-TIME_MAX_S: Final = 0.25
+TIME_MAX_S: Final = 0.1
 LOOPS_MAX: Final = 3
 NODES_MAX: Final = 5_000
 WORK_MAX: Final = 100
