@@ -95,7 +95,7 @@ def mutated(value: Any, chance: random.Random, share: float) -> Any:
 
 def read(api: str, chance: random.Random) -> Said | Failure:
     kind, whole, events = STREAMS[api]
-    reader = kind(Hearing(ManualClock(), lambda frame: None))
+    reader = kind(Hearing(ManualClock(), lambda _: None))
     share = chance.choice([0.02, 0.06, 0.15])
     if chance.random() < 0.3:
         document = mutated(whole, chance, share)
