@@ -34,16 +34,24 @@ class TaskUsage(msgspec.Struct, frozen=True):
     cost_source: str | UnsetType = UNSET
 
 
-class CallShown(Closed, frozen=True):
-    """One call to one agent."""
+class CallShown(msgspec.Struct, frozen=True):
+    """One call to one agent. Its provider may tell more: what it knows of the answer."""
 
     n: int
     agent: str
     queue_ms: Count
     duration_ms: Count
-    outcome: Literal["ok", "failed", "unknown"]
+    outcome: Literal["ok", "failed", "unknown", "cancelled"]
     error: dict[str, str] | None
     why: Annotated[dict[str, Any], Meta(description="Why this agent was picked.")]
+    incomplete: Annotated[bool | UnsetType, Meta(description="Cut off at a limit.")] = UNSET
+    model: Annotated[str | UnsetType, Meta(description="Of models: which one answered.")] = UNSET
+    response_id: str | UnsetType = UNSET
+    finish_reason: str | UnsetType = UNSET
+    ttft_ms: Annotated[Count | UnsetType, Meta(description="Until the first token.")] = UNSET
+    prompt_version: str | UnsetType = UNSET
+    repaired: Annotated[bool | UnsetType, Meta(description="Asked for once more.")] = UNSET
+    tools: Annotated[list[dict[str, Any]] | UnsetType, Meta(description="That it used.")] = UNSET
 
 
 class TaskDone(Closed, frozen=True):
