@@ -103,7 +103,8 @@ def build_modules(
         store, ports.clock, ports.ids, ports.chance, settings, python_agents=installed
     )
     workflows = WorkflowsModule(store, agents, ports.clock, ports.ids, ports.chance, settings)
-    bus = BusModule(store, (workflows.journal,), ports.clock, ports.ids, ports.chance)
+    sources = (workflows.journal, agents.happenings)
+    bus = BusModule(store, sources, ports.clock, ports.ids, ports.chance)
     return (SecretsModule(agents.secrets), agents, workflows, bus)
 
 

@@ -19,6 +19,7 @@ from orchestra.agents.discovery.intake import Intake
 from orchestra.agents.discovery.plugins import Plugins
 from orchestra.agents.discovery.shelf import OwnShelf, registration_of
 from orchestra.agents.health.care import Care
+from orchestra.agents.health.sources import AgentSource
 from orchestra.agents.llm.costs import Costs
 from orchestra.agents.llm.prices import FILE as PRICES_FILE
 from orchestra.agents.llm.prices import Prices
@@ -122,6 +123,7 @@ class AgentsModule:
                 contracts=Contracts(python.found),
             ),
         )
+        self.happenings = AgentSource(store, self.registry, self._balancer)
         self._needs = Needs(self.registry, python.installed)
         self._installed = python.installed
         shelf = OwnShelf(python, self.registry, self.care.events.tell)

@@ -44,11 +44,13 @@ class Events:
     async def one(self, tenant: Tenant, event_id: str) -> Event:
         """Raises EventUnknown."""
         try:
-            _, tag, position = partitions.event_position(event_id)
+            stream, tag, position = partitions.event_position(event_id)
         except ValueError:
             raise EventUnknown("no event has this id") from None
+        homes = {self._store.prefix(one) for one in self._store.partitions}
+        home = self._store.prefix(tag)
         for key, (source, prefix) in self._origins().items():
-            if tag in self._store.partitions and prefix != self._store.prefix(tag):
+            if (prefix in homes) if stream > 1 else (prefix != home):
                 continue
             raw = await self._read(prefix, "XRANGE", key, position, position)
             for found, fields in entries(raw):

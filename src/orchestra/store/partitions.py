@@ -68,15 +68,17 @@ def child_id(parent: str, path: str, logical_try: int, count: int) -> str:
     return f"exe_{uuid7(born_ms, (digest >> 8 & (1 << 66) - 1) << 8 | home)}"
 
 
-def event_id(stream: int, tag_number: int, position: str) -> str:
+def event_id(stream: int, tag_number: int, position: str, salt: int = 0) -> str:
     """`evt_` + UUIDv7 made of a stream position "ms-seq": unique, sortable, resumable.
 
-    Stream 0 is the journal (`ev`), 1 is what was published (`pub`).
+    Stream 0 is the journal (`ev`), 1 is what was published (`pub`), both of a partition; 2 is
+    none of a partition: there `salt`, 30 bits of the stream's name, tells them apart.
     """
     ms, seq = map(int, position.split("-"))
     assert seq < 1 << 32
     assert stream < 16
-    low = (seq >> 20) << 62 | (seq & 0xFFFFF) << 42 | stream << 8 | tag_number
+    assert salt < 1 << 30
+    low = (seq >> 20) << 62 | (seq & 0xFFFFF) << 42 | salt << 12 | stream << 8 | tag_number
     return f"evt_{uuid7(ms, low)}"
 
 
