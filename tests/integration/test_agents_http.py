@@ -311,3 +311,37 @@ async def test_idempotency_keys_are_stable_for_a_try_and_differ_between_tries(
 
     assert keys[0] == keys[1] != keys[2]
     assert all(key.startswith("orc-") and len(key) == 30 for key in keys)
+
+
+async def test_a_definite_failure_makes_a_new_key_and_an_unknown_outcome_keeps_it(
+    agents: AgentsModule, peer: Peer
+) -> None:
+    await register(agents, at(peer.url))
+    answers = [409, 409, 200]
+    peer.replies = lambda _: (answers.pop(0), b"{}", {})
+    definite = await agents.execute(a_task("remote", key="orc-abc"))
+    keys = [asked.headers["idempotency-key"] for asked in peer.asked]
+    peer.asked.clear()
+
+    async with AsyncExitStack() as stack:
+        listener = await stack.enter_async_context(
+            await anyio.create_tcp_listener(local_host="127.0.0.1")
+        )
+        group = await stack.enter_async_context(anyio.create_task_group())
+        heard: list[bytes] = []
+
+        async def hangs_up_twice(stream: anyio.abc.SocketStream) -> None:
+            async with stream:
+                heard.append(await stream.receive())
+
+        group.start_soon(listener.serve, hangs_up_twice)
+        port: int = listener.listeners[0].extra(anyio.abc.SocketAttribute.local_port)
+        await register(agents, at(f"http://127.0.0.1:{port}/", "lossy", agent_type="lossy"))
+        unknown = await agents.execute(a_task("lossy", key="orc-abc"))
+        group.cancel_scope.cancel()
+
+    assert definite.error is None
+    assert (keys[0], len(set(keys))) == ("orc-abc", 3)
+    assert unknown.error is not None
+    assert len(heard) > 1
+    assert all(b"idempotency-key: orc-abc\r\n" in one.lower() for one in heard)
