@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bench import agents
 from bench.ceiling import measure
 from bench.load import Run, drive, request
 from bench.machine import cpu_ms, fsync_ms, peak_rss_mb
@@ -22,7 +23,11 @@ def main() -> None:
     modes = asked.durability or list(MODES)
     with tempfile.TemporaryDirectory(prefix="orchestra-bench-", dir=asked.directory) as place:
         for mode in modes:
-            for name in asked.scenarios or SCENARIOS:
+            for name in asked.scenarios or (*SCENARIOS, agents.NAME):
+                if name == agents.NAME:
+                    line = agents.measure(mode, MODES[mode], Path(place), quick=asked.quick)
+                    print(json.dumps(line), flush=True)
+                    continue
                 scenario = SCENARIOS[name].quick() if asked.quick else SCENARIOS[name]
                 line = bench(scenario, mode, Path(place), asked.profile)
                 print(json.dumps(line), flush=True)
@@ -31,7 +36,9 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("scenarios", nargs="*", choices=[*SCENARIOS, []], metavar="W1 W1a W2 …")
+    parser.add_argument(
+        "scenarios", nargs="*", choices=[*SCENARIOS, agents.NAME, []], metavar="W1 W1a W2 …"
+    )
     parser.add_argument("--durability", action="append", choices=list(MODES))
     parser.add_argument("--quick", action="store_true", help="a tenth of it, not to be quoted")
     parser.add_argument("--directory", type=Path, help="file system to work on; default: temporary")
