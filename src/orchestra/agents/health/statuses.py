@@ -1,15 +1,15 @@
 """How agents are, as the pools of the store see it now: one look a pool."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, cast
 
-import anyio
 import msgspec
 
 from orchestra.agents import Status
 from orchestra.agents.health.states import BREAKER, Breaker, Look, State, state_of
 from orchestra.agents.pools.balancer import Balancer
 from orchestra.agents.records import Agent
+from orchestra.errors import OrchestraError
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.scripts import load_scripts
@@ -62,14 +62,24 @@ class Health:
                 found[agent.id] = state_of(agent, None).status
             else:
                 pools.setdefault((agent.tenant, agent.spec.agent_type), []).append(agent)
-        async with anyio.create_task_group() as group:
-            for members in pools.values():
-                group.start_soon(self._fill, members, found)
+        # All looks are on their way before the first one is waited for.
+        asked = [(members, self._ask(members, detail=False)) for members in pools.values()]
+        away: OrchestraError | None = None
+        for members, reply in asked:
+            try:
+                looks = _looks(await reply)
+            except OrchestraError as error:
+                away = error
+                continue
+            for agent, look in zip(members, looks, strict=True):
+                found[agent.id] = state_of(agent, look).status
+        if away is not None:
+            raise away
         return found
 
     async def detail(self, agent: Agent) -> Detail:
         """Everything about one agent. Raises StoreAway."""
-        reply = await self._reply([agent], detail=True)
+        reply = await self._ask([agent], detail=True)
         [look] = _looks(reply)
         kept = look if look.alive_until_ms is not None or agent.draining else None
         return Detail(state_of(agent, look), kept, _checked(reply[8][0]), _said(reply[9][0]))
@@ -79,16 +89,10 @@ class Health:
         prefix = self._balancer.prefix(agent.tenant, agent.spec.agent_type)
         return int(await self._store.read(prefix, "HGET", f"{prefix}inf", agent.id) or 0)
 
-    async def _fill(self, agents: Sequence[Agent], found: dict[str, Status]) -> None:
-        reply = await self._reply(agents, detail=False)
-        for agent, look in zip(agents, _looks(reply), strict=True):
-            found[agent.id] = state_of(agent, look).status
-
-    async def _reply(self, agents: Sequence[Agent], *, detail: bool) -> list[Any]:
+    def _ask(self, agents: Sequence[Agent], *, detail: bool) -> Awaitable[Any]:
         prefix = self._balancer.prefix(agents[0].tenant, agents[0].spec.agent_type)
         ids = [agent.id.encode() for agent in agents]
-        reply = await self._store.run(self._look_at, prefix, *ids, detail=int(detail))
-        return cast("list[Any]", reply)
+        return self._store.run(self._look_at, prefix, *ids, detail=int(detail))
 
 
 def _looks(reply: list[Any]) -> Iterable[Look]:
