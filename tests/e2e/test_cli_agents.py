@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import time
@@ -209,6 +210,50 @@ def plugins(orchestra: Command) -> str:
         check=False,
     )
     return ran.stdout
+
+
+def test_a_new_agent_is_written_run_and_asked(orchestra: Command, tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    wrote = orchestra_alone("agent", "new", "own", "--file", str(file))
+    again = orchestra_alone("agent", "new", "own", "--file", str(file))
+    asked = ("agent", "execute", "own", "greet", "Ann", "--json")
+
+    with subprocess.Popen(
+        [*ORCHESTRA, "agent", "run", str(file), "--url", orchestra.served.url],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert "comes for tasks" in process.stderr.readline()
+        began = time.monotonic()
+        while "own" not in orchestra("agent", "list", "--type", "own").stdout:
+            assert time.monotonic() - began < 20
+        answer = json.loads(orchestra(*asked).stdout)
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+
+    assert wrote.returncode == 0
+    assert (again.returncode, "nothing was written" in again.stderr) == (1, True)
+    assert answer["output"] == {"greeting": "Hello Ann"}
+    assert process.returncode == 0
+
+
+def test_a_file_without_an_agent_is_told_in_a_sentence(tmp_path: Path) -> None:
+    for source, words in (
+        ("x = (", "own.py:1:"),
+        ("x = 1", "no variable"),
+        ("import nope", "nope"),
+    ):
+        (tmp_path / "own.py").write_text(source)
+        ran = orchestra_alone("agent", "run", str(tmp_path / "own.py"))
+        assert (ran.returncode, words in ran.stderr) == (1, True), ran.stderr
+        assert "Traceback" not in ran.stderr
+
+
+def orchestra_alone(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*ORCHESTRA, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_a_server_with_another_master_key_does_not_start(tmp_path: Path) -> None:

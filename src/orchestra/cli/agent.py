@@ -19,6 +19,8 @@ PAGES = {
     "select": ("agent_inspect:select", "Tell which agent would get a task now."),
     "why": ("agent_inspect:why", "Tell who did a task, and why."),
     "plugins": ("agent_list:plugins", "List agents found in the server's folder."),
+    "new": ("agent_new:new", "Write a file with an agent in it."),
+    "run": ("agent_new:run", "Let the agent in a file work."),
     "bench": ("agent_bench:bench", "Measure tasks a second and latency."),
 }
 

@@ -14,7 +14,6 @@ import msgspec
 
 from orchestra.cli.shapes import Finding, ProblemDocument, members
 
-
 # What a terminal would obey: agents choose their words.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
