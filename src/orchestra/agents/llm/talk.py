@@ -10,7 +10,7 @@ from orchestra.agents.llm import Ask, Message, Said, Wire
 from orchestra.agents.llm.costs import Costs
 from orchestra.agents.llm.prompts import Put
 from orchestra.agents.llm.structured import Misfit, instruction, parsed, repair
-from orchestra.agents.llm.tools import Done, Tool, Toolbox
+from orchestra.agents.llm.tools import Tool, Toolbox, too_many
 from orchestra.agents.providers import Answer, Call, Failure, Usage
 from orchestra.agents.providers.usage import added
 from orchestra.agents.records import Agent, LlmReach
@@ -18,6 +18,7 @@ from orchestra.clock import Clock
 
 CALLS_A_ROUND_MAX = 16
 FACTS_MAX = 64
+SHOWN_MAX = 256
 _SCHEMA_WORDS = ("schema", "response_format", "output_config", "text.format", "json")
 
 
@@ -124,17 +125,18 @@ class Talk:
 
     async def _use_tools(self, said: Said) -> None:
         """Run all that was asked for, at once, and say what came of it."""
-        asked = said.tool_calls[:CALLS_A_ROUND_MAX]
-        results: dict[int, Done] = {}
+        asked = said.tool_calls
+        results = {i: too_many(one) for i, one in enumerate(asked) if i >= CALLS_A_ROUND_MAX}
         left_ms = int(self._left_s() * 1_000)
 
         async def run(i: int) -> None:
             results[i] = await self._means.tools.run(self._tools, asked[i], self._call, left_ms)
 
         if self._call.emit is not None:
-            self._call.emit({"event": "progress", "tools": [one.name for one in asked]})
+            names = [one.name[:SHOWN_MAX] for one in asked[:CALLS_A_ROUND_MAX]]
+            self._call.emit({"event": "progress", "tools": names})
         async with anyio.create_task_group() as group:
-            for i in range(len(asked)):
+            for i in range(min(len(asked), CALLS_A_ROUND_MAX)):
                 group.start_soon(run, i)
         turn = Message("assistant", said.text, asked, kept=said.kept)
         answers = (
@@ -154,11 +156,11 @@ class Talk:
     def _note(self, said: Said) -> None:
         requests = self.facts.get("requests")
         self.facts["requests"] = 1 + (requests if isinstance(requests, int) else 0)
-        self.facts["model"] = said.model or self._model
+        self.facts["model"] = said.model[:SHOWN_MAX] or self._model
         self.facts["finish_reason"] = said.finish
         for name, value in (("response_id", said.response_id), ("request_id", said.request_id)):
             if value:
-                self.facts[name] = value
+                self.facts[name] = value[:SHOWN_MAX]
         if said.ttft_ms is not None:
             self.facts.setdefault("ttft_ms", said.ttft_ms)
 

@@ -153,6 +153,11 @@ def _done(tool: Tool, result: TaskResult) -> Done:
     return Done(text, fact)
 
 
+def too_many(asked: ToolCall) -> Done:
+    """What a call gets that is one too many in its round: every call needs an answer."""
+    return _failed(asked.name, "too_many_calls", "ask for fewer tools at once")
+
+
 def _failed(name: str, code: str, message: str) -> Done:
     said = _encode({"error": {"code": code, "message": message}}).decode()
     return Done(said, {"tool": name[:NAME_MAX], "outcome": code})

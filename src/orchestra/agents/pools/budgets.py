@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 DAY_LIFE_S = 2 * 86_400
 TASK_LIFE_S = 30 * 86_400
 SETTLE_S = 1.0
+COST_MAX_MICRO = 10**13
+"""A server that says it used more than this is lying."""
 
 
 Tell = Callable[[Tenant, str, str, Mapping[str, object]], Awaitable[None]]
@@ -135,7 +137,7 @@ class Budgets:
                     keys.budgets(reservation.tenant, self._store.space),
                     *(scope.encode() for scope in reservation.scopes),
                     id=reservation.id,
-                    cost=max(cost_micro, 0),
+                    cost=min(max(cost_micro, 0), COST_MAX_MICRO),
                 )
             except OrchestraError as away:
                 log.warning("budget.not_settled", error=away.code)

@@ -74,6 +74,15 @@ async def test_what_is_held_counts_until_it_is_settled(store: Store) -> None:
     assert (await refused(made, agent, call(), 1)).message.startswith("the budget has 0.000000")
 
 
+async def test_a_cost_that_cannot_be_is_counted_as_far_as_numbers_go(store: Store) -> None:
+    made, agent = budgets(store), an_agent(budget=Budget(day_micro_usd=10**12))
+
+    await made.settle(await held(made, agent, call(), 1), 10**40)
+
+    assert (await refused(made, agent, call(), 10**40)).code == "budget.exceeded"
+    assert (await refused(made, agent, call(), 1)).code == "budget.exceeded"
+
+
 async def test_an_exhausted_budget_is_told_once(store: Store) -> None:
     told: list[tuple[str, Any]] = []
 

@@ -187,6 +187,25 @@ async def test_tools_run_until_the_model_has_enough(desk: Callable[..., Desk]) -
     assert len(made.wire.asked[1].tools) == 1
 
 
+async def test_every_call_of_a_tool_gets_an_answer_and_only_some_are_run(
+    desk: Callable[..., Desk],
+) -> None:
+    calls = tuple(ToolCall(f"c{i}", "echo__say", "{}") for i in range(40))
+    made = desk(said("", "tools", tool_calls=calls), said("Done."))
+
+    await made.call(tools=("agent:echo",))
+
+    answers = [one.text for one in made.wire.asked[1].messages if one.role == "tool"]
+    assert len(answers) == 40
+    assert answers.count("{}") == 16
+
+
+async def test_what_a_server_says_of_itself_is_kept_short(desk: Callable[..., Desk]) -> None:
+    reply = await desk(said("x", request_id="r" * 100_000)).call()
+
+    assert len(str(reply.facts["request_id"])) == 256
+
+
 @pytest.mark.parametrize(("about", "asked"), [({"tools": ("agent:echo",)}, 3), ({}, 1)])
 async def test_rounds_of_tools_are_bounded(
     desk: Callable[..., Desk], about: dict[str, Any], asked: int
