@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from edge import a_client
 from llmock import LlMock
@@ -185,3 +186,24 @@ async def test_tools_of_an_mcp_server_and_another_model_work_together(
     assert '"total":5' in bodies[2].replace(" ", "").replace("\\", "")
     assert "It is 5." in bodies[3]
     assert "sums__add" not in bodies[0]
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+async def test_a_caller_who_looks_on_sees_the_words_as_they_come(
+    http: httpx.AsyncClient, llm_mock: LlMock, api: str
+) -> None:
+    await http.post("/api/agents/register", json=a_writer(llm_mock, api=api))
+    llm_mock.behaves({"type": "reply", "text": "one two three four"})
+
+    answer = await http.post(
+        "/api/agents/execute",
+        json={"agent_type": "writer", "input_data": {"text": "Count."}},
+        headers={"accept": "text/event-stream"},
+    )
+
+    events = [block.splitlines() for block in answer.text.strip().split("\n\n")]
+    said = [msgspec.json.decode(one[2][6:])["text"] for one in events if "event: delta" in one]
+    assert len(said) > 1, answer.text
+    assert "".join(said) == "one two three four"
+    assert llm_mock.requests()[0]["body"]["stream"] is True
+    assert "event: result" in events[-1]
