@@ -2,84 +2,12 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
+from agent_pool import POOL, Pool
 from agent_replicas import store_at
 
-from orchestra.store.client import Store
-from orchestra.store.scripts import load_scripts
-
 pytestmark = pytest.mark.anyio
-
-SCRIPTS = load_scripts("orchestra.agents")
-POOL = "o:a:{default/text_processor}:"
-
-
-class Pool:
-    """One pool seen by one session, at a time of the test's choosing."""
-
-    def __init__(self, store: Store, session: str = "r1") -> None:
-        self.store, self.session, self.at_ms, self.leases = store, session, 1_000_000, 0
-        self.seen = ""
-
-    async def call(self, name: str, /, *more: str, **values: str | int) -> Any:
-        script = SCRIPTS[name]
-        argv = [str(self.at_ms), *script.argv(values), *more]
-        return _text(await self.store.call(POOL, "EVAL", script.source, 1, POOL, *argv))
-
-    async def put(self, agent: str, *capabilities: str, slots: int = 4, **conf: int) -> None:
-        values = {
-            "weight": 1,
-            "tier": 8,
-            "rpm": 0,
-            "tpm": 0,
-            "alive_ms": 10**9,
-            "push": 1,
-            "fresh": 1,
-        }
-        assert (
-            await self.call("agent_put", *capabilities, agent=agent, max=slots, **(values | conf))
-            == "ok"
-        )
-
-    async def acquire(self, **options: str | int) -> tuple[list[Any], str]:
-        self.leases += 1
-        lease = f"{self.session}.{self.leases}"
-        values: dict[str, str | int] = {
-            "session": self.session, "give_up_ms": 65_000, "capability": "", "strategy": "load",
-            "exclude": "", "only": "", "prefer": "", "bound": 0, "tokens": 0, "retry": 0,
-            "spill": 0,
-        }  # fmt: skip
-        *pick, self.seen = await self.call("slot_acquire", lease=lease, **(values | options))
-        return pick, lease
-
-    async def release(self, agent: str, lease: str, outcome: str = "ok", **options: int) -> Any:
-        values = {"latency_ms": 10, "retry_ms": 0, "tokens": 0} | options
-        return await self.call(
-            "slot_release",
-            agent=agent,
-            lease=lease,
-            session=self.session,
-            outcome=outcome,
-            **values,
-        )
-
-    async def turn(self, outcome: str = "ok", **options: str | int) -> list[Any]:
-        """One pick, given back at once."""
-        pick, lease = await self.acquire(**options)
-        if pick[0] == "ok":
-            await self.release(pick[1], lease, outcome)
-        return pick
-
-    async def used(self) -> int:
-        return sum(int(n) for n in await self.store.read(POOL, "HVALS", POOL + "inf"))
-
-
-def _text(reply: Any) -> Any:
-    if isinstance(reply, list):
-        return [_text(item) for item in reply]
-    return reply.decode() if isinstance(reply, bytes) else reply
 
 
 @pytest.fixture
@@ -290,3 +218,172 @@ async def test_a_release_of_a_lease_that_never_was_changes_nothing(pool: Pool) -
 
     assert await pool.release("a0", "never", "none") == [0, ""]
     assert await pool.used() == 1
+
+
+async def test_a_preferred_agent_is_picked_first_while_it_has_its_share(pool: Pool) -> None:
+    for i in range(4):
+        await pool.put(f"a{i}", slots=10)
+    wish = {"prefer": "a2|0\na1|1", "bound": 40}
+
+    first, second, third = [(await pool.acquire(**wish))[0][1] for _ in range(3)]
+
+    assert (first, second) == ("a2", "a1")
+    assert third in ("a0", "a3"), "over its share, whoever has least is picked"
+
+
+async def test_nobody_preferred_gets_more_than_his_share_of_the_load(pool: Pool) -> None:
+    for i in range(4):
+        await pool.put(f"a{i}", slots=100)
+
+    picked = Counter([(await pool.acquire(prefer="a2|0", bound=400))[0][1] for _ in range(100)])
+
+    assert 28 <= picked["a2"] <= 1.25 * 100 / 4 + 1
+
+
+async def test_the_lowest_rank_wins_and_equals_are_picked_in_turn(pool: Pool) -> None:
+    for agent in ("dear", "one", "two"):
+        await pool.put(agent)
+    prefer = "dear|500\none|100\ntwo|100"
+
+    picked = Counter([(await pool.turn(prefer=prefer))[1] for _ in range(20)])
+
+    assert picked == {"one": 10, "two": 10}
+
+
+async def test_preference_does_not_reach_into_a_worse_tier(pool: Pool) -> None:
+    await pool.put("best", slots=1)
+    await pool.put("spare", tier=15)
+    prefer = "best|9\nspare|0"
+
+    assert (await pool.acquire(prefer=prefer))[0][1] == "best"
+    assert (await pool.acquire(prefer=prefer))[0] == ["full", 1]
+    assert (await pool.acquire(prefer=prefer, spill=1))[0][1] == "spare"
+
+
+async def test_a_pick_says_whom_it_passed_over_and_why(pool: Pool) -> None:
+    for agent in ("full", "cool", "late", "down", "out", "free"):
+        await pool.put(agent, "c", slots=1, alive_ms=1_000 if agent == "late" else 10**9)
+    await pool.put("other", "d")
+    everybody = {"full", "cool", "late", "down", "out", "free"}
+
+    async def only(agent: str) -> str:
+        pick, lease = await pool.acquire(exclude="\n".join(everybody - {agent}), capability="c")
+        assert pick[1] == agent
+        return lease
+
+    await only("full")
+    await pool.release("cool", await only("cool"), "rate", retry_ms=60_000)
+    await pool.release("down", await only("down"), "deny", retry_ms=60_000)
+    pool.at_ms += 1_000
+    await pool.turn(capability="c", exclude="out\nfree")
+
+    assert pool.seen == "1:1:1:1:1:2:59000"  # full cooling open stale incapable excluded gate
+
+
+async def test_the_latency_of_the_chosen_one_is_told(pool: Pool) -> None:
+    await pool.put("a0")
+    _, lease = await pool.acquire()
+    await pool.release("a0", lease, latency_ms=40)
+
+    await pool.turn()
+
+    assert pool.seen.endswith(":40")
+
+
+async def test_429_without_a_hint_gates_for_longer_each_time_up_to_a_minute(pool: Pool) -> None:
+    await pool.put("a0")
+    waits: list[int] = []
+    for _ in range(6):
+        await pool.turn("rate")
+        refused = await pool.turn()
+        waits.append(refused[1])
+        pool.at_ms += refused[1]
+    await pool.turn("ok")
+    await pool.turn("rate")
+
+    assert waits == [5_000, 10_000, 20_000, 40_000, 60_000, 60_000]
+    assert await pool.turn() == ["cooling", 5_000]
+
+
+async def test_one_burst_of_429_is_one_refusal(pool: Pool) -> None:
+    await pool.put("a0", slots=8)
+    held = [(await pool.acquire())[1] for _ in range(8)]
+
+    for lease in held:
+        await pool.release("a0", lease, "rate")
+
+    assert await pool.turn() == ["cooling", 5_000]
+
+
+async def test_a_gate_is_never_moved_to_an_earlier_time(pool: Pool) -> None:
+    await pool.put("a0", slots=8)
+    held = [(await pool.acquire())[1] for _ in range(7)]
+    await pool.release("a0", held[0], "rate", retry_ms=90_000)
+
+    for lease in held[1:]:
+        await pool.release("a0", lease, "fail")
+
+    assert await pool.turn() == ["cooling", 90_000], "not the 5 s of a lone agent that fails"
+
+
+async def test_an_answer_may_say_that_the_quota_is_used_up(pool: Pool) -> None:
+    await pool.put("a0")
+    _, lease = await pool.acquire()
+    await pool.release("a0", lease, retry_ms=700)
+
+    assert await pool.turn() == ["cooling", 700]
+
+
+async def test_a_lost_probe_is_followed_by_another_one(pool: Pool) -> None:
+    await pool.put("a0")
+    await pool.put("a1")
+    for _ in range(5):
+        _, lease = await pool.acquire(exclude="a1")
+        await pool.release("a0", lease, "fail")
+    pool.at_ms += 30_000
+    probe, _ = await pool.acquire(exclude="a1")  # and its replica dies
+
+    assert probe[3] == 1
+    assert (await pool.turn(exclude="a1"))[0] == "cooling"
+    pool.at_ms += 30_000
+    again, lease = await pool.acquire(exclude="a1")
+    assert (again[0], again[3]) == ("ok", 1)
+    assert (await pool.turn(exclude="a1"))[0] == "cooling", "one probe at a time"
+    assert (await pool.release("a0", lease))[1] == "closed"
+
+
+async def test_tokens_are_estimated_and_settled_and_a_refused_pick_charges_nothing(
+    pool: Pool,
+) -> None:
+    await pool.put("words", slots=100, tpm=6_000)  # a burst of 1,000 in 10 s
+    pick, lease = await pool.acquire(tokens=3_000)
+
+    for _ in range(50):
+        assert (await pool.turn(tokens=3_000))[0] == "cooling"
+    await pool.release(pick[1], lease, tokens=-2_900)
+
+    assert (await pool.turn(tokens=1))[0] == "ok"
+    assert (await pool.turn(tokens=2_000))[0] == "ok"
+    refused = await pool.turn(tokens=1)
+    assert refused[0] == "cooling"
+    pool.at_ms += refused[1]
+    assert (await pool.turn(tokens=1))[0] == "ok"
+
+
+async def test_explaining_tells_how_everybody_stands_and_changes_nothing(pool: Pool) -> None:
+    await pool.put("a0", "c", slots=2)
+    await pool.put("a1", "d", rpm=6)
+    _, lease = await pool.acquire(only="a0")
+    await pool.acquire(only="a1")
+    await pool.release("a0", lease, "rate", retry_ms=1_500, latency_ms=5)
+
+    before = await pool.state()
+    told = await pool.call("slot_explain", "a0", "a1", "gone", capability="c", tokens=0)
+
+    assert [one[1:] for one in told] == [
+        [0, 1_500, "1000000000", 1, "0", "c", 0],
+        [1, 0, "1000000000", 0, "0", "c", 10_000],
+        [0, 0, "-1000000", 0, "0", "c", 0],
+    ]
+    assert told[2][0] == ""
+    assert await pool.state() == before
