@@ -2,10 +2,11 @@
 
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
 import httpx
 from edge import a_client
 
@@ -33,6 +34,13 @@ class Product:
         answer = await self.post("/api/agents/register", body)
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
+
+
+async def until(ready: Callable[[], object], within_s: float = 5.0) -> None:
+    """Until it is so: for what nobody signals."""
+    with anyio.fail_after(within_s):
+        while not ready():
+            await anyio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager

@@ -12,8 +12,9 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import pytest
-from e2e.served import ROOT, Server, serving, until
 from valkey_servers import free_port
+
+from e2e.served import ROOT, Server, serving, until
 
 pytestmark = pytest.mark.anyio
 

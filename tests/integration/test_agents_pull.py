@@ -1,6 +1,7 @@
 """Pull agents: tasks wait in a queue, workers come for them, leases say whose they are."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -9,7 +10,7 @@ from products import Product, a_product
 
 pytestmark = pytest.mark.anyio
 
-TASK = {"agent_type": "pulled", "capability": "do"}
+TASK = {"agent_type": "pulled", "capability": "do", "input_data": {"x": 7}}
 QUICK = {"mode": "push", "interval_s": 1, "ttl_s": 2}
 
 
@@ -19,17 +20,23 @@ async def product(store_url: str) -> AsyncIterator[Product]:
         yield made
 
 
-class Asked:
-    """A task being executed for a caller, beside the test."""
+@pytest.fixture
+async def other(store_url: str, product: Product) -> AsyncIterator[Product]:
+    async with a_product(store_url) as made:
+        yield made
 
-    def __init__(self) -> None:
-        self.answer: Any = None
-        self.done = anyio.Event()
 
-    async def run(self, product: Product, **more: Any) -> None:
-        """Ask, and keep the answer."""
-        self.answer = await product.post("/api/agents/execute", TASK | more)
-        self.done.set()
+@asynccontextmanager
+async def asked(product: Product, **more: Any) -> AsyncIterator[list[Any]]:
+    """A caller who waits for a task, beside the block; afterwards the answer."""
+    answers: list[Any] = []
+
+    async def ask() -> None:
+        answers.append(await product.post("/api/agents/execute", TASK | more))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask)
+        yield answers
 
 
 async def poll(product: Product, agent: str, slots: int = 1, wait_s: int = 5) -> list[Any]:
@@ -42,31 +49,179 @@ def proof(task: Any, **more: Any) -> dict[str, Any]:
     return {"lease": task["lease"]["id"], "fence": task["fence"]} | more
 
 
-async def test_a_worker_comes_for_a_task_and_its_output_is_the_callers(product: Product) -> None:
+async def say(product: Product, task: Any, verb: str, **more: Any) -> Any:
+    return await product.post(task["links"][verb], proof(task, **more))
+
+
+async def test_a_worker_comes_for_a_task_at_one_replica_and_answers_at_another(
+    product: Product, other: Product
+) -> None:
     shown = await product.register("far", max_concurrency=4)
     assert shown["status"] == "waiting"
     assert shown["pull"]["poll_url"] == f"/api/agents/{shown['id']}/poll"
-    async with anyio.create_task_group() as group:
-        asked, found = Asked(), []
+    assert await poll(product, "far", wait_s=0) == []
+    async with asked(product) as answers:
+        [task] = await poll(other, shown["id"])
+        done = await say(other, task, "complete", output={"n": 1}, usage={"input_tokens": 3})
 
-        async def work() -> None:
-            found.extend(await poll(product, shown["id"]))
-            assert (
-                await product.post(
-                    f"{found[0]['links']['complete']}", proof(found[0], output={"n": 1})
-                )
-            ).status_code == 200
-
-        group.start_soon(work)
-        while (await product.http.get(f"/api/agents/{shown['id']}")).json()["status"] == "waiting":
-            await anyio.sleep(0.005)
-        group.start_soon(lambda: asked.run(product, input_data={"x": 7}))
-        with anyio.fail_after(5):
-            await asked.done.wait()
-
-    assert asked.answer.json()["output"] == {"n": 1}
-    [task] = found
-    assert task["spec"] == "orchestra.task/1"
-    assert task["input"] == {"x": 7}
+    assert done.json() == {"status": "completed"}
+    assert answers[0].json()["output"] == {"n": 1}
+    assert answers[0].json()["usage"]["input_tokens"] == 3
+    assert (task["spec"], task["input"]) == ("orchestra.task/1", {"x": 7})
     assert 0 < task["timeout_ms"] <= 60_000
     assert task["lease"]["ttl_ms"] == 30_000
+    assert (await product.http.get("/api/agents/far")).json()["status"] == "healthy"
+
+
+async def test_the_first_result_counts_and_a_repeat_of_it_is_welcome(product: Product) -> None:
+    shown = await product.register("far")
+    await poll(product, "far", wait_s=0)
+    async with asked(product) as answers:
+        [task] = await poll(product, shown["id"])
+        said = [await say(product, task, "complete", output=n) for n in (1, 2)]
+        beat = await say(product, task, "heartbeat")
+    wrong = await product.post(task["links"]["complete"], proof(task) | {"fence": 0, "output": 3})
+    forged = await product.post(
+        task["links"]["complete"], {"lease": "lse_x." + shown["id"], "fence": task["fence"]}
+    )
+
+    assert [one.status_code for one in said] == [200, 200]
+    assert answers[0].json()["output"] == 1
+    assert beat.json() == {"extend_ms": 0, "cancel": False}
+    assert (wrong.status_code, wrong.json()["code"]) == (409, "attempt_superseded")
+    assert (forged.status_code, forged.json()["code"]) == (409, "lease_lost")
+
+
+async def test_a_silent_worker_loses_its_task_and_another_agent_does_it(product: Product) -> None:
+    first = await product.register("first", heartbeat=QUICK, priority=1)
+    second = await product.register("second", heartbeat=QUICK, priority=2)
+    for name in ("first", "second"):
+        await poll(product, name, wait_s=0)
+    async with asked(product) as answers:
+        [lost] = await poll(product, first["id"])
+        [again] = await poll(product, second["id"])
+        late = await say(product, lost, "complete", output="late")
+        await say(product, again, "complete", output="good")
+
+    assert (late.status_code, late.json()["code"]) == (409, "attempt_superseded")
+    told = answers[0].json()
+    assert told["output"] == "good"
+    assert [call["outcome"] for call in told["attempts"]] == ["unknown", "ok"]
+    assert told["attempts"][0]["error"]["code"] == "agent.lost"
+
+
+async def test_heartbeats_keep_a_task_and_tell_when_nobody_wants_it(product: Product) -> None:
+    shown = await product.register("far", heartbeat=QUICK)
+    await poll(product, "far", wait_s=0)
+    async with asked(product, timeout_ms=4_000) as answers:
+        [task] = await poll(product, shown["id"])
+        beats: list[Any] = []
+        while not answers:
+            await anyio.sleep(0.5)
+            beats.append((await say(product, task, "heartbeat")).json())
+
+    assert beats[0] == {"extend_ms": 2_000, "cancel": False}
+    assert beats[-1]["cancel"]
+    assert answers[0].status_code == 504
+    assert len(beats) >= 6
+
+
+async def test_a_task_that_no_worker_took_goes_where_workers_are(product: Product) -> None:
+    await product.register("gone", heartbeat=QUICK, priority=1)
+    second = await product.register("here", heartbeat=QUICK, priority=2)
+    for name in ("gone", "here"):
+        await poll(product, name, wait_s=0)
+    async with asked(product) as answers:
+        tasks: list[Any] = []
+        with anyio.fail_after(8):
+            while not tasks:
+                tasks = await poll(product, second["id"], wait_s=1)
+        await say(product, tasks[0], "complete", output=1)
+
+    calls = answers[0].json()["attempts"]
+    assert [call["outcome"] for call in calls] == ["failed", "ok"]
+    assert calls[0]["error"]["code"] == "agent.unavailable"
+
+
+async def test_what_a_worker_says_of_a_failure_is_the_callers(product: Product) -> None:
+    shown = await product.register("far")
+    await poll(product, "far", wait_s=0)
+    errors = (
+        ({"message": "no", "retryable": False}, 502, "agent.bad_request"),
+        ({"code": "stock.gone", "message": "sold", "retryable": False}, 502, "stock.gone"),
+    )
+    for error, status, code in errors:
+        async with asked(product) as answers:
+            [task] = await poll(product, shown["id"])
+            await say(product, task, "fail", error=error)
+        assert (answers[0].status_code, answers[0].json()["error"]["code"]) == (status, code)
+
+
+async def test_the_token_of_an_agent_is_good_for_that_agent(store_url: str) -> None:
+    async with a_product(store_url) as product, a_product(store_url, own=False) as far:
+        mine, his = await product.register("mine"), await product.register("his")
+        again = await product.register("mine")
+        bearer = {"Authorization": f"Bearer {mine['pull']['token']}"}
+        wish = {"wait_s": 0}
+
+        statuses = [
+            (await far.post(f"/api/agents/{agent}/poll", wish, **headers)).status_code
+            for agent, headers in (
+                (mine["id"], bearer),
+                ("mine", bearer),
+                (his["id"], bearer),
+                (mine["id"], {}),
+                (mine["id"], {"Authorization": bearer["Authorization"] + "x"}),
+            )
+        ]
+        elsewhere = await far.http.get("/api/agents", headers=bearer)
+        await product.http.delete("/api/agents/mine")
+        removed = await far.post(f"/api/agents/{mine['id']}/poll", wish, **bearer)
+
+    assert "token" not in again["pull"]
+    assert statuses == [204, 204, 404, 401, 401]
+    assert elsewhere.status_code == 401
+    assert removed.status_code in (401, 404)
+
+
+async def test_a_queue_has_an_end(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestra.agents.tasks.attempts.QUEUED_MAX", 1)
+    await product.register("far")
+    await poll(product, "far", wait_s=0)
+    async with asked(product, timeout_ms=3_000):
+        await anyio.sleep(0.3)
+        full = await product.post("/api/agents/execute", TASK | {"timeout_ms": 400})
+        print(full.text)
+
+    assert full.json()["code"] == "pool_saturated"
+    assert full.headers["retry-after"]
+
+
+async def test_a_poll_ends_when_its_agent_is_removed(product: Product) -> None:
+    shown = await product.register("far")
+    answers: list[Any] = []
+
+    async def wait() -> None:
+        answers.append(await product.post(f"/api/agents/{shown['id']}/poll", {"wait_s": 20}))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        await poll(product, "far", wait_s=0)
+        await product.http.delete("/api/agents/far")
+        with anyio.fail_after(4):
+            while not answers:
+                await anyio.sleep(0.05)
+
+    assert answers[0].status_code == 404
+
+
+async def test_what_is_wrong_with_a_report_is_told_at_once(product: Product) -> None:
+    await product.register("far")
+    wrong = await product.post("/api/agents/far/poll", {"slots": 101, "wait_s": "x"})
+    nothing = await product.post("/api/agents/tasks/tsk_1/complete", {"output": 1})
+    here = await product.register("here", agent_type="text_processor")
+    brought = await product.post(f"/api/agents/{here['id']}/poll", {})
+
+    assert {one["pointer"] for one in wrong.json()["errors"]} == {"/slots", "/wait_s"}
+    assert {one["pointer"] for one in nothing.json()["errors"]} == {"/lease", "/fence"}
+    assert (brought.status_code, brought.json()["code"]) == (409, "not_pulled")

@@ -26,7 +26,7 @@ from orchestra.agents.tasks.direct import (
 from orchestra.agents.tasks.workers import (
     AttemptSuperseded,
     LeaseLost,
-    NotAPullAgent,
+    NotPulled,
     ReportInvalid,
 )
 from orchestra.described import Answer, Header, described
@@ -42,7 +42,7 @@ _TAKEN: Final = Answer("Taken.", [made.Taken])
 
 POLL: Final = described(
     {200: Answer("Tasks.", [made.Polled]), 204: Answer("None came in time; ask again.")},
-    refusals=[*JSON_REFUSALS, AgentUnknown, NotAPullAgent, ReportInvalid, StoreAway, StoreFull],
+    refusals=[*JSON_REFUSALS, AgentUnknown, NotPulled, ReportInvalid, StoreAway, StoreFull],
     body=made.PollBody,
     body_optional=True,
     examples={"room for four": {"slots": 4, "wait_s": 25}},

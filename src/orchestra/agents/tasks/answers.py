@@ -22,6 +22,7 @@ LOST = Failure(
     TaskError("agent.lost", "the agent was silent for too long", definite=False),
     outcome="fail",
     elsewhere=True,
+    again=True,
 )
 
 
@@ -30,9 +31,9 @@ def too_late(timeout_s: float, *, begun: bool = True) -> Failure:
     message = f"no answer within {round(timeout_s * 1_000)} ms"
     if not begun:
         error = TaskError("timeout.attempt", "no worker came for it in time")
-        return Failure(error, elsewhere=True)
+        return Failure(error, elsewhere=True, again=True)
     error = TaskError("timeout.attempt", message, definite=False)
-    return Failure(error, outcome="fail", elsewhere=True)
+    return Failure(error, outcome="fail", elsewhere=True, again=True)
 
 
 def reply_of(said: object) -> Answer | Failure:
@@ -59,5 +60,5 @@ def reply_of(said: object) -> Answer | Failure:
     )
     # A code of its own, a refusal, or a wish to be asked again say nothing about its health.
     if own or retryable is not None:
-        return Failure(told, usage=usage)
-    return Failure(told, outcome="fail", elsewhere=True, usage=usage)
+        return Failure(told, usage=usage, again=retryable is True)
+    return Failure(told, outcome="fail", elsewhere=True, again=True, usage=usage)

@@ -35,7 +35,7 @@ class Elsewhere:
         self.post = Post(store, balancer.session)
         self._mail = Mailroom(store, self.post, clock)
         attempts = Attempts(store, self._mail, balancer.session)
-        self.queues = Queues(attempts, balancer, self.post, clock, ids)
+        self.queues = Queues(attempts, balancer, registry, self.post, clock, ids)
         self.later = StoreLater(attempts, store, clock, address(settings))
         self.tokens = PullTokens(store, clock)
         self.live = Live(self.post, clock)

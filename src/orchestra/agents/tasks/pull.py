@@ -13,6 +13,7 @@ from orchestra.agents import TaskError
 from orchestra.agents.pools.balancer import Balancer
 from orchestra.agents.providers import Answer, Call, Emit, Failure
 from orchestra.agents.records import Agent
+from orchestra.agents.registry.registry import Registry
 from orchestra.agents.tasks.answers import LOST, reply_of, too_late
 from orchestra.agents.tasks.attempts import Attempts, Held, Taken
 from orchestra.agents.tasks.later import in_path
@@ -36,9 +37,16 @@ class Queues:
     """All queues. An `Offers` for the provider, and what workers ask for."""
 
     def __init__(
-        self, attempts: Attempts, balancer: Balancer, post: Post, clock: Clock, ids: Ids
+        self,
+        attempts: Attempts,
+        balancer: Balancer,
+        registry: Registry,
+        post: Post,
+        clock: Clock,
+        ids: Ids,
     ) -> None:
         self._attempts, self._balancer, self._post = attempts, balancer, post
+        self._registry = registry
         self._clock, self._ids = clock, ids
         self._polls: Polls = {}
         self._closing = False
@@ -63,7 +71,10 @@ class Queues:
         return Offered(self._attempts, held, waiter, life_ms(agent) / 1_000, self._clock)
 
     async def poll(self, agent: Agent, slots: int, wait_s: float) -> list[dict[str, object]]:
-        """At most `slots` tasks; none when none came within `wait_s`. Raises StoreAway."""
+        """At most `slots` tasks; none when none came within `wait_s`.
+
+        Raises AgentUnknown for one that was removed meanwhile, StoreAway.
+        """
         until = self._clock.monotonic() + wait_s
         while True:
             left = 0.0 if self._closing else until - self._clock.monotonic()
@@ -87,9 +98,12 @@ class Queues:
     async def _take(self, agent: Agent, slots: int, wait_ms: int) -> list[Taken]:
         place, alive_ms = self.place(agent), life_ms(agent)
         taken = await self._attempts.poll(place, agent.id, slots, alive_ms, wait_ms)
-        if taken is None and agent.selectable:
-            await self._balancer.put(agent, fresh=True)
-            taken = await self._attempts.poll(place, agent.id, slots, alive_ms, wait_ms)
+        if taken is None:
+            await self._registry.refresh()
+            agent = self._registry.roster(agent.tenant).find(agent.id)
+            if agent.selectable:
+                await self._balancer.put(agent, fresh=True)
+                taken = await self._attempts.poll(place, agent.id, slots, alive_ms, wait_ms)
         return taken or []
 
     def _told(self, agent: Agent, taken: Taken) -> dict[str, object]:
@@ -159,7 +173,7 @@ class Offered:
 
 
 GONE = Failure(
-    TaskError("agent.unavailable", "no worker polls any more"), outcome="none", elsewhere=True
+    TaskError("agent.unavailable", "no worker polls any more"), elsewhere=True, again=True
 )
 
 

@@ -39,7 +39,7 @@ class AttemptSuperseded(Conflict):
     """A later attempt of the task was begun, or this one was given up."""
 
 
-class NotAPullAgent(Conflict):
+class NotPulled(Conflict):
     """Tasks are brought to this agent; it does not come for them."""
 
 
@@ -93,7 +93,7 @@ class Workers:
         _refuse(fields)
         agent = await self._agent(worker, name_or_id)
         if agent.spec.provider != "pull":
-            raise NotAPullAgent("tasks are brought to this agent", provider=agent.spec.provider)
+            raise NotPulled("tasks are brought to this agent", provider=agent.spec.provider)
         return await self._queues.poll(agent, slots, wait_s)
 
     async def heartbeat(self, worker: Worker, task: str, body: bytes) -> Document:

@@ -1,0 +1,161 @@
+"""Workers that come for tasks: real processes, with no way in, and killed."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from e2e.served import ROOT, Server, serving, until
+
+pytestmark = pytest.mark.anyio
+
+TASKS = 1_000
+WORKER = """
+import sys, anyio
+from orchestra.sdk import Agent
+
+name, url, done, pause = sys.argv[1:]
+beat = {"mode": "push", "interval_s": 1, "ttl_s": 2}
+agent = Agent(name, agent_type="work", url=url, concurrency=32, heartbeat=beat)
+log = open(done, "a", buffering=1)
+
+@agent.capability("do", idempotent=True)
+async def do(task):
+    await anyio.sleep(float(pause))
+    log.write(f"{task.input['n']}\\n")
+    return {"n": task.input["n"], "by": name}
+
+agent.run()
+"""
+
+
+@contextlib.asynccontextmanager
+async def a_worker(
+    folder: Path, name: str, url: str, pause: float = 0.0
+) -> AsyncIterator[subprocess.Popen[bytes]]:
+    (folder / "worker.py").write_text(WORKER)
+    words = [str(folder / "worker.py"), name, url, str(folder / f"{name}.done"), str(pause)]
+    process = subprocess.Popen(  # noqa: ASYNC220  -- it is awaited by asking it
+        [sys.executable, *words], env=os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Asking:
+    """Callers of many tasks; each answer is noted, by its number."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.answers: dict[int, list[Any]] = {}
+        self.left = iter(range(TASKS))
+
+    async def run(self, callers: int) -> None:
+        async with anyio.create_task_group() as group:
+            for _ in range(callers):
+                group.start_soon(self._ask)
+
+    async def _ask(self) -> None:
+        for n in self.left:
+            body = {"agent_type": "work", "capability": "do", "input_data": {"n": n}}
+            answer = await self.server.client.post("/api/agents/execute", json=body, timeout=30)
+            self.answers.setdefault(n, []).append(answer.json())
+
+    @property
+    def wrong(self) -> list[Any]:
+        return [
+            told
+            for n, answers in self.answers.items()
+            for told in answers
+            if told.get("status") != "completed" or told["output"]["n"] != n
+        ]
+
+
+async def alive(server: Server, name: str) -> str:
+    answer = await server.client.get(f"/api/agents/{name}")
+    return answer.json()["status"] if answer.status_code == 200 else ""
+
+
+async def test_a_worker_with_no_way_in_does_a_thousand_tasks(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, a_worker(tmp_path, "one", server.url):
+        await until(lambda: alive(server, "one"), lambda got: got == "healthy", 10)
+        asking = Asking(server)
+
+        await asking.run(callers=48)
+
+    assert len(asking.answers) == TASKS
+    assert not asking.wrong, asking.wrong[:2]
+    done = (tmp_path / "one.done").read_text().split()
+    assert Counter(done).most_common(1)[0][1] == 1
+
+
+async def test_of_two_workers_one_is_killed_and_each_task_has_one_result(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, contextlib.AsyncExitStack() as stack:
+        first = await stack.enter_async_context(a_worker(tmp_path, "one", server.url, 0.02))
+        await stack.enter_async_context(a_worker(tmp_path, "two", server.url, 0.02))
+        for name in ("one", "two"):
+            await until(lambda name=name: alive(server, name), lambda got: got == "healthy", 10)
+        asking = Asking(server)
+        async with anyio.create_task_group() as group:
+            group.start_soon(asking.run, 48)
+
+            async def half() -> int:
+                return len(asking.answers)
+
+            await until(half, lambda got: got >= TASKS / 2, 30)
+            first.send_signal(signal.SIGKILL)
+
+    assert len(asking.answers) == TASKS
+    assert all(len(answers) == 1 for answers in asking.answers.values())
+    assert not asking.wrong, asking.wrong[:2]
+    lost = [
+        call
+        for [told] in asking.answers.values()
+        for call in told["attempts"]
+        if call["outcome"] != "ok"
+    ]
+    assert lost, "nothing was lost: it was killed too late"
+    assert {call["error"]["code"] for call in lost} <= {"agent.lost", "agent.unavailable"}
+
+
+async def test_sigterm_lets_a_worker_finish_what_it_has(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, a_worker(tmp_path, "one", server.url, 1.0) as worker:
+        await until(lambda: alive(server, "one"), lambda got: got == "healthy", 10)
+        body = {"agent_type": "work", "capability": "do", "input_data": {"n": 1}}
+        answers: list[Any] = []
+
+        async def ask() -> None:
+            answers.append((await server.client.post("/api/agents/execute", json=body)).json())
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            await anyio.sleep(0.5)
+            worker.send_signal(signal.SIGTERM)
+            with anyio.fail_after(5):
+                code = await anyio.to_thread.run_sync(worker.wait, abandon_on_cancel=True)
+
+    assert answers[0]["output"] == {"n": 1, "by": "one"}
+    assert code == 0
+
+
+async def test_a_worker_whose_agent_was_removed_registers_it_again(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, a_worker(tmp_path, "one", server.url):
+        await until(lambda: alive(server, "one"), lambda got: got == "healthy", 10)
+        before = (await server.client.get("/api/agents/one")).json()["id"]
+
+        assert (await server.client.delete("/api/agents/one")).status_code == 204
+
+        await until(lambda: alive(server, "one"), lambda got: got == "healthy", 10)
+        assert (await server.client.get("/api/agents/one")).json()["id"] != before
