@@ -113,12 +113,11 @@ def tell_served(agent: Agent, endpoint: str) -> None:
     )
 
 
-def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_of(group: BaseExceptionGroup[BaseException]) -> str:
     """The first reason in a tree of them."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    inner = group.exceptions[0]
+    # Its type is lost where the tree is opened: pyright knows no element type for it.
+    return first_of(inner) if isinstance(inner, BaseExceptionGroup) else str(inner)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def agent_in(path: Path) -> Agent:
