@@ -6,6 +6,7 @@ Nothing else imports a module's inside. Order: store, keys, agents, workflows, r
 import ipaddress
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,7 +42,9 @@ from orchestra.security.local_trust import (
     owners_are_known,
     resolve,
 )
+from orchestra.security.master_key import master_key_of
 from orchestra.security.secret_routes import SecretsModule
+from orchestra.security.secrets import Secrets
 from orchestra.settings import Settings
 from orchestra.store.client import Store
 from orchestra.store.durability import Durability
@@ -168,6 +171,9 @@ async def key_ring(settings: Settings) -> AsyncIterator[KeyRing]:
     """The keys in the store, without a server: for the command line. Raises as `running`."""
     ports = Ports.of_the_machine()
     async with open_store(store_options(settings), ports.clock, ports.chance) as store:
+        # A key made with another master key than the servers have would open nothing there.
+        master = partial(master_key_of, settings)
+        await Secrets(store, ports.clock, ports.ids, master).check_master_key()
         yield KeyRing(store, ports.clock, await pepper_of(settings, store))
 
 
