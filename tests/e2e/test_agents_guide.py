@@ -1,7 +1,7 @@
-"""The agent of docs/agents.md, started, registered and asked as the guide says."""
+"""The five minutes of docs/agents.md: its agent is started, its commands are run as written."""
 
+import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,48 +9,53 @@ from pathlib import Path
 
 import httpx
 import pytest
-from store_server import free_port
 
 from orchestra.cli.child import server
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "agents.md").read_text("utf-8")
-pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the guide uses curl")
+START = GUIDE.split("\n## Kinds")[0]
+COMMAND = Path(sys.executable).with_name("orchestra")
 
 
-def block(language: str) -> str:
-    (text,) = re.findall(rf"^```{language}\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
-    return text
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", START, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
-def agent_port() -> Iterator[int]:
-    port = free_port()
-    code = block("python").replace("9000", str(port))
-    with subprocess.Popen([sys.executable, "-c", code]) as process:
-        for _ in range(1_000):
-            try:
-                httpx.post(f"http://127.0.0.1:{port}", json={"input": {"text": ""}}, timeout=5)
-                break
-            except httpx.ConnectError:
-                continue
-        yield port
-        process.kill()
-
-
-def test_the_agent_of_the_guide_does_its_task(
-    agent_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ORCHESTRA_NETWORK_ALLOW", f"127.0.0.0/8:{agent_port}")
+def url(tmp_path: Path) -> Iterator[str]:
+    """A server, with the agent of the guide at work."""
     with server(tmp_path / "data", None) as child:
-        script = block("sh").replace("localhost:8000", child.url).replace("9000", str(agent_port))
+        (code,) = blocks("python")
+        file = tmp_path / "shouter.py"
+        file.write_text(code.replace("http://127.0.0.1:8000", child.url), "utf-8")
+        with subprocess.Popen([sys.executable, str(file)]) as agent:
+            for _ in range(1_000):
+                found = httpx.get(f"{child.url}/api/agents/shouter-1", timeout=5)
+                if found.status_code == 200 and found.json()["status"] == "healthy":
+                    break
+            yield child.url
+            agent.terminate()
+            assert agent.wait(timeout=10) == 0
 
+
+def test_the_agent_of_the_guide_works_alone_and_in_a_workflow(url: str, tmp_path: Path) -> None:
+    (definition,) = blocks("json")
+    (tmp_path / "loud.json").write_text(definition, "utf-8")
+    said, path = "", f"{COMMAND.parent}:{os.environ['PATH']}"
+    for script in blocks("sh"):
         ran = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
+            cwd=tmp_path,
+            env=os.environ
+            | {"ORCHESTRA_URL": url, "PATH": f"{COMMAND.parent}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
+        assert ran.returncode == 0, ran.stderr + ran.stdout
+        said += ran.stdout
 
-    assert ran.returncode == 0, ran.stderr + ran.stdout
-    assert '"IT WORKS"' in ran.stdout
+    assert "shouter-1" in said
+    assert "IT WORKS" in said
+    assert "WHERE IS MY PARCEL? I AM " in said
