@@ -1,7 +1,9 @@
 """Language models through the whole product: registered, executed, and used in workflows."""
 
 import functools
+import json
 from collections.abc import AsyncIterator
+from importlib.resources import files
 from typing import Any
 
 import httpx
@@ -207,3 +209,41 @@ async def test_a_caller_who_looks_on_sees_the_words_as_they_come(
     assert "".join(said) == "one two three four"
     assert llm_mock.requests()[0]["body"]["stream"] is True
     assert "event: result" in events[-1]
+
+
+async def test_the_demo_runs_the_same_with_models(
+    http: httpx.AsyncClient, llm_mock: LlMock
+) -> None:
+    folder = files("orchestra").joinpath("demo")
+    definition = json.loads(folder.joinpath("customer-support.json").read_text("utf-8"))
+    message = json.loads(folder.joinpath("customer_messages.json").read_text("utf-8"))[0]
+    given = {name: message[name] for name in ("text", "customer_id", "customer_history")}
+    workflow = (await http.post("/api/workflows/", json=definition)).json()["id"]
+
+    async def run() -> dict[str, Any]:
+        answer = await http.post(
+            f"/api/workflows/{workflow}/execute",
+            json={"input_data": given}, headers={"prefer": "wait=20"},
+        )  # fmt: skip
+        assert answer.json()["status"] == "completed", answer.text
+        return answer.json()["output"]
+
+    without = await run()
+    for agent_type, names in (
+        ("text_processor", ["sentiment_analysis", "text_analysis"]),
+        ("data_analyzer", ["data_summary"]),
+        ("writer", ["reply_writing"]),
+    ):
+        body = a_writer(llm_mock, name=f"model-{agent_type}", agent_type=agent_type,
+                        capabilities=names)  # fmt: skip
+        assert (await http.post("/api/agents/register", json=body)).status_code == 201
+    llm_mock.behaves(
+        {"type": "reply", "text": '{"sentiment": "negative", "confidence": 0.9}'},
+    )
+    with_models = await run()
+
+    assert with_models.keys() == without.keys()
+    assert with_models["sentiment"] == without["sentiment"] == "negative"
+    assert with_models["escalated"] is without["escalated"] is True
+    assert with_models["reply"] != without["reply"]
+    assert len(llm_mock.requests()) == 5

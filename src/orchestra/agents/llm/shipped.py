@@ -126,8 +126,20 @@ _SUMMARY: Final = Prompt(
 )
 
 
+_REPLY: Final = Prompt(
+    system="You answer customers for a company. reply: at most four sentences, in the language of"
+    " the message, kind and to the point; promise nothing that is not in the message or the notes."
+    + _RULES,
+    user="{{ input.text }}"
+    "{% if input.intent is defined %}\n\nWhat they want: {{ input.intent }}{% endif %}"
+    "{% if input.history is defined %}\n\nNotes: {{ input.history }}{% endif %}",
+    version=VERSION,
+    output_schema=_object(reply=_TEXT),
+)
+
+
 def shipped(capability: str | None, given: object) -> Prompt | None:
-    """The prompt for a capability of the built-in agents; None for any other."""
+    """The prompt for a capability of the built-in agents, or of the demo; None for any other."""
     fields: Mapping[str, Any] = cast("Mapping[str, Any]", given) if isinstance(given, dict) else {}
     match capability:
         case "sentiment_analysis" if isinstance(fields.get("text"), str):
@@ -136,6 +148,8 @@ def shipped(capability: str | None, given: object) -> Prompt | None:
             return _analysis(fields)
         case "data_summary" if "data" in fields:
             return _SUMMARY
+        case "reply_writing" if isinstance(fields.get("text"), str):
+            return _REPLY
         case _:
             return None
 

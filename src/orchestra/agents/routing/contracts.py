@@ -37,10 +37,9 @@ class Contract:
         if self._given is not None:
             problems = await _misfits(self._given, self._input(call.task))
             if problems:
-                message = "; ".join(f"{one.pointer}: {one.message}" for one in problems[:TOLD_MAX])
                 error = TaskError(
                     "agent.bad_request",
-                    f"the input does not fit the capability: {message}",
+                    f"the input does not fit the capability: {_told(problems)}",
                     problem="input-invalid",
                     findings=problems,
                 )
@@ -51,8 +50,9 @@ class Contract:
         problems = await _misfits(self._told, reply.output)
         if not problems:
             return reply
-        message = "; ".join(f"{one.pointer or '/'}: {one.message}" for one in problems[:TOLD_MAX])
-        error = TaskError("output.invalid", f"the answer does not fit its schema: {message}")
+        error = TaskError(
+            "output.invalid", f"the answer does not fit its schema: {_told(problems)}"
+        )
         return Failure(
             error, gate_ms=reply.gate_ms, elsewhere=True, usage=reply.usage, facts=reply.facts
         )
@@ -127,6 +127,10 @@ async def _misfits(validator: Validator, value: object) -> tuple[Problem, ...]:
     if is_large(value):
         return await anyio.to_thread.run_sync(_errors, validator, value)
     return _errors(validator, value)
+
+
+def _told(problems: tuple[Problem, ...]) -> str:
+    return "; ".join(f"{one.pointer or '/'}: {one.message}" for one in problems[:TOLD_MAX])
 
 
 def _errors(validator: Validator, value: object) -> tuple[Problem, ...]:
