@@ -75,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Names, Meta(max_length=1_000, description="Private destinations: 10.0.3.0/24:8080.")
     ] = ()
     plugins: Annotated[str | None, Meta(description="Folder of Python agents, watched.")] = None
+    mcp_servers: Annotated[Names, Meta(description="Local MCP servers: name=command.")] = ()
     slots_max: Annotated[int, Meta(ge=1, le=100_000, description="Steps run at once.")] = 1_024
     live_ttl_s: Annotated[
         float, Meta(ge=0, le=31_536_000, description="Ended executions are archived after this.")
@@ -228,10 +229,8 @@ def _read_environment(environ: Mapping[str, str], findings: list[Problem]) -> Ma
 def _take(
     source: str, name: str, raw: object, values: dict[str, object], findings: list[Problem]
 ) -> None:
-    where = {
-        "environment": PREFIX + name.upper(),
-        "option": f"--{name.replace('_', '-')}",
-    }.get(source, name)
+    places = {"environment": PREFIX + name.upper(), "option": f"--{name.replace('_', '-')}"}
+    where = places.get(source, name)
     field = _FIELDS.get(name)
     if field is None:
         findings.append(Problem(where, "unknown", "is no setting", _nearest(name)))

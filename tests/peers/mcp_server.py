@@ -94,7 +94,9 @@ async def skills(request):
     return JSONResponse({})
 
 
-if __name__ == "__main__":
+if sys.argv[1:] == ["--stdio"]:
+    mcp.run(transport="stdio")
+elif __name__ == "__main__":
     app = mcp.streamable_http_app()
     app.router.routes.append(Route("/_skills", skills, methods=["POST"]))
     uvicorn.run(

@@ -16,6 +16,7 @@ from orchestra.agents.discovery.asking import Asking
 from orchestra.agents.discovery.discover import Discovery
 from orchestra.agents.discovery.following import Following
 from orchestra.agents.discovery.intake import Intake
+from orchestra.agents.discovery.local_servers import commands_in, register_local
 from orchestra.agents.discovery.plugins import Plugins
 from orchestra.agents.discovery.shelf import OwnShelf, registration_of
 from orchestra.agents.health.care import Care
@@ -35,6 +36,7 @@ from orchestra.agents.providers.a2a_cards import Cards
 from orchestra.agents.providers.deadlines import Deadlines
 from orchestra.agents.providers.http import HttpProvider
 from orchestra.agents.providers.mcp import McpProvider
+from orchestra.agents.providers.mcp_programs import Programs
 from orchestra.agents.providers.mcp_wire import McpWire
 from orchestra.agents.providers.pull import PullProvider
 from orchestra.agents.providers.python import PythonProvider
@@ -99,13 +101,10 @@ class AgentsModule:
         self._elsewhere = Elsewhere(store, clock, ids, self._balancer, self.registry, settings)
         later = self._elsewhere.later
         self._http = HttpProvider(self._outbound, clock, self.credentials, later)
-        cards = Cards(self._outbound, clock, self.credentials)
-        a2a = A2AProvider(self._outbound, clock, self.credentials, cards)
-        wire = McpWire(self._outbound, self.credentials)
-        mcp = McpProvider(wire)
+        self._programs = Programs(commands_in(settings.mcp_servers))
+        a2a, mcp, self._asking = self._tellers(clock)
         prices = Prices(clock, settings.data_path / PRICES_FILE)
         llm = self._models(prices, store, clock, ids)
-        self._asking = Asking(cards, wire, self.registry.roster)
         self._following = Following(store, clock, ids, chance, self.registry)
         pull = PullProvider(self._elsewhere.queues, clock)
         providers = _providers((a2a, mcp, llm, self._http)) | {"python": python, "pull": pull}
@@ -138,6 +137,13 @@ class AgentsModule:
         self.execute = self._executor.execute
         self.saturated = self._executor.saturated
         self.needs = self._needs.needs
+
+    def _tellers(self, clock: Clock) -> tuple[A2AProvider, McpProvider, Asking]:
+        """What calls agents that say themselves what they can do, and what asks them."""
+        cards = Cards(self._outbound, clock, self.credentials)
+        wire = McpWire(self._outbound, self.credentials, self._programs)
+        a2a = A2AProvider(self._outbound, clock, self.credentials, cards)
+        return a2a, McpProvider(wire), Asking(cards, wire, self.registry.roster)
 
     def _models(self, prices: Prices, store: Store, clock: Clock, ids: Ids) -> LlmProvider:
         """What calls language models; their tools are agents, by name."""
@@ -198,12 +204,14 @@ class AgentsModule:
         """Registers the agents of this process, and looks after the registry, slots, deadlines."""
         self._outbound.adopt(await policy_of(self._settings))
         await self._register_installed()
+        await register_local(self._programs.commands, self.registry, self._asking)
         await self.plugins.load()
         async with anyio.create_task_group() as group:
             group.start_soon(self._deadlines.serve)
             group.start_soon(self._http.serve)
             group.start_soon(self._balancer.serve)
             group.start_soon(self.registry.serve)
+            group.start_soon(self._programs.serve)
             group.start_soon(self._following.serve, self._asking)
             group.start_soon(self.plugins.serve)
             group.start_soon(self._elsewhere.serve)

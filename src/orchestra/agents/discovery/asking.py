@@ -72,6 +72,10 @@ class Asking:
             return Read(_described(spec, told), (*read.warnings, *told.warnings))
         return Read(_described(spec, told), (*read.warnings, *_unserved(spec, told)))
 
+    def as_known(self, tenant: Tenant, spec: Registration) -> Registration:
+        """A registration with what the agent told the last time, if it is still the same one."""
+        return msgspec.structs.replace(spec, capabilities=self._known(tenant, spec))
+
     def _known(self, tenant: Tenant, spec: Registration) -> tuple[Capability, ...]:
         old = self._rosters(tenant).by_name.get(spec.name)
         same = old is not None and old.spec.told and old.spec.reach == spec.reach

@@ -37,12 +37,19 @@ async def heard(stream: Stream, number: int, emit: Emit | None) -> Heard:
             if message is None:
                 continue  # an older server begins with an empty event
             if "method" in message:
-                _pass_on(message, emit)
+                pass_on(message, emit)
             elif message.get("id") in (number, str(number)):
                 return _said(stream, b"", message)
         raise AnswerLost("the stream ended before the answer")
     body = await stream.read()
     return _said(stream, body, document(body))
+
+
+def heard_in(message: Mapping[str, object]) -> Heard:
+    """The answer in a message that came by another way than HTTP."""
+    said = responded(message)
+    result = cast("dict[str, object]", said) if isinstance(said, dict) else None
+    return Heard(200, result=result, fault=said if isinstance(said, Fault) else None)
 
 
 def _said(stream: Stream, body: bytes, message: Mapping[str, object] | None) -> Heard:
@@ -67,7 +74,7 @@ def failure_of_heard(said: Heard) -> Failure:
     return invalid("answered with something that is not a response of MCP")
 
 
-def _pass_on(message: Mapping[str, object], emit: Emit | None) -> None:
+def pass_on(message: Mapping[str, object], emit: Emit | None) -> None:
     """Progress and log lines, to whoever looks on. Requests to us are for others: ignored."""
     params = message.get("params")
     if emit is None or not isinstance(params, dict):

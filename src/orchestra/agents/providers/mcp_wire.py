@@ -17,6 +17,7 @@ import msgspec
 
 from orchestra import __version__
 from orchestra.agents.providers import Credentials, Emit
+from orchestra.agents.providers.mcp_programs import Programs
 from orchestra.agents.providers.mcp_replies import Heard, failure_of_heard, heard
 from orchestra.agents.providers.mishaps import MISHAPS, Ended, invalid
 from orchestra.agents.providers.rpc import Fault, asked
@@ -66,8 +67,11 @@ class _Peer:
 class McpWire:
     """Asks MCP servers, and remembers how each wants to be spoken to."""
 
-    def __init__(self, outbound: Outbound, credentials: Credentials) -> None:
+    def __init__(
+        self, outbound: Outbound, credentials: Credentials, programs: Programs | None = None
+    ) -> None:
         self._outbound, self._credentials = outbound, credentials
+        self._programs = programs or Programs({})
         self._peers: OrderedDict[tuple[str, int], _Peer] = OrderedDict()
         self._numbers = itertools.count(1)
 
@@ -82,7 +86,7 @@ class McpWire:
         Raises as `ask`.
         """
         peer, timeouts = self._peer(agent), Timeouts(timeout_s)
-        if peer.session is not None:
+        if peer.session is not None or _reach(agent).command:
             await self.ask(agent, Wanted("ping"), timeout_s)
             return
         with anyio.fail_after(timeout_s):
@@ -94,6 +98,12 @@ class McpWire:
 
     async def ask(self, agent: Agent, wanted: Wanted, timeout_s: float) -> dict[str, object]:
         """The result. Raises Ended, and what Outbound and Credentials raise."""
+        if command := _reach(agent).command:
+            with anyio.fail_after(timeout_s):
+                said = await self._programs.ask(command, wanted.method, wanted.params, wanted.emit)
+            if said.result is None:
+                raise Ended(failure_of_heard(said))
+            return said.result
         peer, timeouts = self._peer(agent), Timeouts(timeout_s)
         with anyio.fail_after(timeout_s):
             session = peer.session
@@ -244,6 +254,10 @@ def _is_older(said: Heard) -> bool:
 
 
 def _url(agent: Agent) -> str:
+    return _reach(agent).url
+
+
+def _reach(agent: Agent) -> McpReach:
     reach = agent.spec.reach
     assert isinstance(reach, McpReach)
-    return reach.url
+    return reach

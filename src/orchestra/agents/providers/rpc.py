@@ -32,6 +32,14 @@ def asked(method: str, params: Mapping[str, object], number: int | str | None) -
     return _encode(body)
 
 
+def refused(method: str, number: int | str) -> bytes:
+    """The answer to a request to us: a ping is answered, we do nothing else."""
+    body: dict[str, object] = {"jsonrpc": "2.0", "id": number}
+    if method == "ping":
+        return _encode(body | {"result": {}})
+    return _encode(body | {"error": {"code": -32601, "message": "not offered"}})
+
+
 def document(body: bytes | str) -> dict[str, object] | None:
     """The JSON object in `body`; None when it is none, or too much of one."""
     try:
