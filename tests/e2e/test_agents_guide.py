@@ -46,8 +46,7 @@ def test_the_agent_of_the_guide_works_alone_and_in_a_workflow(url: str, tmp_path
         ran = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=tmp_path,
-            env=os.environ
-            | {"ORCHESTRA_URL": url, "PATH": f"{COMMAND.parent}:{os.environ['PATH']}"},
+            env=os.environ | {"ORCHESTRA_URL": url, "PATH": path},
             capture_output=True,
             text=True,
             timeout=60,
