@@ -5,7 +5,8 @@
 --   a step that runs needs a slot to end; what it writes is small and bounded by the slots
 -- returns {'ok', agent, fence, probe, used, reaped, seen} | {'full', n, seen} | {'cooling', wait_ms, seen} | {'down', n, seen}
 --   | {'none', 0, seen} | {'budget', 0, ''}; seen is what was looked at: full:cooling:open:stale:incapable:excluded:figure,
---   figure being the latency of the chosen one in ms, or the ms until the first gate opens; open are those gated by failure
+--   figure being the latency of the chosen one in ms, or the ms until the first gate opens; open are those gated by failure,
+--   told only with a refusal; while a probe is on its way its gate counts as one second
 -- repeats takes another slot: a lost reply is answered by releasing its lease
 -- cost O(log agents) while the least loaded one is free; measured 26-115 us
 --
@@ -32,7 +33,7 @@ end
 local skip, only = set_of(ARGV[7]), ARGV[8] ~= '' and set_of(ARGV[8])
 local share = bound > 0 and 1.25 * (call('ZCARD', p .. 'lease') + 1) / bound
 
-local best, least, found, held, wait, gated, seen, full, stale, unable, out
+local best, least, found, held, gated, waits, seen, full, stale, unable, out
 local late = judged()
 
 -- One page of agents, best first; true when there is no need to look further.
@@ -58,7 +59,7 @@ local function look(names, rank)
         if closed <= 0 and n < c.max then slow, r, t = rate(agent, c, tokens) end
         closed = math.max(closed, slow)
         if closed > 0 then
-          wait, gated[#gated + 1] = math.min(wait or closed, closed), agent
+          gated[#gated + 1], waits[#waits + 1] = agent, closed
         elseif n >= c.max then
           full, held = full + 1, held or not spill and c.tier
         elseif rank and share and n + 1 > math.ceil(share * c.max * c.weight) then
@@ -82,7 +83,7 @@ local function look(names, rank)
 end
 
 local function begin()
-  found, seen, full, stale, unable, out, gated, held, wait = 0, 0, 0, 0, 0, 0, {}, false, nil
+  found, seen, full, stale, unable, out, gated, waits, held = 0, 0, 0, 0, 0, 0, {}, {}, false
 end
 
 begin()
@@ -101,18 +102,28 @@ while not done do
   offset, step = offset + step, step * 2
 end
 
-local function looked_at(figure)
-  local open = 0
-  if #gated > 0 then
-    for _, state in ipairs(call('HMGET', p .. 'brk', unpack(gated, 1, math.min(#gated, 200)))) do
-      if state and string.sub(state, 1, 1) ~= 'c' then open = open + 1 end
+-- How many of those gated are so by failure, and when the first one may be asked. A probe on its way may end at any moment.
+local function gates()
+  local open, first = 0, nil
+  for start = 1, #gated, 200 do
+    local last = math.min(start + 199, #gated)
+    for i, state in ipairs(call('HMGET', p .. 'brk', unpack(gated, start, last))) do
+      local kind, closed = state and string.sub(state, 1, 1) or 'c', waits[start + i - 1]
+      if kind ~= 'c' then open = open + 1 end
+      if kind == 'h' then closed = math.min(closed, 1000) end
+      first = math.min(first or closed, closed)
     end
   end
+  return open, first
+end
+
+local function looked_at(open, figure)
   return table.concat({full, #gated - open, open, stale, unable, out, floor(figure)}, ':')
 end
 
 if not best then
-  local shown = looked_at(wait or 0)
+  local open, wait = gates()
+  local shown = looked_at(open, wait or 0)
   if seen == 0 then return {'none', 0, shown} end
   if full > 0 then return {'full', full, shown} end
   if wait then return {'cooling', wait, shown} end
@@ -132,4 +143,4 @@ local fence, n = call('INCR', p .. 'seq'), call('HINCRBY', p .. 'inf', agent, 1)
 rescore(agent, n, c, fence)
 call('ZADD', p .. 'lease', now + give_up_ms, agent .. '|' .. lease .. '|' .. session)
 local ms = match(call('HGET', p .. 'ewma', agent) or '0:0', '^([%d%.]+):')
-return {'ok', agent, fence, probe, n, reaped, looked_at(ms)}
+return {'ok', agent, fence, probe, n, reaped, looked_at(0, ms)}

@@ -67,6 +67,14 @@ class Calls:
         log.debug("call.failed", agent=agent.id, code=reply.error.code)
         return None, reply
 
+    def abandoned(self, attempt: Attempt, picked: Picked) -> None:
+        """A call was cancelled: another one beside it was quicker."""
+        ended = self._now()
+        attempt.cancelled(picked, ended)
+        if self._counted:
+            took_ms = int((ended - picked.began) * 1_000)
+            self._hooks.record(picked.agent, "cancelled", took_ms, None, None, picked.waited_ms)
+
     def _count(self, picked: Picked, outcome: str, reply: Answer | Failure, ended: float) -> None:
         ttft = reply.facts.get("ttft_ms")
         took_ms = int((ended - picked.began) * 1_000)

@@ -26,13 +26,13 @@ Picks = Callable[[], Awaitable[Slot | Refusal]]
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """How long somebody waits: while all are busy until `until`, for one to cool off `patience_s`.
+    """How long somebody waits: while all are busy until `until`, while all cool off `cooling`.
 
     Whoever lets tiers spill stands in another line.
     """
 
     until: float
-    patience_s: float
+    cooling: float
     priority: int = 0
     spill: bool = False
 
@@ -76,7 +76,7 @@ class Lines:
         line = self._lines.get(key)
         if line is None:
             picked = await ask()
-            if isinstance(picked, Slot) or not _worth_waiting(picked, wait, self._left(wait)):
+            if isinstance(picked, Slot) or not self._worth_waiting(picked, wait):
                 return picked
             line = self._lines.setdefault(key, [])
         pool = (choice.tenant, choice.agent_type)
@@ -108,18 +108,15 @@ class Lines:
             del self._waiting[pool]
             self._balancer.unfollow(self._balancer.prefix(*pool))
 
-    def _left(self, wait: Wait) -> float:
-        return wait.until - self._clock.monotonic()
-
     async def _wait(
         self, line: list[_Ticket], ticket: _Ticket, ask: Picks, wait: Wait
     ) -> Slot | Refusal:
         last = Refusal("late")
-        while (left := self._left(wait)) > 0:
+        while (left := wait.until - self._clock.monotonic()) > 0:
             pause = left
             if line[0] is ticket:
                 picked = await ask()
-                if isinstance(picked, Slot) or not _worth_waiting(picked, wait, left):
+                if isinstance(picked, Slot) or not self._worth_waiting(picked, wait):
                     return picked
                 last = Refusal("late", picked.figure, picked.seen)
                 pause = POLL_S
@@ -131,12 +128,12 @@ class Lines:
                 ticket.called = anyio.Event()
         return last
 
-
-def _worth_waiting(refusal: Refusal, wait: Wait, left: float) -> bool:
-    match refusal.kind:
-        case "full":
-            return True
-        case "cooling":
-            return refusal.figure / 1_000 <= min(wait.patience_s, left)
-        case _:
-            return False
+    def _worth_waiting(self, refusal: Refusal, wait: Wait) -> bool:
+        match refusal.kind:
+            case "full":
+                return True
+            case "cooling":
+                ends = self._clock.monotonic() + refusal.figure / 1_000
+                return ends <= min(wait.cooling, wait.until)
+            case _:
+                return False

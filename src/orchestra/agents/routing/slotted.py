@@ -112,7 +112,7 @@ class Slotted:
                 choice, attempt.excluded, give_up_ms, wish, again=again
             )
 
-        wait = Wait(until, patience, task.priority, wish.spill)
+        wait = Wait(until, now + patience, task.priority, wish.spill)
         return await self._lines.pick(choice, ask, wait)
 
     async def _rest(self, attempt: Attempt) -> bool:
@@ -195,7 +195,7 @@ class Slotted:
             await call(picked)
             second.cancel()
         for one in lost:
-            attempt.cancelled(one, self._now())
+            self._calls.abandoned(attempt, one)
         if not answers:
             return None
         return msgspec.structs.replace(answers[0], calls=tuple(attempt.calls))
