@@ -128,3 +128,35 @@ async def test_a_secret_goes_to_no_other_host(client: AsyncClient, peer: Peer) -
 
     assert "may not be sent to this host" in answer.text
     assert peer.asked == []
+
+
+@pytest.mark.parametrize(
+    ("provider", "more", "header", "sent"),
+    [
+        ("openai", {"base_url": "{}/v1"}, "authorization", "Bearer {}"),
+        ("anthropic", {"base_url": "{}"}, "x-api-key", "{}"),
+        ("mcp", {"url": "{}/mcp"}, "authorization", "Bearer {}"),
+        ("a2a", {"card_url": "{}/.well-known/agent-card.json"}, "authorization", "Bearer {}"),
+    ],
+)
+async def test_every_provider_sends_the_secret_and_takes_it_out_of_what_comes_back(
+    client: AsyncClient, peer: Peer, provider: str, more: dict[str, str], header: str, sent: str
+) -> None:
+    value = "a-key-of-some-model-1234"
+    await set_secret(client, "far", value)
+    origin = peer.url.removesuffix("/run")
+    body: dict[str, Any] = {"name": "a", "agent_type": "a", "provider": provider}
+    body |= {name: where.format(origin) for name, where in more.items()}
+    body |= {"model": "m"} if provider in ("openai", "anthropic") else {}
+    body |= {"capabilities": [{"name": "say"}]}
+    body |= {"auth": {"type": "bearer", "secret": "${secret:far}"}}
+    peer.says({"error": {"message": f"Incorrect API key provided: {value}"}}, 401)
+    made = await client.post("/api/agents/register", json=body)
+    answer = await execute(client, "a", input_data={"text": "hi", "task_type": "say"})
+
+    assert made.status_code in (200, 201), made.text
+    assert answer.status_code >= 500, answer.text
+    health = await client.get("/api/agents/a/health")
+    assert any(asked.headers.get(header) == sent.format(value) for asked in peer.asked)
+    for text in (made.text, answer.text, health.text):
+        assert value not in text
