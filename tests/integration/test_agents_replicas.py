@@ -131,10 +131,10 @@ async def test_an_agent_without_its_heartbeat_is_stale_and_comes_back(store_url:
     async with replica(store_url) as one, a_peer() as peer:
         beat = Heartbeat("push", interval_s=1, ttl_s=2)
         agent, _ = await one.registry.register(DEFAULT_TENANT, far(peer.url, heartbeat=beat))
-        assert await one.health.status(agent) == "healthy"
+        assert await one.care.health.status(agent) == "healthy"
 
         await anyio.sleep(2.1)
-        stale = await one.health.status(agent)
+        stale = await one.care.health.status(agent)
         refused = await one.execute(a_task("remote", queue_timeout_ms=100))
         await one.registry.heartbeat(agent)
 
