@@ -135,6 +135,7 @@ async def test_sigterm_lets_a_worker_finish_what_it_has(tmp_path: Path) -> None:
         await until(lambda: alive(server, "one"), lambda got: got == "healthy", 10)
         body = {"agent_type": "work", "capability": "do", "input_data": {"n": 1}}
         answers: list[Any] = []
+        code = -1
 
         async def ask() -> None:
             answers.append((await server.client.post("/api/agents/execute", json=body)).json())

@@ -7,7 +7,11 @@ from typing import Any
 import anyio
 import pytest
 from http_peer import Peer, a_peer
-from products import Product, a_product
+from products import Product, a_product, until
+
+from orchestra.agents import Task
+from orchestra.agents.providers import Failure
+from orchestra.store.keys import DEFAULT_TENANT
 
 pytestmark = pytest.mark.anyio
 
@@ -43,9 +47,7 @@ async def asked(product: Product, peer: Peer) -> AsyncIterator[tuple[Any, list[A
 
     async with anyio.create_task_group() as group:
         group.start_soon(ask)
-        with anyio.fail_after(5):
-            while not peer.asked:
-                await anyio.sleep(0.01)
+        await until(lambda: peer.asked)
         yield peer.asked[-1].json, answers
 
 
@@ -76,10 +78,8 @@ async def test_a_token_is_good_for_its_task_and_fence_only(product: Product, pee
         old = await call_back(product, sent, fence=sent["fence"] - 1)
         forged = await call_back(product, sent, token="orc_task_" + "A" * 43)
         key = await call_back(product, sent, token="something")
-        elsewhere = dict(
-            sent, callback={**sent["callback"], "url": "x//y/api/agents/tasks/tsk_z/callback"}
-        )
-        stray = await call_back(product, elsewhere)
+        url = "http://host/api/agents/tasks/tsk_other/callback"
+        stray = await call_back(product, sent | {"callback": {**sent["callback"], "url": url}})
         agents = await product.http.get(
             "/api/agents", headers={"Authorization": f"Bearer {sent['callback']['token']}"}
         )
@@ -111,14 +111,13 @@ async def test_an_answer_at_once_needs_no_callback(product: Product, peer: Peer)
 
 async def test_silence_loses_the_attempt(product: Product, peer: Peer) -> None:
     later = product.agents._elsewhere.later
-    agent = product.agents.registry.roster("default").find("slow")  # type: ignore[arg-type]  # a Tenant
-    from orchestra.agents import Task
-
-    task = Task("tsk_1", agent.tenant, {})
+    agent = product.agents.registry.roster(DEFAULT_TENANT).find("slow")
+    task = Task("tsk_1", DEFAULT_TENANT, {})
     expected = await later.expect(task, agent, 3, 60_000)
     lost = await expected.wait(10, 0.1)
     sent = {"fence": 3, "callback": {"url": expected.callback_url, "token": expected.token}}
     late = await call_back(product, sent, output=1)
 
-    assert lost.error.code == "agent.lost"  # type: ignore[union-attr]  # a Failure
+    assert isinstance(lost, Failure)
+    assert lost.error.code == "agent.lost"
     assert late.json()["code"] == "attempt_superseded"

@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 from agent_replicas import an_agent, can
-from products import Product, a_product
+from products import Product, a_product, until
 
 from orchestra.agents import PythonAgent, Reject, Task
 
@@ -91,8 +91,8 @@ async def test_a_task_goes_on_after_202_and_its_result_stays(
     there = await other.http.get(f"/api/agents/tasks/{task}")
     hands.open.set()
 
+    results: list[Any] = []
     async with anyio.create_task_group() as group:
-        results: list[Any] = []
         for one in (product, other):
 
             async def ask(one: Product = one) -> None:
@@ -210,13 +210,8 @@ async def test_frames_reach_those_who_look_through_another_replica(
             found.extend(await events_of(other, f"{at}/events"))
 
         group.start_soon(look)
-        topics = other.agents._elsewhere.live._topics
-        with anyio.fail_after(5):
-            while (
-                not topics
-                or not product.agents._elsewhere.live._topics[at.rpartition("/")[2]].remotes
-            ):
-                await anyio.sleep(0.01)
+        here = product.agents._elsewhere.live._topics[at.rpartition("/")[2]]
+        await until(lambda: here.remotes)
         proof = {"lease": task["lease"]["id"], "fence": task["fence"]}
         for n in range(3):
             await other.post(task["links"]["heartbeat"], proof | {"delta": f"part {n}"})
@@ -228,6 +223,7 @@ async def test_frames_reach_those_who_look_through_another_replica(
 async def poll_after(product: Product, agent: str, body: Any) -> tuple[Any, str]:
     """A task that a worker has taken, and where it can be looked at."""
     taken: list[Any] = []
+    at = ""
 
     async def poll() -> None:
         answer = await product.post(f"/api/agents/{agent}/poll", {"slots": 1})
@@ -238,7 +234,8 @@ async def poll_after(product: Product, agent: str, body: Any) -> tuple[Any, str]
         await anyio.sleep(0.3)
         answer = await product.post("/api/agents/execute", body, Prefer="respond-async")
         assert answer.status_code == 202, answer.text
-    return taken[0], answer.headers["location"]
+        at = answer.headers["location"]
+    return taken[0], at
 
 
 async def test_a_task_whose_replica_died_has_failed(store_url: str, hands: Hands) -> None:
