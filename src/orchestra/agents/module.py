@@ -38,7 +38,6 @@ from orchestra.agents.providers.http import HttpProvider
 from orchestra.agents.providers.mcp import McpProvider
 from orchestra.agents.providers.mcp_programs import Programs
 from orchestra.agents.providers.mcp_wire import McpWire
-from orchestra.agents.providers.pull import PullProvider
 from orchestra.agents.providers.python import PythonProvider
 from orchestra.agents.records import Agent
 from orchestra.agents.registry.needs import Needs
@@ -99,14 +98,13 @@ class AgentsModule:
         self._balancer = Balancer(store, clock, ids)
         self.registry = Registry(store, clock, ids, self._balancer, python.installed.get)
         self._elsewhere = Elsewhere(store, clock, ids, self._balancer, self.registry, settings)
-        later = self._elsewhere.later
+        later, pull = self._elsewhere.later, self._elsewhere.pull
         self._http = HttpProvider(self._outbound, clock, self.credentials, later)
         self._programs = Programs(commands_in(settings.mcp_servers))
         a2a, mcp, self._asking = self._tellers(clock)
         prices = Prices(clock, settings.data_path / PRICES_FILE)
         llm = self._models(prices, store, clock, ids)
         self._following = Following(store, clock, ids, chance, self.registry)
-        pull = PullProvider(self._elsewhere.queues, clock)
         providers = _providers((a2a, mcp, llm, self._http)) | {"python": python, "pull": pull}
         self.care = Care(store, self.registry, self._balancer, providers, (clock, chance))
         self._executor = Executor(

@@ -3,6 +3,7 @@
 import anyio
 
 from orchestra.agents.pools.balancer import Balancer
+from orchestra.agents.providers.pull import PullProvider
 from orchestra.agents.registry.registry import Registry
 from orchestra.agents.routing.executor import Executor
 from orchestra.agents.tasks.attempts import Attempts
@@ -36,6 +37,7 @@ class Elsewhere:
         self._mail = Mailroom(store, self.post, clock)
         attempts = Attempts(store, self._mail, balancer.session)
         self.queues = Queues(attempts, balancer, registry, self.post, clock, ids)
+        self.pull = PullProvider(self.queues, clock)
         self.later = StoreLater(attempts, store, clock, address(settings))
         self.tokens = PullTokens(store, clock)
         self.live = Live(self.post, clock)
