@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from orchestra.log import configure
+from orchestra.log import COVERED, configure
 from orchestra.settings import Settings
 
 
@@ -91,3 +91,22 @@ def test_a_person_gets_text() -> None:
 
     assert "x.y_done" in stream.getvalue()
     assert "hunter2" not in stream.getvalue()
+
+
+def test_live_secrets_are_covered_wherever_they_stand(out: io.StringIO) -> None:
+    value = 'covered-"\u00e4\\value'
+    COVERED.add(value)
+    COVERED.add(value)
+
+    try:
+        raise ValueError(value)  # noqa: TRY301 -- the log is what is looked at
+    except ValueError as error:
+        structlog.get_logger("x").info(
+            "x.y_done", deep=[{value: (value,)}], text=repr(value), exc_info=error
+        )
+    logging.getLogger("library").warning("said %s", value)
+
+    for form in (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
+        assert form not in out.getvalue()
+    assert len(lines(out)) == 2
+    assert "***" in out.getvalue()
