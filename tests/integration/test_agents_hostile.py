@@ -23,7 +23,15 @@ from http_peer import a_peer
 
 from orchestra.agents import Capability, Provider, TaskResult
 from orchestra.agents.module import AgentsModule
-from orchestra.agents.records import A2AReach, HttpReach, LlmReach, McpReach, Reach, Registration
+from orchestra.agents.records import (
+    A2AReach,
+    HealthCheck,
+    HttpReach,
+    LlmReach,
+    McpReach,
+    Reach,
+    Registration,
+)
 from orchestra.clock import SystemClock
 from orchestra.store.keys import DEFAULT_TENANT
 
@@ -41,6 +49,7 @@ PATIENT = {
     "never_answers", "half_open", "drips_its_head", "drips_its_body", "falls_silent", "tiny_chunks",
 }  # fmt: skip
 """Nothing is wrong with it until the time is over."""
+RARELY = HealthCheck(interval_s=3_600)
 LARGEST = {"many_values", "never_ends", "one_endless_line"}
 CODES: dict[str, set[str]] = {
     **dict.fromkeys(PATIENT, LATE),
@@ -124,10 +133,11 @@ async def register(agents: AgentsModule, kind: str, ports: dict[str, int], healt
         scheme = "https" if name == "https_to_noise" else "http"
         provider, reach = KINDS[kind](f"{scheme}://127.0.0.1:{port}")
         spec = Registration(
-            name, name, provider, can, reach=reach, max_concurrency=2, timeout_ms=TIMEOUT_MS
-        )
+            name, name, provider, can, reach=reach, max_concurrency=2, timeout_ms=TIMEOUT_MS,
+            health=RARELY,
+        )  # fmt: skip
         await agents.registry.register(DEFAULT_TENANT, spec)
-    spec = Registration("well", "well", "http", can, reach=HttpReach(healthy), max_concurrency=8)
+    spec = Registration("well", "well", "http", can, reach=HttpReach(healthy), health=RARELY)
     await agents.registry.register(DEFAULT_TENANT, spec)
 
 
@@ -209,9 +219,13 @@ async def test_agents_that_behave_badly_harm_nobody_else(
             looked_at(agents)
 
         seen = await suffer(agents, ports)
+        still_open = {
+            origin[2] for origin, pool in agents._outbound._pools.items() if pool.connections
+        }
 
     assert set(ports) == set(CODES) == {*BEHAVIOURS, "half_open", "https_to_noise"}
     assert wrong(seen) == []
+    assert still_open <= {healthy.port}
     assert seen.grown < GROWTH_MAX
     alone, beside = (statistics.median(each) for each in (seen.alone_ms, seen.beside_ms))
     assert beside < 3 * alone + 20
