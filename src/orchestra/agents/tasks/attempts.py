@@ -141,7 +141,7 @@ class Attempts:
                 state = (await self._run("task_withdraw", held, idle=int(idle))).decode()
             except OrchestraError as away:
                 log.debug("attempt.not_withdrawn", error=away.code)
-        if state != "k":
+        if state not in ("k", "d", "l"):  # then there is mail to come
             self.mail.forget(held.place, held.lease)
         return state
 

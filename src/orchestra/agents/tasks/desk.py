@@ -155,6 +155,8 @@ class Desk:
                     yield Said()
                 if not topic.after(last):
                     record = await self._look(tenant, task_id)
+                if topic.ended and record.running:  # its end is still to be written
+                    await self._clock.sleep(LOOK_S)
             for frame in topic.after(last) if topic is not None else ():
                 last = frame.id
                 yield Said(frame.id, frame.event, frame.data)

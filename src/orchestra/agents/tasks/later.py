@@ -59,10 +59,9 @@ class Awaited:
         if self._closed:
             return
         self._closed = True
-        if self._waiter.over:
-            self._attempts.mail.forget(self._held.place, self._held.lease)
-        else:
+        if not self._waiter.over:
             await self._attempts.withdraw(self._held)
+        self._attempts.mail.forget(self._held.place, self._held.lease)
 
 
 class StoreLater:

@@ -23,6 +23,7 @@ from orchestra.clock import Clock, Ids
 from orchestra.instants import instant
 
 LOOK_S = 1.0
+MAIL_S = 1.0
 Polls = dict[tuple[str, str], deque[anyio.Event]]
 
 _decode = msgspec.json.Decoder(dict[str, object]).decode
@@ -154,7 +155,6 @@ class Offered:
         """See `providers.pull.Offered.wait`."""
         waiter, until = self._waiter, self._now() + timeout_s
         waiter.emit = emit
-        state = ""
         try:
             while not waiter.over and (left := until - self._now()) > 0:
                 await waiter.news(min(left, self._look_s))
@@ -162,11 +162,14 @@ class Offered:
                     continue
                 if await self._attempts.withdraw(self._held, idle=True) == "q":
                     return GONE
+            state = "" if waiter.over else await self._attempts.withdraw(self._held)
+            if state in ("d", "l"):  # it ended just now, and the mail is on its way
+                await waiter.news(MAIL_S)
+        except BaseException:
+            await self._attempts.withdraw(self._held)
+            raise
         finally:
-            if waiter.over:
-                self._attempts.mail.forget(self._held.place, self._held.lease)
-            else:
-                state = await self._attempts.withdraw(self._held)
+            self._attempts.mail.forget(self._held.place, self._held.lease)
         if waiter.lost:
             return LOST
         return reply_of(waiter.said) if waiter.over else too_late(timeout_s, begun=state != "q")
