@@ -13,6 +13,8 @@ import pytest
 from agent_replicas import a_task, replica
 from edge import a_client, a_stage
 from http_peer import Peer, a_peer
+from valkey_servers import Valkey, free_port
+from valkey_servers import started as servers
 
 from orchestra.agents.module import AgentsModule
 from orchestra.agents.records import Agent
@@ -314,6 +316,46 @@ async def test_when_most_fall_silent_together_they_have_one_more_ttl_and_one_eve
         await care.silent(name, for_ms=33_000, kind="far" if i % 2 else "near")
     await care.module.care.watch.round()
     assert (await care.get("a0"))["status"] == "stale"
+
+
+async def test_a_store_that_was_away_makes_nobody_stale(tmp_path: Path, peer: Peer) -> None:
+    server = Valkey(tmp_path, free_port(), "--appendonly", "yes", "--appendfsync", "always")
+    short = {"mode": "push", "interval_s": 1, "ttl_s": 4}
+    with servers(server):
+        async with replica(server.url) as module, a_client(a_stage(None, module)) as http:
+            care = Care(module, http)
+            for name in ("a", "b", "c"):
+                await care.register(name, peer.url, heartbeat=short)
+            await module.care.watch.round()
+
+            server.kill()
+            away = {
+                part: (await http.get(f"/api/agents/{part}")).status_code
+                for part in ("a", "a/health", "a/events", "a/performance", "types", "")
+            }
+            await anyio.sleep(6)
+            server.start()
+            statuses: list[str] = []
+
+            async def readable() -> bool:
+                answer = await http.get("/api/agents?type=far")
+                if answer.status_code == 200:
+                    statuses.extend(one["status"] for one in answer.json()["items"])
+                return answer.status_code == 200
+
+            await until(readable)
+            done = await module.execute(a_task("far"))
+            again = "agent.stale" in await care.told("a")
+
+            async def is_stale() -> bool:
+                return (await care.get("a"))["status"] == "stale"
+
+            await until(is_stale)
+
+    assert set(away.values()) == {503}, away
+    assert statuses == ["healthy"] * 3
+    assert done.error is None
+    assert not again
 
 
 async def test_one_silent_agent_is_no_mass(care: Care, peer: Peer) -> None:

@@ -7,7 +7,7 @@
 -- cost O(late agents), and the work of reaping, which is bounded
 --
 -- pushing: agents with heartbeats that were not late before the window; lapsed: those of them that are late now. The list has everybody
--- that is offline, and how long nothing was heard. When nobody looked for 10 s, nobody could be heard: who got late meanwhile has one more ttl.
+-- that is offline, and how long nothing was heard. When nobody looked for 3 s, nobody could be heard: who got late meanwhile has one more ttl.
 
 local session, lease_ms, offline_ms, window_ms = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local w = call('HMGET', p .. 'watch', 'session', 'until', 'at')
@@ -21,7 +21,7 @@ local function ttl(agent)
   if ttls[agent] == nil then ttls[agent] = tonumber(call('HGET', p .. 'ttl', agent) or 'nil') or false end
   return ttls[agent]
 end
-if now - seen > 10000 then
+if now - seen > 3000 then
   for _, agent in ipairs(call('ZRANGEBYSCORE', p .. 'hb', '(' .. seen, now)) do
     if ttl(agent) then call('ZADD', p .. 'hb', now + ttl(agent), agent) end
   end

@@ -69,7 +69,7 @@ end
 
 -- When heartbeats are judged: now, but while nobody looked after the pool nobody could be heard either.
 local function judged()
-  return math.min(now, tonumber(call('HGET', p .. 'watch', 'at') or now) + 10000)
+  return math.min(now, tonumber(call('HGET', p .. 'watch', 'at') or now) + 3000)
 end
 
 -- An agent that was late is heard again.
