@@ -43,6 +43,8 @@ class Talk:
         self._tools: dict[str, Tool] = means.tools.tools(agent, call.task)
         self.usage: Usage | None = None
         self.facts: dict[str, object] = {}
+        if absent := means.tools.absent(agent):
+            self.facts["tools_absent"] = absent
         if said.version:
             self.facts["prompt_version"] = said.version
 

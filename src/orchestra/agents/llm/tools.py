@@ -77,6 +77,13 @@ class Toolbox:
                     found[tool.spec.name] = tool
         return found
 
+    def absent(self, agent: Agent) -> list[str]:
+        """Tools that the definition names and nobody here offers: a name mistyped, or gone."""
+        reach = agent.spec.reach
+        assert isinstance(reach, LlmReach)
+        named = ((one, self._find(agent.tenant, one.partition(":")[2])) for one in reach.tools)
+        return [one for one, offering in named if offering is None or not offering.offers]
+
     async def run(self, tools: dict[str, Tool], asked: ToolCall, call: Call, left_ms: int) -> Done:
         """Do what the model asks for. What is wrong with it goes back to the model."""
         tool = tools.get(asked.name)
@@ -146,8 +153,11 @@ def _done(tool: Tool, result: TaskResult) -> Done:
     if result.error is not None:
         said = _encode({"error": {"code": result.error.code, "message": result.error.message}})
         return Done(said.decode(), fact)
-    output = result.output
-    text = output if isinstance(output, str) else _encode(output).decode()
+    try:
+        text = result.output if isinstance(result.output, str) else _encode(result.output).decode()
+        text.encode()
+    except (TypeError, ValueError, RecursionError):
+        return Done(_failed(tool.spec.name, "not_json", "the tool gave no JSON").text, fact)
     if len(text) > ANSWER_MAX_CHARS:
         text = f"{text[:ANSWER_MAX_CHARS]}\n(cut at {ANSWER_MAX_CHARS} characters)"
     return Done(text, fact)

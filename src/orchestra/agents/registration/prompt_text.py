@@ -57,6 +57,13 @@ _ALLOWED: Final = (
 )  # fmt: skip
 
 
+# What filters and comparisons raise when a value is not for them.
+_FAILURES: Final = (
+    TypeError, ValueError, ArithmeticError, LookupError, AttributeError, AssertionError,
+    RecursionError, MemoryError,
+)  # fmt: skip
+
+
 class BadPrompt(ValueError):
     """A template that cannot be used, or a value it needs is not there. The text says which."""
 
@@ -124,7 +131,7 @@ def render(text: str, scope: Mapping[str, object], now: Callable[[], float]) -> 
         raise BadPrompt(f"the prompt needs a value that is not there: {missing}") from missing
     except TemplateError as failed:
         raise BadPrompt(f"the prompt cannot be filled: {failed}") from failed
-    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as failed:
+    except _FAILURES as failed:
         kind = type(failed).__name__
         raise BadPrompt(f"the prompt cannot be filled: {kind}: {str(failed)[:200]}") from failed
     return "".join(pieces)

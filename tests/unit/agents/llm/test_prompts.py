@@ -84,6 +84,8 @@ def test_a_template_that_could_do_more_is_refused_when_it_is_registered(text: st
         ("{% for a in input %}{% for b in input %}{% endfor %}{% endfor %}", list(range(1_000))),
         ("{{ input|round }}", "x"),
         ("{{ input|sort }}", [1, "a"]),
+        ("{{ input|truncate(-1) }}", "x"),
+        ("{{ input|tojson }}", {"x": 1j}),
     ],
 )
 def test_a_template_ends_soon_whatever_it_is_given(text: str, given: object) -> None:

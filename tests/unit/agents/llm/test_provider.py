@@ -200,6 +200,14 @@ async def test_every_call_of_a_tool_gets_an_answer_and_only_some_are_run(
     assert answers.count("{}") == 16
 
 
+async def test_a_tool_that_nobody_offers_is_told_with_the_attempt(
+    desk: Callable[..., Desk],
+) -> None:
+    reply = await desk(said("x")).call(tools=("agent:echo", "agent:gone"))
+
+    assert reply.facts["tools_absent"] == ["agent:gone"]
+
+
 async def test_what_a_server_says_of_itself_is_kept_short(desk: Callable[..., Desk]) -> None:
     reply = await desk(said("x", request_id="r" * 100_000)).call()
 

@@ -146,5 +146,10 @@ async def test_a_tool_that_fails_says_so_and_one_that_talks_too_much_is_cut() ->
     world.result = TaskResult(output="x" * (ANSWER_MAX_CHARS + 1))
     long = await world.box.run(tools, asked, a_call(task), 100)
 
+    for output in ({"x": object()}, "\ud800", {"x": "\ud800"}):
+        world.result = TaskResult(output=output)
+        odd = await world.box.run(tools, asked, a_call(task), 100)
+        assert "not_json" in odd.text
+
     assert failed.text == '{"error":{"code":"agent.error","message":"it rains"}}'
     assert len(long.text) < ANSWER_MAX_CHARS + 100
