@@ -106,18 +106,21 @@ class Guard(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Dial the judged addresses in turn."""
+        """Dial the judged addresses in turn, all of them within `timeout`."""
+        until = None if timeout is None else anyio.current_time() + timeout
         try:
             addresses = await self.judge(host, port, timeout)
         except TimeoutError as slow:
             raise httpcore.ConnectTimeout("the name was not resolved in time") from slow
         failure: Exception = Blocked()
-        for address in addresses:
+        for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            # One that never answers must not take the time of the others.
+            share = None if until is None else max(0.001, until - anyio.current_time()) / left
             try:
                 return await self._backend.connect_tcp(
-                    address, port, timeout, local_address, socket_options
+                    address, port, share, local_address, socket_options
                 )
-            except httpcore.ConnectError as error:
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure
 

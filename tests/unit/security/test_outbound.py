@@ -108,6 +108,33 @@ async def test_a_public_address_is_dialled_as_it_was_judged(url: str) -> None:
     assert recorder.dialled == NAMES.get(url.split("/")[2], [url.split("/")[2]])
 
 
+async def test_an_address_that_never_answers_leaves_time_for_the_next() -> None:
+    class Silent(Recorder):
+        """Remembers the time that each address is given."""
+
+        shares: tuple[float, ...] = ()
+
+        async def connect_tcp(
+            self,
+            host: str,
+            port: int,
+            timeout: float | None = None,
+            local_address: str | None = None,
+            socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+        ) -> httpcore.AsyncNetworkStream:
+            self.shares = (*self.shares, timeout or 0.0)
+            raise httpcore.ConnectTimeout("silent")
+
+    async def two(host: str, port: int) -> list[str]:
+        return ["8.8.8.8", "8.8.4.4"]
+
+    silent = Silent()
+    with pytest.raises(httpcore.ConnectTimeout):
+        await Guard(Policy(), two, silent).connect_tcp("ok.test", 80, 40.0)
+
+    assert [round(share) for share in silent.shares] == [20, 40]
+
+
 @asynccontextmanager
 async def a_server(answer: bytes, *, hang: bool = False) -> AsyncIterator[int]:
     """Says `answer` to whoever connects, whatever was asked. Yields its port."""
