@@ -154,26 +154,27 @@ async def test_a_check_that_is_asked_for_tells_what_it_found(care: Care, peer: P
     peer.status = 500
     ill = (await care.http.post("/api/agents/a/check")).json()
     peer.status = 403
-    refused = (await care.http.post("/api/agents/a/check")).json()
+    locked = (await care.http.post("/api/agents/a/check")).json()
 
     assert (well["checked"], well["well"], well["error"]) == (True, True, None)
     assert (ill["well"], ill["error"]["code"]) == (False, "agent.unavailable")
     assert ill["health"]["check"]["last"]["failures_in_row"] == 1
-    assert (refused["well"], refused["error"]["code"]) == (False, "agent.auth")
-    assert refused["health"]["status"] == "misconfigured"
-    assert (await care.told("a"))[-1] == "agent.misconfigured"
+    assert (locked["checked"], locked["health"]["status"]) == (False, "healthy")
 
 
 async def test_a_misconfigured_agent_is_tried_at_once_when_somebody_changed_it(
-    care: Care, peer: Peer
+    care: Care, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await care.register("a", peer.url)
-    peer.status = 401
-    await care.http.post("/api/agents/a/check")
+    monkeypatch.chdir(tmp_path)  # where the master key of the secrets is made
+    (tmp_path / ".orchestra").mkdir()
+    auth = {"type": "bearer", "secret": "${secret:nobody-set-it}"}
+    await care.register("a", peer.url, auth=auth)
+    checked = (await care.http.post("/api/agents/a/check")).json()
+    assert (checked["well"], checked["error"]["code"]) == (False, "agent.auth")
     assert (await care.get("a"))["status"] == "misconfigured"
+    assert (await care.told("a"))[-1] == "agent.misconfigured"
 
-    peer.status = 200
-    await care.http.patch("/api/agents/a", json={"labels": {"fixed": "yes"}})
+    await care.http.patch("/api/agents/a", json={"auth": None})
     result = await care.module.execute(a_task("far"))
 
     assert result.error is None

@@ -163,6 +163,9 @@ class Checks:
             error = TaskError("timeout.attempt", f"no answer within {timeout_s:g} s")
         except OrchestraError as refused:
             error = TaskError("agent.unavailable", refused.detail)
+        if error is not None and error.code == "agent.auth" and _open_to_all(agent):
+            # A locked health path of an agent that wants no proof from us says nothing about it.
+            error = TaskError(NOT_CHECKABLE, error.message)
         return Checked(error, int((self._clock.monotonic() - began) * 1_000))
 
     async def _one(self, agent: Agent) -> None:
@@ -254,3 +257,7 @@ class Checks:
             if line is None
             or now_ms - int(line.rpartition(b":")[2]) >= agent.spec.health.interval_s * 1_000
         ]
+
+
+def _open_to_all(agent: Agent) -> bool:
+    return agent.spec.provider == "http" and agent.spec.auth.type == "none"
