@@ -126,6 +126,24 @@ async def test_heartbeats_keep_a_task_and_tell_when_nobody_wants_it(product: Pro
     assert len(beats) >= 6
 
 
+async def test_a_worker_with_its_hands_full_is_busy_and_not_silent(product: Product) -> None:
+    shown = await product.register("far", heartbeat=QUICK, max_concurrency=1)
+    await poll(product, "far", wait_s=0)
+    async with asked(product) as first:
+        [task] = await poll(product, shown["id"])
+        for _ in range(6):
+            await anyio.sleep(0.5)
+            await say(product, task, "heartbeat")
+        assert (await product.http.get("/api/agents/far")).json()["status"] == "healthy"
+        async with asked(product) as second:
+            await anyio.sleep(0.2)
+            await say(product, task, "complete", output=1)
+            [task] = await poll(product, shown["id"])
+            await say(product, task, "complete", output=2)
+
+    assert (first[0].json()["output"], second[0].json()["output"]) == (1, 2)
+
+
 async def test_a_task_that_no_worker_took_goes_where_workers_are(product: Product) -> None:
     await product.register("gone", heartbeat=QUICK, priority=1)
     second = await product.register("here", heartbeat=QUICK, priority=2)

@@ -160,12 +160,12 @@ end
 
 -- Whether an attempt may say something: its state, the replica that waits, what it said last; or why not.
 local function attempt(task, lease, fence)
-  local r = call('HMGET', p .. 'tk:' .. task, 's', 'l', 'f', 'w', 'n', 'o')
+  local r = call('HMGET', p .. 'tk:' .. task, 's', 'l', 'f', 'w', 'n', 'o', 'g')
   if not r[1] then return nil, 'gone' end
   if r[2] ~= lease then
     if r[6] and string.find(r[6], lease, 1, true) then return nil, 'superseded' end
     return nil, 'refused'
   end
   if r[3] ~= fence then return nil, 'superseded' end
-  return {s = r[1], w = r[4], n = tonumber(r[5] or '-1')}
+  return {s = r[1], w = r[4], n = tonumber(r[5] or '-1'), g = r[7]}
 end
