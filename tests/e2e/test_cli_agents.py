@@ -273,3 +273,27 @@ def test_a_server_with_another_master_key_does_not_start(tmp_path: Path) -> None
     assert ran.returncode == 2
     assert "bring back <data>/master.key" in ran.stderr
     assert "n" * 64 not in ran.stderr
+
+
+def test_a_master_key_is_changed_and_keys_and_secrets_stay(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    at = ("--data", str(data))
+    made = orchestra_alone("keys", "create", "--role", "admin", "--json", *at)
+    key = json.loads(made.stdout)["key"]
+    with server(data, None) as child:
+        asked = ("secret", "set", "far", "--from-file", str(data / "master.key"))
+        assert orchestra_alone(*asked, "--url", child.url, "--key", key).returncode == 0
+        busy = orchestra_alone("secret", "rotate", *at)
+    before = (data / "master.key").read_text()
+
+    ran = orchestra_alone("secret", "rotate", *at)
+    with server(data, None) as child:
+        listed = orchestra_alone("secret", "list", "--url", child.url, "--key", key)
+
+    assert (busy.returncode, "stop it first" in busy.stderr) == (1, True)
+    assert ran.stdout.startswith("Done: 1 data key is"), ran.stderr
+    assert (data / "master.key").read_text() != before
+    assert (data / "master.key").stat().st_mode & 0o777 == 0o600
+    assert not (data / "master.key.new").exists()
+    assert listed.returncode == 0, listed.stderr
+    assert "far" in listed.stdout

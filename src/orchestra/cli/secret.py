@@ -9,13 +9,17 @@ import sys
 import click
 
 from orchestra.cli.client import Client, segment
+from orchestra.cli.lazy import LazyGroup
 from orchestra.cli.options import bytes_of, remote
 from orchestra.cli.printing import as_text, console, plain, print_document, print_json, table
 from orchestra.cli.problems import Failed
 from orchestra.cli.shapes import Secret, SecretPage
 
 
-@click.group()
+@click.group(
+    cls=LazyGroup,
+    lazy={"rotate": ("orchestra.cli.secret_rotate:rotate", "Let a new master key take over.")},
+)
 def secret() -> None:
     """Set, list and remove secrets: the credentials of agents.
 

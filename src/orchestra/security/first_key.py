@@ -18,12 +18,15 @@ from orchestra.security.master_key import (
     read_key_file,
     write_new,
 )
+from orchestra.security.sealing import MasterKey, Unopenable
 from orchestra.settings import Settings
 from orchestra.store.client import Store
 from orchestra.store.keys import identities, key_pepper
+from orchestra.store.secret_keys import kept_pepper
 
 log = structlog.get_logger(__name__)
 
+PEPPER: Final = "key-pepper"
 FIRST_KEY: Final = Wish(name="admin", role="platform_admin", days=LIFE_MAX_DAYS, made_by="start")
 
 
@@ -35,15 +38,20 @@ async def pepper_of(settings: Settings, store: Store) -> bytes:
     """What secrets of API keys are mixed with; the same in every replica.
 
     From `master_key_file`; embedded, from a file made once beside the data; else made once in the
-    store. Raises KeyFileInvalid.
+    store. It stays when the master key is changed. Raises KeyFileInvalid.
     """
-    master = master_key_of(settings)
+    master, prefix = master_key_of(settings), identities(store.space)
     if master is not None:
-        return derived(master, "key-pepper")
-    prefix = identities(store.space)
+        kept = cast("bytes | None", await store.call(prefix, "GET", kept_pepper(prefix)))
+        if kept is None:
+            return derived(master, PEPPER)
+        try:
+            return MasterKey(master).kept(kept, PEPPER)
+        except Unopenable:
+            raise KeyFileInvalid("the master key is not the one of this installation") from None
     name = key_pepper(prefix)
     await store.call(prefix, "SET", name, secrets.token_hex(MASTER_KEY_BYTES_MIN), "NX")
-    return derived(cast("bytes", await store.call(prefix, "GET", name)), "key-pepper")
+    return derived(cast("bytes", await store.call(prefix, "GET", name)), PEPPER)
 
 
 async def ensure_first_key(

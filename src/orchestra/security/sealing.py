@@ -97,3 +97,11 @@ class MasterKey:
     def unwrapped(self, wrapped: WrappedKey, tenant: str) -> bytes:
         """The data key itself. Raises Unopenable."""
         return self._box.open(wrapped.sealed, f"data-key|{tenant}|{wrapped.kid}")
+
+    def keep(self, value: bytes, label: str) -> bytes:
+        """Something else that has to outlive a change of the master key, sealed."""
+        return self._box.seal(value, f"{label}|{self.kid}")
+
+    def kept(self, sealed: bytes, label: str) -> bytes:
+        """What was kept. Raises Unopenable."""
+        return self._box.open(sealed, f"{label}|{self.kid}")

@@ -228,11 +228,12 @@ class Secrets:
         """The tenant's data key, made when it has none."""
         master, box = self._has_master(), self._boxes.get(tenant)
         if box is None:
-            name = secret_keys.data_key(self._prefix, tenant)
-            made = frames.pack(msgspec.json.encode(master.new_data_key(tenant)))
-            await self._store.call(self._prefix, "SET", name, made, "NX")
-            stored = cast("bytes", await self._store.call(self._prefix, "GET", name))
-            wrapped = msgspec.json.decode(frames.unpack(stored), type=WrappedKey)
+            name = secret_keys.data_keys(self._prefix)
+            await self._store.call(
+                self._prefix, "HSETNX", name, tenant, packed(master.new_data_key(tenant))
+            )
+            stored = cast("bytes", await self._store.call(self._prefix, "HGET", name, tenant))
+            wrapped = unpacked(stored)
             box = self._boxes[tenant] = Box(master.unwrapped(wrapped, tenant))
         return box
 
@@ -243,6 +244,16 @@ class Secrets:
                 "ORCHESTRA_MASTER_KEY_FILE, the same in every replica"
             )
         return self._master
+
+
+def packed(key: WrappedKey) -> bytes:
+    """A wrapped key as the store has it."""
+    return frames.pack(msgspec.json.encode(key))
+
+
+def unpacked(record: bytes) -> WrappedKey:
+    """The same back. Raises CorruptRecord."""
+    return msgspec.json.decode(frames.unpack(record), type=WrappedKey)
 
 
 def _cover(value: str) -> None:

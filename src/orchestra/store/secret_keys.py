@@ -8,9 +8,14 @@ def secrets(prefix: str, tenant: Tenant) -> str:
     return f"{prefix}s:{tenant}"
 
 
-def data_key(prefix: str, tenant: Tenant) -> str:
-    """Framed string: what seals the tenant's secrets, wrapped by the master key. Permanent."""
-    return f"{prefix}dk:{tenant}"
+def data_keys(prefix: str) -> str:
+    """Hash: tenant -> framed, what seals its secrets, wrapped by the master key. Permanent."""
+    return f"{prefix}dk"
+
+
+def kept_pepper(prefix: str) -> str:
+    """Bytes: the pepper of API keys from before the master key was changed, sealed. Permanent."""
+    return f"{prefix}pp"
 
 
 def master_check(prefix: str) -> str:

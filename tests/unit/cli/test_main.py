@@ -29,7 +29,7 @@ def test_every_command_has_examples_in_its_help(run: Run) -> None:
         "workflow": ("validate", "run", "list", "status"),
         "execution": ("list", "status", "logs", "pause", "resume", "cancel", "rollback", "retry"),
         "agent": tuple(PAGES),
-        "secret": ("set", "list", "remove"),
+        "secret": ("set", "list", "remove", "rotate"),
         "keys": ("create", "list", "revoke"),
     }
     paths = [(group, name) for group, names in groups.items() for name in names]

@@ -8,6 +8,7 @@ import pytest
 
 from orchestra.clock import Ids, ManualClock, system_random
 from orchestra.security.master_key import derived
+from orchestra.security.rotation import rotate
 from orchestra.security.sealing import MasterKey, Secret, Unopenable
 from orchestra.security.secret_wishes import SecretInvalid, Wish
 from orchestra.security.secrets import (
@@ -56,11 +57,9 @@ async def test_the_store_holds_no_value(store: Store) -> None:
     prefix = identities(store.space)
     kept = await store.read(prefix, "HGETALL", secret_keys.secrets(prefix, DEFAULT_TENANT))
     assert VALUE not in repr(kept)
-    assert MASTER not in await store.read(
-        prefix, "GET", secret_keys.data_key(prefix, DEFAULT_TENANT)
-    )
+    assert MASTER not in await store.read(prefix, "HGETALL", secret_keys.data_keys(prefix))
     assert MASTER.hex() not in repr(
-        await store.read(prefix, "GET", secret_keys.data_key(prefix, DEFAULT_TENANT))
+        await store.read(prefix, "HGETALL", secret_keys.data_keys(prefix))
     )
 
 
@@ -220,3 +219,24 @@ async def test_a_secret_goes_to_its_hosts_only(
     await secrets.put(DEFAULT_TENANT, "far", Wish(VALUE, hosts), "a")
 
     assert (await secrets.open(DEFAULT_TENANT, "far")).may_go_to(url) is may
+
+
+async def test_a_new_master_key_takes_over_and_the_old_one_is_refused(store: Store) -> None:
+    old, new, clock = MASTER, b"n" * 32, ManualClock()
+    running = secrets_of(store, clock)
+    await running.check_master_key()
+    await running.put(DEFAULT_TENANT, "far", Wish(VALUE), "a")
+    await running.put(OTHER, "far", Wish("theirs-value"), "a")
+
+    assert await rotate(store, old, new, b"pepper") == 2
+
+    after = secrets_of(store, clock, new)
+    await after.check_master_key()
+    assert (await after.open(DEFAULT_TENANT, "far")).value.reveal() == VALUE
+    assert (await after.open(OTHER, "far")).value.reveal() == "theirs-value"
+    clock.advance(10_000)
+    assert (await running.open(DEFAULT_TENANT, "far")).value.reveal() == VALUE
+    with pytest.raises(MasterKeyDiffers):
+        await secrets_of(store).check_master_key()
+    with pytest.raises(Unopenable):
+        await rotate(store, old, b"x" * 32, b"pepper")
