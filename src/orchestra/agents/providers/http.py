@@ -69,7 +69,8 @@ class HttpProvider:
         wanted = True  # until it is known how it ended; nobody wants it after that
         try:
             with anyio.fail_after(call.timeout_ms / 1_000):
-                if reach.later and self._later is not None:
+                # Only the envelope has room for where to call back; the others are looked at.
+                if reach.later and reach.format == "envelope" and self._later is not None:
                     expected = await self._later.expect(
                         call.task, agent, call.fence, call.timeout_ms
                     )
