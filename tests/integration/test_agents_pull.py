@@ -240,3 +240,26 @@ async def test_what_is_wrong_with_a_report_is_told_at_once(product: Product) -> 
     assert {one["pointer"] for one in wrong.json()["errors"]} == {"/slots", "/wait_s"}
     assert {one["pointer"] for one in nothing.json()["errors"]} == {"/lease", "/fence"}
     assert (brought.status_code, brought.json()["code"]) == (409, "not_pulled")
+
+
+async def test_a_nested_step_of_a_workflow_is_done_by_a_worker(product: Product) -> None:
+    shown = await product.register("far")
+    await poll(product, "far", wait_s=0)
+    step = {"id": "in", "agent_type": "pulled", "task_type": "do"}
+    switch = {"id": "s", "type": "switch", "cases": [{"when": "true", "steps": [step]}]}
+    made = await product.post("/api/workflows", {"name": "w", "steps": [switch]})
+    at = f"/api/workflows/{made.json()['id']}/execute"
+    ended: list[Any] = []
+
+    async def run() -> None:
+        ended.append(await product.post(at, {}, Prefer="wait=10"))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run)
+        [task] = await poll(product, shown["id"])
+        beat = await say(product, task, "heartbeat", delta="on it")
+        done = await say(product, task, "complete", output={"n": 1})
+
+    assert task["context"]["step_id"].endswith("in")
+    assert (beat.status_code, done.status_code) == (200, 200), done.text
+    assert ended[0].json()["status"] == "completed"

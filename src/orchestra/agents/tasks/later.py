@@ -6,6 +6,7 @@ attempt only, for 15 min after the last sign of life. An answer after that count
 
 import hashlib
 import secrets
+from urllib.parse import quote
 
 from orchestra.agents import Task
 from orchestra.agents.providers import Answer, Emit, Failure
@@ -87,7 +88,7 @@ class StoreLater:
 
 def in_path(task: str) -> str:
     """A task's id as one segment of a path: ids of steps may hold slashes."""
-    return task.replace("/", "!")
+    return quote(task.replace("/", "!"), safe="!~")
 
 
 def from_path(segment: str) -> str:
