@@ -63,12 +63,17 @@ class Watch:
     async def round(self) -> None:
         """Look after every pool once that is ours, or may become so."""
         now = self._clock.monotonic()
+        seen: set[str] = set()
         async with anyio.create_task_group() as group:
             for roster in self._registry.rosters:
                 for pool in roster.pools.values():
                     prefix = self._balancer.prefix(roster.tenant, pool.agent_type)
+                    seen.add(prefix)
                     if _needs_watching(pool) and self._not_before.get(prefix, 0.0) <= now:
                         group.start_soon(self._look, prefix, roster, pool)
+        for gone in (self._not_before.keys() | self._ours.keys()) - seen:
+            self._not_before.pop(gone, None)
+            self._ours.pop(gone, None)
 
     async def leave(self) -> None:
         """Others may look after our pools at once. An orderly goodbye."""
