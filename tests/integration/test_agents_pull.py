@@ -113,7 +113,7 @@ async def test_a_silent_worker_loses_its_task_and_another_agent_does_it(product:
 async def test_heartbeats_keep_a_task_and_tell_when_nobody_wants_it(product: Product) -> None:
     shown = await product.register("far", heartbeat=QUICK)
     await poll(product, "far", wait_s=0)
-    async with asked(product, timeout_ms=4_000) as answers:
+    async with asked(product, timeout_ms=2_700) as answers:
         [task] = await poll(product, shown["id"])
         beats: list[Any] = []
         while not answers:
@@ -123,7 +123,7 @@ async def test_heartbeats_keep_a_task_and_tell_when_nobody_wants_it(product: Pro
     assert beats[0] == {"extend_ms": 2_000, "cancel": False}
     assert beats[-1]["cancel"]
     assert answers[0].status_code == 504
-    assert len(beats) >= 6
+    assert len(beats) >= 5
 
 
 async def test_a_worker_with_its_hands_full_is_busy_and_not_silent(product: Product) -> None:
