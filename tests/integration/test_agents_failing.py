@@ -188,16 +188,19 @@ async def test_when_all_are_down_a_step_waits_and_the_reason_is_seen(client: Cli
         peers: list[Peer] = [await stack.enter_async_context(a_peer(status=503)) for _ in range(2)]
         for n, peer in enumerate(peers):
             await client.register(f"p{n}", peer.url)
-        retry = {"max_attempts": 5, "initial": "200ms", "max": "500ms", "jitter": "none"}
+        retry = {"max_attempts": 5, "initial": "900ms", "max": "900ms", "jitter": "none"}
         workflow = await client.workflow(retry=retry)
         started = await client.post(f"/api/workflows/{workflow}/execute", {})
         reason = await client.reason(started["id"])
+        waiting = (await client.status(started["id"]))["steps"][0]
         for peer in peers:
             peer.says({"well": "again"})
         ended = await client.ended(started["id"])
 
         assert ended["status"] == "completed"
         assert "the agent answered 503" in reason
+        if waiting["status"] == "retrying":
+            assert "the agent answered 503" in waiting["error"]["message"]
 
 
 async def test_when_all_are_down_a_step_falls_back_at_once(client: Client) -> None:

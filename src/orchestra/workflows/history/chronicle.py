@@ -12,6 +12,7 @@ from orchestra.instants import instant
 from orchestra.store import partitions
 from orchestra.workflows.history.showing import Stored, shown_error
 from orchestra.workflows.language.definition import Json
+from orchestra.workflows.planning.facts import Record
 
 _STEP = {
     "R": ("step.started", "info"),
@@ -129,6 +130,15 @@ def history(lines: list[Line], actor: str) -> Iterator[dict[str, Json]]:
             "actor": {"type": _actor_type(by), "id": by or None},
             "data": told(line),
         }
+
+
+def last_failures(lines: list[Line]) -> dict[str, Record]:
+    """By step: the error of its last attempt that is followed by another one."""
+    return {
+        line.path: {"error": told(line).get("error"), "attempts": line.attempt}
+        for line in lines
+        if line.kind == "Y"
+    }
 
 
 def paused(lines: list[Line]) -> tuple[int, str, str, str] | None:

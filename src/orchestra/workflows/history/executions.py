@@ -73,7 +73,11 @@ class Executions:
 
     async def status(self, tenant: Tenant, execution: str) -> dict[str, Json]:
         """The document of `/status`."""
-        return showing.status(await self._reader.read(tenant, execution))
+        stored = await self._reader.read(tenant, execution)
+        if stored.tries_again:
+            for path, failed in chronicle.last_failures(await self._reader.lines(stored)).items():
+                stored.recall(path, failed)
+        return showing.status(stored)
 
     async def wait(self, tenant: Tenant, execution: str, seconds: float) -> dict[str, Json]:
         """As `status`, as soon as it ended, the time is over, or this replica stops."""

@@ -78,6 +78,19 @@ class Stored:
                 self._made[path] = {"error": dict(_DAMAGED)}
         return self._made[path]
 
+    @property
+    def tries_again(self) -> bool:
+        """Whether a step failed and waits for its next attempt."""
+        marks = (*self.state.items(), *self.nested.items())
+        return self.letter not in OVER and any(
+            mark[:1] in (b"t", b"h") for path, mark in marks if path[0] != "@"
+        )
+
+    def recall(self, path: str, failed: Record) -> None:
+        """What is known of a step that waits for its next attempt: it has no record yet."""
+        if self.status(path) == "retrying" and not self.record(path):
+            self._made[path] = failed
+
     def replace(self, path: str, framed: bytes) -> None:
         """Take the whole record in place of the short one that names its blob."""
         self.records[path] = framed
