@@ -205,6 +205,20 @@ async def test_an_agent_that_calls_back_is_waited_for(
     }  # fmt: skip
 
 
+async def test_a_bare_input_has_no_room_for_a_callback(provider: HttpProvider, peer: Peer) -> None:
+    agent = an_agent(peer.url, later=True, format="input")
+    peer.says({}, 202)
+    nowhere = await ask(provider, agent)
+    peer.replies = looks(says(200, "looked at"))
+
+    looked_at = await ask(provider, agent)
+
+    assert isinstance(nowhere, Failure)
+    assert nowhere.error.code == "agent.invalid_response"
+    assert isinstance(looked_at, Answer)
+    assert looked_at.output == "looked at"
+
+
 @pytest.mark.parametrize("calls_back", [False, True])
 async def test_whichever_way_the_answer_comes_first_counts(
     provider: HttpProvider, peer: Peer, later: OneLater, calls_back: bool
