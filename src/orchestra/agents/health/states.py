@@ -29,6 +29,8 @@ class Look(msgspec.Struct, frozen=True):
     breaker: Breaker = "closed"
     failures: int = 0
     trips: int = 0
+    failing: bool = False
+    """Checks opened the breaker, and go on failing."""
     told: str = ""
     told_ms: int = 0
     told_reason: str = ""
@@ -93,7 +95,7 @@ def _late(look: Look, until_ms: int) -> State:
 
 def _alive(agent: Agent, look: Look) -> State:
     since_ms = look.told_ms or agent.created_ms
-    shut = look.breaker == "open" and look.gated
+    shut = look.breaker == "open" and (look.gated or look.failing)
     if shut and look.told == "misconfigured":
         return State("misconfigured", since_ms, look.told_reason or "its credentials are refused")
     if shut:

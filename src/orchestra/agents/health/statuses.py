@@ -97,7 +97,7 @@ class Health:
 
 def _looks(reply: list[Any]) -> Iterable[Look]:
     now_ms, judged_ms = int(reply[0]), int(reply[1])
-    for alive, gate, breaker, told, in_use, ttl in zip(*reply[2:8], strict=True):
+    for alive, gate, breaker, told, in_use, ttl, checks in zip(*reply[2:9], strict=True):
         state, failures, trips = (breaker or b"c:0:0").decode().split(":")[:3]
         status, since_ms, reason = [*(told or b"").decode().split("|", 2), "", ""][:3]
         yield Look(
@@ -109,6 +109,7 @@ def _looks(reply: list[Any]) -> Iterable[Look]:
             breaker=cast("Breaker", BREAKER[state]),
             failures=int(failures),
             trips=int(trips),
+            failing=checks is not None and checks.split(b"|", 4)[3] != b"0",
             told=status,
             told_ms=int(since_ms or 0),
             told_reason=reason,

@@ -3,7 +3,7 @@
 -- more: the agents
 -- prelude: yes
 -- flags: no-writes
--- returns {now, judged, {alive until}, {gate}, {breaker}, {told}, {in use}, {ttl}, {checks}, {said}}; the last two only with detail 1
+-- returns {now, judged, {alive until}, {gate}, {breaker}, {told}, {in use}, {ttl}, {checks}, {said}}; the last only with detail 1
 -- repeats harmless
 -- cost O(agents asked for)
 
@@ -12,5 +12,5 @@ local function all(key) return call('HMGET', p .. key, unpack(names)) end
 local detail = ARGV[2] == '1'
 return {
   now, judged(), call('ZMSCORE', p .. 'hb', unpack(names)), all('gate'), all('brk'), all('st'), all('inf'), all('ttl'),
-  detail and all('chk') or {}, detail and all('said') or {},
+  all('chk'), detail and all('said') or {},
 }
