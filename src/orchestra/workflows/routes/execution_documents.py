@@ -163,7 +163,8 @@ class StepWhole(StepShown, frozen=True, kw_only=True):
 
     history: tuple[LogLine, ...]
     calls: Annotated[
-        tuple[dict[str, Any], ...] | UnsetType, Meta(description="Calls of the last attempt.")
+        tuple[dict[str, Any], ...] | UnsetType,
+        Meta(description="Calls of the last attempt, each with why this agent."),
     ] = UNSET
 
 

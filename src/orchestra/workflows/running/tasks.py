@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from typing import get_args
 
 from orchestra.agents import Strategy, Task, TaskResult
@@ -69,6 +70,14 @@ def call_record(work: Work, call: Call, result: TaskResult | None, ended_ms: int
             made["degraded"] = True
         if result.usage:
             made["usage"] = result.usage
-        if len(result.calls) > 1 or result.error is not None:
+        if result.error is not None or any(_tells(call) for call in result.calls):
             made["calls"] = list(result.calls)
     return made
+
+
+def _tells(call: Mapping[str, object]) -> bool:
+    """Whether a call is worth keeping: there was a choice, or a repeat. One quick call of an agent
+    in this process is told by the record itself.
+    """
+    why = call.get("why")
+    return call.get("n") != 1 or (isinstance(why, dict) and "skipped" in why)
