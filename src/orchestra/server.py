@@ -7,6 +7,7 @@ what is in flight and let running steps end, leave the store. A second signal sk
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import sys
@@ -122,6 +123,7 @@ async def _live(
     """From the first part's start to the last part's end."""
     async with running(settings, stage, build) as parts:
         life.up = True
+        gc.freeze()  # what is there now stays: no collection need walk through it
         _say_ready(settings, stage, parts, server)
         await life.stopping.wait()
         stage.health.phase = "draining"
