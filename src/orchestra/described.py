@@ -47,6 +47,10 @@ class Described(msgspec.Struct, frozen=True):
     """Bodies by a name in words."""
     headers: Sequence[Header] = ()
 
+    def __deepcopy__(self, _: dict[int, object]) -> "Described":
+        """Itself: nobody changes it. Litestar copies the `opt` of each handler several times."""
+        return self
+
 
 def described(
     answers: Mapping[int, Answer],

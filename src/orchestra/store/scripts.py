@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources.abc import Traversable
 from operator import itemgetter
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 Argument: TypeAlias = bytes | str | int
@@ -75,9 +76,11 @@ class _Chunk(NamedTuple):
     words: frozenset[str]
 
 
+@cache
 def load_scripts(package: str, *, prelude: bool = True) -> Mapping[str, Script]:
     """Every script of `<package>/lua/`, by name. `prelude=False` forbids the use of one.
 
+    Read once a process: many parts of a package ask for its scripts.
     Raises BadScript for a header that says too little.
     """
     folder = importlib.resources.files(package).joinpath("lua")
@@ -88,12 +91,14 @@ def load_scripts(package: str, *, prelude: bool = True) -> Mapping[str, Script]:
         else importlib.resources.files(__package__ or "").joinpath("lua", "prelude.lua")
     )
     chunks = _chunks(shared) if prelude else ()
-    return {
-        script.name: script
-        for file in sorted(folder.iterdir(), key=lambda file: file.name)
-        if file.name.endswith(".lua") and file.name != "prelude.lua"
-        for script in [_script(file.name.removesuffix(".lua"), file.read_text("utf-8"), chunks)]
-    }
+    return MappingProxyType(
+        {
+            script.name: script
+            for file in sorted(folder.iterdir(), key=lambda file: file.name)
+            if file.name.endswith(".lua") and file.name != "prelude.lua"
+            for script in [_script(file.name.removesuffix(".lua"), file.read_text("utf-8"), chunks)]
+        }
+    )
 
 
 def _script(name: str, text: str, prelude: tuple[_Chunk, ...]) -> Script:
