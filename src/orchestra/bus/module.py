@@ -50,6 +50,8 @@ class BusModule:
         """Every stream is followed for the duration of the block."""
         async with anyio.create_task_group() as group:
             group.start_soon(self.hub.serve)
+            # Else the first probe finds the bus unready, and is believed for half a second.
+            await self.hub.ready.wait()
             yield
             group.cancel_scope.cancel()
 
