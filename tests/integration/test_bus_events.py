@@ -33,7 +33,6 @@ async def hub(store: Store, published: Published) -> AsyncIterator[Hub]:
     made = Hub(store, [published])
     async with anyio.create_task_group() as group:
         group.start_soon(made.serve)
-        await made.ready.wait()
         yield made
         group.cancel_scope.cancel()
 
@@ -153,6 +152,26 @@ async def test_what_was_trimmed_is_told_as_expired(
 
     assert first == [Missed("expired")]
     assert number_of(after) == 99
+
+
+async def test_the_tail_rests_while_nobody_watches(
+    hub: Hub, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestra.bus.hub.LINGER_S", 0.02)
+    monkeypatch.setattr("orchestra.bus.hub.LOOK_S", 0.01)
+    position = ""
+    for n in range(3):
+        async with watching(hub) as (watcher, told):
+            await published.publish(draft(n))
+            assert number_of((await some(told, 1))[0]) == n
+            position = watcher.position()
+        with anyio.fail_after(5):
+            while hub.positions:  # noqa: ASYNC110 -- that it rests is not told
+                await anyio.sleep(0.005)
+    await published.publish(draft(3))
+
+    async with watching(hub, since=position) as (_, told):
+        assert number_of((await some(told, 1))[0]) == 3
 
 
 async def test_a_position_of_somebody_else_is_refused(hub: Hub) -> None:

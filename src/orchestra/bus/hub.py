@@ -1,12 +1,13 @@
-"""The hub: one tail of all streams, and everybody who watches from this process.
+"""The hub: one tail of all streams, and everybody who watches from this process. While nobody does
+it reads nothing: an engine at full speed writes more than is worth reading for nobody.
 
 A watcher is registered first and then reads what it missed up to where the tail was at that
 moment; what the tail brings later waits in its queue. So nothing is missed, and nothing told twice.
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 import structlog
@@ -25,6 +26,8 @@ log = structlog.get_logger(__name__)
 QUEUE_MAX = 1_024
 BEAT_S = 15.0
 LOOK_S = 1.0
+LINGER_S = 10.0
+"""The tail goes on for so long after the last watcher: clients come back."""
 OVERLAP_MS = 5_000
 """A stream that is seen for the first time is told from so far back."""
 
@@ -123,7 +126,8 @@ class Hub:
         self._tail = Tail(self._arrived)
         self._watchers: dict[Tenant, set[Watcher]] = {}
         self._origin: dict[str, tuple[Source, str]] = {}
-        self.ready = anyio.Event()
+        self._wanted, self._following = anyio.Event(), anyio.Event()
+        self._watches = 0
 
     @property
     def positions(self) -> Mapping[str, str]:
@@ -146,18 +150,28 @@ class Hub:
         self, tenant: Tenant, patterns: Sequence[str], since: str | None = None
     ) -> AsyncIterator[Watcher]:
         """See `Bus.watch`."""
-        await self.ready.wait()
-        watcher = Watcher(self, tenant, matcher(patterns))
-        if since is not None:
-            watcher.begin(since)
-        mine = self._watchers.setdefault(tenant, set())
+        self._watches += 1
+        self._wanted.set()
+        try:
+            await self._following.wait()
+            with self._watching(Watcher(self, tenant, matcher(patterns))) as watcher:
+                if since is not None:
+                    watcher.begin(since)
+                yield watcher
+        finally:
+            self._watches -= 1
+
+    @contextmanager
+    def _watching(self, watcher: Watcher) -> Iterator[Watcher]:
+        """Events are offered to the watcher for the duration of the block."""
+        mine = self._watchers.setdefault(watcher.tenant, set())
         mine.add(watcher)
         try:
             yield watcher
         finally:
             mine.discard(watcher)
             if not mine:
-                self._watchers.pop(tenant, None)
+                self._watchers.pop(watcher.tenant, None)
 
     def end(self) -> None:
         """Every watch ends with one last beat."""
@@ -165,14 +179,26 @@ class Hub:
             watcher.end()
 
     async def serve(self) -> None:
-        """Until cancelled: follow every stream there is."""
-        async with anyio.create_task_group() as group:
-            await self._look(overlap_ms=0)
-            self.ready.set()
-            group.start_soon(self._store.tail, self._tail)
-            while True:
-                await anyio.sleep(LOOK_S)
-                await self._look(overlap_ms=OVERLAP_MS)
+        """Until cancelled: follow every stream there is, while anybody watches."""
+        while True:
+            await self._wanted.wait()
+            async with anyio.create_task_group() as group:
+                await self._look(overlap_ms=0)
+                self._following.set()
+                group.start_soon(self._store.tail, self._tail)
+                await self._until_unwatched()
+                # At once, before anything is awaited: who comes now waits for the next round.
+                self._wanted, self._following = anyio.Event(), anyio.Event()
+                self._tail.forget(list(self._tail.positions))
+                self._origin = {}
+                group.cancel_scope.cancel()
+
+    async def _until_unwatched(self) -> None:
+        idle = 0.0
+        while idle < LINGER_S:
+            await anyio.sleep(LOOK_S)
+            await self._look(overlap_ms=OVERLAP_MS)
+            idle = 0.0 if self._watches else idle + LOOK_S
 
     async def _look(self, *, overlap_ms: int) -> None:
         """Follow streams that are new, and no longer those that are gone."""
@@ -184,24 +210,25 @@ class Hub:
         new = now.keys() - self._origin.keys()
         self._tail.forget(self._origin.keys() - now.keys())
         self._origin = now
-        for key in new:
-            try:
-                position = await self._end(key, now[key][1], overlap_ms)
-            except OrchestraError as away:
-                log.debug("bus.stream_not_found", error=away.code)
-                del self._origin[key]
-                continue
-            self._tail.follow(key, position)
+        async with anyio.create_task_group() as group:
+            for key in new:
+                group.start_soon(self._begin, key, now[key][1], overlap_ms)
 
-    async def _end(self, key: str, prefix: str, overlap_ms: int) -> str:
-        raw = await self._store.insist(
-            lambda: self._store.read(prefix, "XREVRANGE", key, "+", "-", "COUNT", 1)
-        )
-        if not raw:
-            return START
-        position, _ = entries(raw)[0]
-        ms, seq = parsed(position)
-        return f"{max(ms - overlap_ms, 0)}-0" if overlap_ms else f"{ms}-{seq}"
+    async def _begin(self, key: str, prefix: str, overlap_ms: int) -> None:
+        """Follow a stream from its end; one that cannot be read now is new again."""
+        try:
+            raw = await self._store.insist(
+                lambda: self._store.read(prefix, "XREVRANGE", key, "+", "-", "COUNT", 1)
+            )
+        except OrchestraError as away:
+            log.debug("bus.stream_not_found", error=away.code)
+            self._origin.pop(key, None)
+            return
+        position = START
+        if raw:
+            ms, seq = parsed(entries(raw)[0][0])
+            position = f"{max(ms - overlap_ms, 0)}-0" if overlap_ms else f"{ms}-{seq}"
+        self._tail.follow(key, position)
 
     def _arrived(self, key: str, found: Sequence[Entry]) -> None:
         if not self._watchers or key not in self._origin:

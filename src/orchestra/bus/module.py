@@ -15,7 +15,6 @@ from orchestra.bus.published import Published
 from orchestra.bus.reading import Events
 from orchestra.bus.routes import EventRoutes
 from orchestra.clock import Clock, Ids, Random
-from orchestra.errors import Unavailable
 from orchestra.store.client import Store
 
 
@@ -47,11 +46,9 @@ class BusModule:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Every stream is followed for the duration of the block."""
+        """Who watches is told for the duration of the block."""
         async with anyio.create_task_group() as group:
             group.start_soon(self.hub.serve)
-            # Else the first probe finds the bus unready, and is believed for half a second.
-            await self.hub.ready.wait()
             yield
             group.cancel_scope.cancel()
 
@@ -60,9 +57,7 @@ class BusModule:
         self.live.close()
 
     async def check(self) -> None:
-        """Raises Unavailable until every stream is followed."""
-        if not self.hub.ready.is_set():
-            raise Unavailable("the streams are not followed yet", retry_after_ms=500)
+        """The bus is as well as the store, which is checked by itself."""
 
 
 def _constant(part: object) -> Callable[[], object]:
