@@ -13,8 +13,9 @@ from typing import Any, cast
 import msgspec
 
 from orchestra.bus import Draft, Event
-from orchestra.errors import Invalid, Problem
+from orchestra.errors import BadRequest, Invalid, Problem
 from orchestra.instants import instant
+from orchestra.security.hardened import JsonEncoding, JsonSyntax, loads
 from orchestra.store.keys import Tenant
 
 TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,127}")
@@ -22,6 +23,8 @@ KEY_MAX = 256
 SOURCE_MAX = 256
 BATCH_MAX = 100
 DATA_MAX_BYTES = 262_144
+TIME_MIN_MS, TIME_MAX_MS = -30_610_224_000_000, 253_402_300_799_999
+"""Years of four digits, in UTC: others cannot be written as an instant."""
 NULL = msgspec.Raw(b"null")
 
 
@@ -195,8 +198,9 @@ class _Reader:
             ms = None if at.tzinfo is None else round(at.timestamp() * 1_000)
         except (ValueError, OverflowError):
             ms = None
-        if ms is None:
+        if ms is None or not TIME_MIN_MS <= ms <= TIME_MAX_MS:
             self._find(name, "format", "must be an instant such as 2026-11-23T08:00:00Z")
+            return None
         return ms
 
     def data(self, value: object, name: str) -> msgspec.Raw:
@@ -211,9 +215,12 @@ class _Reader:
         """JSON in base64, else the base64 itself."""
         text = self.maybe(name, DATA_MAX_BYTES * 2) or ""
         try:
-            return msgspec.json.decode(base64.b64decode(text, validate=True))
-        except (ValueError, msgspec.DecodeError):
+            return loads(base64.b64decode(text, validate=True))
+        except (JsonSyntax, JsonEncoding, ValueError):
             return text
+        except BadRequest as refused:  # JSON that we would not take as it is, either
+            self._find(name, refused.code, refused.detail)
+            return None
 
     def _find(self, name: str, code: str, message: str) -> None:
         self._findings.append(Problem(f"{self._at}/{name}", code, message))

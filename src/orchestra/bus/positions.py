@@ -15,6 +15,8 @@ from orchestra.bus import PositionInvalid
 
 _VERSION = 1
 _STREAMS_MAX = 4_096
+_NUMBER_MAX = (1 << 63) - 1
+"""More than that the store does not take as a part of a position."""
 
 
 def encoded(positions: Mapping[str, str]) -> str:
@@ -53,7 +55,7 @@ def _positions(raw: bytes) -> Mapping[bytes, str] | None:
         name = raw[at : at + 4]
         behind, at = _take(raw, at + 4)
         seq, at = _take(raw, at)
-        if behind > newest:
+        if behind > newest or max(newest, seq) > _NUMBER_MAX:
             return None
         found[name] = f"{newest - behind}-{seq}"
     return found

@@ -1,7 +1,7 @@
 """Events over HTTP: `/api/events`."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get, post
@@ -168,4 +168,8 @@ def checked(types: list[str] | None) -> tuple[str, ...]:
 
 
 def _ms(at: datetime | None) -> int | None:
-    return None if at is None else round(at.timestamp() * 1_000)
+    """UTC unless it says where. Nothing is kept from before 1970."""
+    if at is None:
+        return None
+    known = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return max(0, round(known.timestamp() * 1_000))

@@ -1,5 +1,6 @@
 """Events as the world writes them."""
 
+import base64
 import json
 from typing import Any
 
@@ -136,3 +137,25 @@ def test_what_was_published_reads_back_as_a_cloud_event() -> None:
         "orchestraorigin": "api",
         "correlation": "c",
     }
+
+
+@pytest.mark.parametrize(
+    "time", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00Z", "2026-11-23T08:00:00"]
+)
+def test_a_time_that_cannot_be_written_again_is_refused(time: str) -> None:
+    with pytest.raises(EventInvalid) as refused:
+        read_structured(CLOUD | {"time": time}, DEFAULT_TENANT)
+
+    assert [one.pointer for one in problems(refused.value)] == ["/time"]
+
+
+@pytest.mark.parametrize(
+    "data", [b"[" * 100_000, b"[" * 70 + b"]" * 70, b"9" * 30, b'{"a":1,"a":2}']
+)
+def test_data_in_base64_is_judged_like_any_other(data: bytes) -> None:
+    text = base64.b64encode(data).decode()
+
+    with pytest.raises(EventInvalid) as refused:
+        read_structured(CLOUD | {"data_base64": text}, DEFAULT_TENANT)
+
+    assert [one.pointer for one in problems(refused.value)] == ["/data_base64"]

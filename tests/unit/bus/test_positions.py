@@ -50,3 +50,9 @@ def test_no_bytes_break_it(raw: bytes) -> None:
 
     with contextlib.suppress(PositionInvalid):
         assert all(len(name) <= 4 for name in decoded(text))
+
+
+@pytest.mark.parametrize("at", [f"{1 << 64}-0", f"1-{1 << 64}"])
+def test_a_position_that_no_store_knows_is_refused(at: str) -> None:
+    with pytest.raises(PositionInvalid):
+        decoded(encoded({"o:{0}:ev": at}))
