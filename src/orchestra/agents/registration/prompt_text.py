@@ -13,6 +13,7 @@ import msgspec
 from jinja2 import StrictUndefined, TemplateError, nodes, pass_context
 from jinja2.environment import Template
 from jinja2.exceptions import SecurityError, TemplateSyntaxError, UndefinedError
+from jinja2.filters import do_round
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
@@ -26,6 +27,7 @@ WORK_MAX: Final = 100
 """Filters and calls in a template: each may copy the whole input."""
 DEPTH_MAX: Final = 40
 NUMBER_MAX: Final = 1 << 64
+ROUND_MAX: Final = 100
 ROOTS: Final = frozenset({"input", "capability", "agent", "loop"})
 METHODS: Final = frozenset(
     {
@@ -104,6 +106,11 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             if method is not None:
                 return method
         return self.undefined(obj=cast("object", obj), name=attribute)
+
+    def call(self, context: Context, method: Any, *args: Any, **named: Any) -> Any:
+        """One of the few methods, while there is time."""
+        cast("_Limits", context["_limits"]).look()
+        return super().call(context, method, *args, **named)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 -- their signature
         """Numbers only, and no large ones: a text times a number is a bomb."""
@@ -238,13 +245,35 @@ def _join(items: Iterable[Any], between: str = "") -> str:
     return between.join(parts)
 
 
+def _round(value: float, precision: int = 0, method: str = "common") -> float:
+    """Theirs raises ten to the precision, however large."""
+    if not -ROUND_MAX <= precision <= ROUND_MAX:
+        raise SecurityError(f"round is for at most {ROUND_MAX} digits")
+    return do_round(value, precision, cast("Any", method))
+
+
+def _timed(does: Callable[..., Any]) -> Callable[..., Any]:
+    """The same filter; before it begins there must be time left. Each may take the whole input."""
+    wants: Any = getattr(does, "jinja_pass_arg", None)
+
+    @pass_context
+    def timed(context: Context, *args: Any, **named: Any) -> Any:
+        cast("_Limits", context["_limits"]).look()
+        about: dict[str, Any] = {"context": context, "eval_context": context.eval_ctx}
+        about["environment"] = context.environment
+        return does(*((about[wants.name],) if wants else ()), *args, **named)
+
+    return timed
+
+
 def _environment() -> _Sandbox:
     made = _Sandbox(undefined=StrictUndefined, autoescape=False, optimized=False, cache_size=0)
     cast("dict[str, Any]", made.globals).clear()
     filters = cast("dict[str, Any]", made.filters)
     for name in made.filters.keys() - FILTERS:
         del filters[name]
-    filters.update(tojson=_tojson, join=_join, counted=_counted)
+    filters.update(tojson=_tojson, join=_join, round=_round)
+    filters.update({name: _timed(does) for name, does in filters.items()}, counted=_counted)
     made.tests = {name: one for name, one in made.tests.items() if name in TESTS}
     return made
 

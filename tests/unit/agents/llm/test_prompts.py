@@ -184,3 +184,29 @@ def test_what_the_built_in_agents_do_has_prompts_of_its_own() -> None:
     assert made.schema is not None
     assert "one of {{ a }};" in labels.system
     assert (unlike.system, unlike.schema) == ("Used.", None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 1.5|round(100000000, 'ceil') }}",
+        "{{ 1.5|round(input.n, 'floor') }}",
+        "{{ [" + ",".join(["input.t|title"] * 50) + "]|length }}",
+        "{{ [" + ",".join(["input.t.title()"] * 50) + "]|length }}",
+        "{{ [" + ",".join(["input.t|wordcount"] * 50) + "]|length }}",
+    ],
+)
+def test_filters_that_cost_much_end_in_time(text: str) -> None:
+    began = time.monotonic()
+
+    with pytest.raises(BadPrompt):
+        filled(text, {"n": 10**9, "t": "aB c " * 200_000})
+
+    assert time.monotonic() - began < 3
+
+
+def test_every_filter_that_is_known_works() -> None:
+    text = "{{ input.l|first }}{{ input.l|sort|last }}{{ input.l|max }}{{ input.l|list|length }}"
+
+    assert filled(text, {"l": [2, 1]}) == "2222"
+    assert filled("{{ 2.567|round(1) }}{{ 'a b c'|truncate(2, true, '', 0) }}") == "2.6a "
