@@ -163,7 +163,13 @@ async def test_a_look_may_show_a_failure(
     assert (failure.error.code, failure.error.definite) == (code, definite)
 
 
-@pytest.mark.parametrize("body", [{}, {"poll_url": "file:///etc/passwd"}, {"poll_url": 7}, []])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {}, {"poll_url": "file:///etc/passwd"}, {"poll_url": 7}, [], {"poll_url": "http://["},
+        {"poll_url": "http://h:99999999/"}, {"poll_url": "http://h\u2100/"},
+    ],
+)  # fmt: skip
 async def test_a_202_without_a_way_to_the_answer_is_none(
     provider: HttpProvider, peer: Peer, body: object
 ) -> None:
@@ -173,6 +179,15 @@ async def test_a_202_without_a_way_to_the_answer_is_none(
 
     assert isinstance(failure, Failure)
     assert failure.error.code == "agent.invalid_response"
+
+
+async def test_a_wait_without_end_is_as_long_as_the_longest(
+    provider: HttpProvider, peer: Peer
+) -> None:
+    later = (202, b'{"poll_url": "/looks/1", "retry_after_s": ' + b"9" * 400 + b"}", {})
+    peer.replies = lambda asked: later if asked.method == "POST" else says(200, {"output": 1})
+
+    assert isinstance(await ask(provider, an_agent(peer.url)), Answer)
 
 
 async def test_a_poll_url_is_judged_like_any_other(provider: HttpProvider, peer: Peer) -> None:

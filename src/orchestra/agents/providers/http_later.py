@@ -27,6 +27,8 @@ from orchestra.security.outbound import (
 LOOK_S = 10.0
 LOOKS_LOST_MAX = 3
 GROWTH = 1.5
+WAIT_MAX_S = 86_400
+"""More is as much: no look waits that long."""
 RUNNING: Final = frozenset({"running", "accepted", "queued", "pending", "working"})
 _GONE = frozenset({404, 410})
 _WEB_PORTS = {"http": 80, "https": 443}
@@ -43,12 +45,28 @@ def accepted_of(reach: HttpReach, reply: Reply, *, calls_back: bool) -> Accepted
     """What a 202 says. Without a way to the answer it is no answer."""
     fields = _fields(reply)
     given = fields.get("poll_url")
-    url = urljoin(reach.endpoint, given) if isinstance(given, str) and given else None
-    if url is not None and urlsplit(url).scheme not in _WEB_PORTS:
+    url = _joined(reach.endpoint, given) if isinstance(given, str) and given else None
+    if url is not None and not _is_web(url):
         return invalid("answered 202 with a poll_url that is no http or https URL")
     if url is None and not calls_back:
         return invalid('answered 202 without poll_url, and it is not registered with "async"')
     return Accepted(url, _wait_s(fields, reply))
+
+
+def _joined(endpoint: str, given: str) -> str:
+    """The URL; '' for what cannot be read as one."""
+    try:
+        return urljoin(endpoint, given)
+    except ValueError:
+        return ""
+
+
+def _is_web(url: str) -> bool:
+    try:
+        scheme, host, _ = _origin(url)
+    except ValueError:
+        return False
+    return scheme in _WEB_PORTS and bool(host)
 
 
 class Follower:
@@ -143,7 +161,7 @@ def _fields(reply: Reply) -> dict[str, object]:
 def _wait_s(fields: dict[str, object], reply: Reply) -> float | None:
     said = fields.get("retry_after_s")
     if isinstance(said, int | float) and not isinstance(said, bool) and said >= 0:
-        return float(said)
+        return float(min(said, WAIT_MAX_S))
     after = reply.headers.get("retry-after", "")
     return float(after) if after.isdecimal() and len(after) <= 8 else None
 
