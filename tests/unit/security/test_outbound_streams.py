@@ -15,6 +15,7 @@ from orchestra.security.outbound import (
     AnswerEncoded,
     AnswerLost,
     AnswerTooLarge,
+    NotReached,
     Outbound,
     Timeouts,
 )
@@ -183,3 +184,24 @@ async def test_the_hop_is_one_more_than_what_it_is_sent_for() -> None:
     assert b"orchestra-hop: 1\r\n" in server.asked[0].lower()
     assert server.asked[1].lower().count(b"orchestra-hop: ") == 1
     assert b"orchestra-hop: 5\r\n" in server.asked[1].lower()
+
+
+@pytest.mark.parametrize("text", ["a\r\nx-more: 1", "a\nb", "a\x00b", "\u20ac", "\x1b[2J"])
+async def test_a_header_that_would_be_two_is_not_sent(text: str) -> None:
+    server = Server(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+
+    async with calling(server) as sender:
+        with pytest.raises(NotReached):
+            await sender.send("GET", server.url, {"x-own": text}, b"", 5)
+
+    assert server.asked == []
+
+
+async def test_a_header_in_latin_1_goes_back_as_it_came() -> None:
+    server = Server(b'HTTP/1.1 304 Not Modified\r\netag: "\xe9"\r\n\r\n')
+
+    async with calling(server) as sender:
+        said = await sender.send("GET", server.url, {"if-none-match": '"\xe9"'}, b"", 5)
+
+    assert said.headers["etag"] == '"\xe9"'
+    assert b'if-none-match: "\xe9"' in server.asked[0].lower()
