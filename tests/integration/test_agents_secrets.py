@@ -160,3 +160,20 @@ async def test_every_provider_sends_the_secret_and_takes_it_out_of_what_comes_ba
     assert any(asked.headers.get(header) == sent.format(value) for asked in peer.asked)
     for text in (made.text, answer.text, health.text):
         assert value not in text
+
+
+@pytest.mark.parametrize(("hosts", "sent"), [((), False), (("127.0.0.1",), True)])
+async def test_a_card_does_not_choose_where_the_secret_goes(
+    client: AsyncClient, peer: Peer, hosts: tuple[str, ...], sent: bool
+) -> None:
+    await set_secret(client, "far", "a-bearer-value", *hosts)
+    body: dict[str, Any] = {"name": "a", "agent_type": "a", "provider": "a2a"}
+    body |= {"card_url": peer.url, "auth": {"type": "bearer", "secret": "${secret:far}"}}
+    async with a_peer() as other:
+        face = {"url": other.url, "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}
+        peer.says({"name": "a", "supportedInterfaces": [face]})
+        await client.post("/api/agents/register", json=body)
+        answer = await execute(client, "a", timeout_ms=1_000)
+
+        assert bool(other.asked) == sent
+        assert ("registration does not name" in answer.text) != sent

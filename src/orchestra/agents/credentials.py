@@ -4,9 +4,11 @@ import hmac
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from orchestra.agents.providers import CredentialsUnusable
 from orchestra.agents.records import Agent, Auth
+from orchestra.agents.registration.reaches import urls_of
 from orchestra.agents.scrubbing import note_sent, note_unusable
 from orchestra.clock import Clock
 from orchestra.errors import NotFound
@@ -57,9 +59,15 @@ class SealedCredentials:
         opened = await self._opened(agent, auth)
         if not opened.may_go_to(url):
             raise CredentialsUnusable("the secret may not be sent to this host: see allowed_hosts")
+        if not opened.allowed_hosts and not _is_named(agent, url):
+            # A card names where the agent is: it may not name where the secret goes.
+            raise CredentialsUnusable(
+                "the agent is at a host that its registration does not name: the secret goes there "
+                "when its allowed_hosts have that host"
+            )
         value = opened.value.reveal()
         if auth.type == "hmac":
-            note_sent(value)
+            note_sent(value, value.removeprefix("whsec_"))
             return signed(value, message_id, self._clock.now_ms() // 1_000, body)
         name, text, parts = _header(agent, auth, value)
         if not _HEADER_VALUE.fullmatch(text):
@@ -75,6 +83,16 @@ class SealedCredentials:
             return await self._secrets.open(agent.tenant, name[1])
         except (NotFound, SecretUnreadable, MasterKeyMissing) as missing:
             raise CredentialsUnusable(missing.detail) from missing
+
+
+def _is_named(agent: Agent, url: str) -> bool:
+    """Whether the registration itself names the origin of `url`."""
+    return _origin(url) in {_origin(one) for one in urls_of(agent.spec.reach).values()}
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def secret_named(auth: Auth) -> str | None:
