@@ -1,6 +1,9 @@
 """What agents say, without the secrets they were sent."""
 
+import json
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Sequence
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -8,7 +11,7 @@ from hypothesis import strategies as st
 
 from orchestra.agents import TaskError
 from orchestra.agents.providers import Answer, Failure, Frame
-from orchestra.agents.scrubbing import CoveredFrames, Veil
+from orchestra.agents.scrubbing import CoveredFrames, Veil, forms_of
 from orchestra.errors import Problem
 
 SECRET = "sesame-sesame-open"
@@ -71,3 +74,25 @@ def test_failures_are_covered_with_their_findings() -> None:
 
 def test_of_two_values_the_longer_is_covered_first() -> None:
     assert Veil({SECRET, SECRET[:8]}).text(f"{SECRET} {SECRET[:8]}") == "*** ***"
+
+
+@given(
+    st.text(st.characters(min_codepoint=32, max_codepoint=255), min_size=16, max_size=60),
+    st.binary(max_size=7),
+    st.binary(max_size=7),
+)
+def test_a_secret_is_covered_in_the_encodings_of_echoes(
+    value: str, before: bytes, after: bytes
+) -> None:
+    veil = Veil(forms_of(value))
+
+    for text in (value, json.dumps(value), quote(value, safe=""), quote_plus(value)):
+        shown = veil.text(text)
+        assert "***" in shown
+        assert value not in shown
+    for encode in (b64encode, urlsafe_b64encode):
+        # A few characters at each end hold a bit of what stands beside it.
+        encoded = encode(before + value.encode() + after).decode()
+        shown = veil.text(encoded)
+        assert "***" in shown
+        assert len(shown) <= len(encoded) - len(value.encode()) * 4 // 3 + 12
