@@ -145,3 +145,26 @@ async def test_an_app_refuses_what_nobody_signed_and_drains() -> None:
         draining = await client.get("/healthz")
 
     assert [one.status_code for one in (unsigned, well, draining)] == [401, 200, 503]
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_"])
+def test_an_empty_secret_is_none_and_is_refused(secret: str) -> None:
+    with pytest.raises(ValueError, match="empty"):
+        agent.asgi(secret=secret)
+
+
+@pytest.mark.parametrize("at", ["9" * 5_000, "1e9", "", "-1"])
+def test_a_time_that_is_none_signs_nothing(at: str) -> None:
+    mac = base64.b64encode(hmac.digest(KEY, f"m.{at}.".encode() + b"{}", "sha256")).decode()
+    headers = {"webhook-id": "m", "webhook-timestamp": at, "webhook-signature": f"v1,{mac}"}
+
+    assert not signed(KEY, headers, b"{}", NOW)
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b"[]", b"1", b"\xff", b'{"task_id": 1, "timeout_ms": []}']
+)
+async def test_an_app_refuses_what_is_no_task(body: bytes) -> None:
+    transport = httpx.ASGITransport(agent.asgi())
+    async with httpx.AsyncClient(transport=transport, base_url="http://agent") as http:
+        assert (await http.post("/", content=body)).status_code == 400
