@@ -15,8 +15,8 @@ from orchestra.described import Answer, described
 from orchestra.errors import Conflict, Invalid, Problem, Unauthenticated, Unavailable
 from orchestra.module import Module
 from orchestra.security import KEY_NEEDED, Permission, Principal, public, requires
-from orchestra.security.gateway import Verifier
 from orchestra.security.hardened import loads
+from orchestra.security.lasting import Verifier
 from orchestra.security.local_trust import Address
 from orchestra.settings import Settings
 

@@ -7,7 +7,7 @@ the security headers. Whether that principal may do what it asks is the routes' 
 
 import html
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -16,7 +16,7 @@ from orchestra import problems
 from orchestra.clock import Clock, Random
 from orchestra.errors import BadRequest, Forbidden, Misdirected, OrchestraError, Unauthenticated
 from orchestra.security import KEY_NEEDED, Principal, hops, traces
-from orchestra.security.key_text import Kind
+from orchestra.security.lasting import Lasting, Over, Verifier
 from orchestra.security.local_trust import (
     LOCAL_NAMES,
     Address,
@@ -99,14 +99,6 @@ class KeyMadeInDeveloperMode(Unauthenticated):
     """Made by nobody we know, on loopback. `orchestra keys create` makes one that counts."""
 
 
-class Verifier(Protocol):
-    """Knows who asks with a key."""
-
-    async def authenticate(self, text: str) -> tuple[Principal, Kind]:
-        """The principal of a key. Raises Unauthenticated; Unavailable when it cannot know."""
-        ...
-
-
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for every request, fixed at the start. `hosts` are names without ports."""
 
@@ -153,9 +145,13 @@ class Gateway:
         except OrchestraError as refused:
             await answer.problem(refused)
             return
+        answer.lasting = self._lasting(scope["principal"], fields)
         try:
             await self.application(scope, receive, answer.send)
         except Exception as error:  # the edge: a failure here is a bug of ours
+            if answer.over:
+                log.info("stream.ended", reason="the key stands no more")
+                return
             log.error("request.failed", method=scope["method"], exc_info=error)  # noqa: TRY400
             if answer.started:
                 raise
@@ -195,6 +191,13 @@ class Gateway:
             return principal
         return self._developer(scope, fields) if self.policy.mode == "developer" else None
 
+    def _lasting(self, principal: object, fields: Fields) -> Lasting | None:
+        """For callers with a key: those without one cannot lose it."""
+        if self.verifier is None or not isinstance(principal, Principal):
+            return None
+        text = credential(fields)
+        return Lasting(self.verifier, text, principal, self._clock) if text else None
+
     def _developer(self, scope: Scope, fields: Fields) -> Principal | None:
         method: str = scope["method"]
         asked = Asked(method, scope["http_version"], fields, scope["client"], scope["server"])
@@ -211,11 +214,12 @@ class Gateway:
 class _Answer:
     """One answer, with the headers that every answer has."""
 
-    __slots__ = ("_always", "_request_id", "_send", "started")
+    __slots__ = ("_always", "_request_id", "_send", "lasting", "over", "started")
 
     def __init__(self, send: Send, request_id: str, always: tuple[Header, ...]) -> None:
         self._send, self._request_id, self._always = send, request_id, always
-        self.started = False
+        self.started = self.over = False
+        self.lasting: Lasting | None = None
 
     async def send(self, message: Message) -> None:
         """Pass a message on to the server."""
@@ -229,6 +233,10 @@ class _Answer:
                 headers.append((b"cache-control", b"no-store"))
             headers.append((b"x-request-id", self._request_id.encode()))
             message["headers"] = headers
+        elif message.get("more_body") and self.lasting and not await self.lasting.holds():
+            self.over = True
+            await self._send({"type": "http.response.body", "body": b""})
+            raise Over
         await self._send(message)
 
     async def problem(self, error: OrchestraError) -> None:
