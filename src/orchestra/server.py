@@ -38,6 +38,7 @@ IDLE_S: Final = 75
 ANSWER_S: Final = 20
 NOTICE_S: Final = 2.0
 LEAVE_S: Final = 5.0
+YOUNG_MAX: Final = 10_000
 REFUSED: Final = 2
 FAILED: Final = 1
 
@@ -123,7 +124,10 @@ async def _live(
     """From the first part's start to the last part's end."""
     async with running(settings, stage, build) as parts:
         life.up = True
-        gc.freeze()  # what is there now stays: no collection need walk through it
+        # What is there now stays: no collection need walk through it. What comes now goes without
+        # the collector, but for few cycles: it need not look after every 700 objects.
+        gc.freeze()
+        gc.set_threshold(YOUNG_MAX)
         _say_ready(settings, stage, parts, server)
         await life.stopping.wait()
         stage.health.phase = "draining"
