@@ -107,6 +107,11 @@ def show(answer: Answer, as_json: bool, with_steps: bool = True) -> None:
         head.append(f" v{execution.workflow_version}", style="dim")
     head.append(f"  {milliseconds(execution.duration_ms)}", style="dim")
     out.print(head)
+    used = execution.usage
+    if used.input_tokens or used.output_tokens:
+        cost = "" if used.cost_usd is None else f", ${used.cost_usd:.6g}"
+        tokens = f"{used.input_tokens} tokens in, {used.output_tokens} out"
+        out.print(Text(f"  {tokens}{cost}", style="dim"))
     if execution.error:
         message = f"{execution.error.code}: {execution.error.message}"
         out.print(Text(f"  {plain(message)}", style="red"))
@@ -129,7 +134,7 @@ def steps_table(execution: Execution) -> Table:
             status(step.status),
             str(step.attempts or ""),
             milliseconds(step.duration_ms),
-            plain(step.agent or ""),
+            plain(step.agent or "") + (" (degraded)" if step.degraded else ""),
             shortened(result, 60),
         )
     return rows

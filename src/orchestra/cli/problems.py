@@ -85,7 +85,12 @@ class Refused(Failed):
         if problem.allowed:
             lines.append(f"  possible now: {', '.join(problem.allowed)}")
         if problem.retry_after_ms is not None:
-            lines.append(f"  try again in {problem.retry_after_ms / 1_000:g} s")
+            wait_s = problem.retry_after_ms / 1_000
+            lines.append(
+                f"  try again in {wait_s:.2g} s"
+                if wait_s < 10
+                else f"  try again in {wait_s:.0f} s"
+            )
         elif problem.status in (401, 403):
             lines.append("  give a key with --key KEY, or in ORCHESTRA_KEY")
         if problem.status >= 500 and problem.instance:

@@ -75,6 +75,15 @@ class Step(msgspec.Struct, frozen=True):
     agent: str | None = None
     output: Any = None
     duration_ms: int | None = None
+    degraded: bool = False
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What models of an execution took."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -101,6 +110,7 @@ class Execution(msgspec.Struct, frozen=True):
     started_at: str | None = None
     ended_at: str | None = None
     duration_ms: int | None = None
+    usage: Usage = Usage()
     durability: Any = None
     steps: tuple[Step, ...] = ()
 

@@ -209,7 +209,7 @@ class Secrets:
                 _cover(value)
                 opened = Opened(Secret(value), kept.allowed_hosts)
             except Unopenable:
-                log.error("secret.unopenable", secret=kept.id)  # noqa: TRY400 -- says all of it
+                log.error("secret.unopenable", name=name)  # noqa: TRY400 -- says all of it
         while len(self._remembered) >= CACHED_MAX:
             self._remembered.pop(next(iter(self._remembered)))
         found = self._remembered[tenant, name] = _Remembered(kept, opened, now_s)

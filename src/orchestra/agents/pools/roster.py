@@ -158,12 +158,19 @@ def choose(roster: Roster, task: Task) -> tuple[Choice, ...]:
         choices = (_in_pool(roster, task.agent_type, wanted),)
     else:
         choices = _anywhere(roster, wanted)
+    able = [choice.agents for choice in choices]
     if task.version is not None or task.labels:
         choices = tuple(_matching(choice, task) for choice in choices)
     ready = choices if choices[0].agents else tuple(one for one in choices if one.agents)
     if not ready:
+        fits = sum(map(len, able))
+        why = (
+            "none fits the version and labels"
+            if fits
+            else "all are draining, disabled or not known yet"
+        )
         raise NoAgentAvailable(
-            "nobody who could do it can be picked now",
+            f"nobody who could do it can be picked now: {why}",
             agent_type=choices[0].agent_type,
             capability=wanted or "",
             tried=0,

@@ -57,7 +57,7 @@ def _nobody(message: str, retry_after_ms: int | None) -> TaskError:
 def _told(seen: Seen) -> str:
     """`: 2 down, 1 cooling`; nothing when nobody was looked at."""
     counts = {
-        "down after failures": seen.open,
+        "down after failures or refused credentials": seen.open,
         "cooling off": seen.cooling,
         "stale (no heartbeat)": seen.stale,
         "busy": seen.full,

@@ -264,7 +264,7 @@ def usage(stored: Stored, nodes: list[Node]) -> dict[str, Json]:
     return {
         "input_tokens": sum(part.get("input_tokens", 0) for part in found),
         "output_tokens": sum(part.get("output_tokens", 0) for part in found),
-        "cost_usd": sum(costs) if costs else None,
+        "cost_usd": round(sum(costs), 6) if costs else None,
     }
 
 

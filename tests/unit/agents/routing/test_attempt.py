@@ -128,7 +128,8 @@ def test_tokens_are_settled_by_what_was_used_and_kept_when_nobody_knows() -> Non
     ("refusal", "problem", "words"),
     [
         (Refusal("cooling", 4_200, Seen(open=2, stale=1)), "no-agent-available",
-         "2 down after failures, 1 stale (no heartbeat); the first may be asked again in 4.2 s"),
+         "2 down after failures or refused credentials, 1 stale (no heartbeat); "
+         "the first may be asked again in 4.2 s"),
         (Refusal("down", 3, Seen(stale=3)), "no-agent-available", ": 3 stale (no heartbeat)"),
         (Refusal("late", 2, Seen(full=2)), None, "no agent was free in time: 2 busy"),
         (Refusal("budget"), "retry-budget-exhausted", "budget of retries"),
