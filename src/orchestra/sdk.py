@@ -6,6 +6,7 @@ is sent them. In a plugin of the server a variable `agent` is all it takes. Need
 """
 
 import base64
+import contextlib
 import functools
 import hmac
 import inspect
@@ -25,7 +26,7 @@ import httpx
 
 log = logging.getLogger("orchestra.sdk")
 
-POLL_S, DRAIN_S, BACKOFF_MAX_S, BATCH_S, SKEW_S = 25, 30.0, 15.0, 0.05, 300
+POLL_S, DRAIN_S, GOODBYE_S, BACKOFF_MAX_S, BATCH_S, SKEW_S = 25, 30.0, 2.0, 15.0, 0.05, 300
 TRIES = 8
 BODY_MAX_BYTES = 8 * 1024 * 1024
 
@@ -162,7 +163,7 @@ class Worker:
     """Comes for tasks: as many at a time as the agent has room for."""
 
     def __init__(self, agent: Agent) -> None:
-        self._agent, self._running = agent, 0
+        self._agent, self._running, self._poll_url = agent, 0, ""
         self._freed, self._stopping = anyio.Event(), anyio.CancelScope()
 
     async def run(self) -> None:
@@ -186,6 +187,9 @@ class Worker:
         ) as http, anyio.create_task_group() as group:  # fmt: skip
             with self._stopping:
                 await self._poll(http, group)
+            with anyio.move_on_after(GOODBYE_S), contextlib.suppress(httpx.HTTPError):
+                if self._poll_url:  # so that nobody waits for a poll that will not come
+                    await http.post(self._poll_url, json={"slots": 0, "leaving": True})
             with anyio.move_on_after(DRAIN_S):
                 while self._running:
                     await self._freed.wait()
@@ -199,27 +203,28 @@ class Worker:
                 self.stop()
 
     async def _poll(self, http: httpx.AsyncClient, group: anyio.abc.TaskGroup) -> None:
-        poll_url, failures = "", 0
+        failures = 0
         while True:
             free = self._agent.concurrency - self._running
             if free <= 0:
                 await self._freed.wait()
                 continue
             try:
-                if not poll_url:
+                if not self._poll_url:
                     answer = await http.post(
                         "/api/agents/register", json=self._agent.registration()
                     )
                     answer.raise_for_status()
-                    poll_url = answer.json()["pull"]["poll_url"]
+                    self._poll_url = answer.json()["pull"]["poll_url"]
                 wish = {"slots": min(free, 100), "wait_s": POLL_S}
-                answer = await http.post(poll_url, json=wish, timeout=POLL_S + 10)
+                answer = await http.post(self._poll_url, json=wish, timeout=POLL_S + 10)
                 answer.raise_for_status()
             except httpx.HTTPError as error:
                 refused = error.response if isinstance(error, httpx.HTTPStatusError) else None
                 if refused is not None and refused.status_code in (401, 403, 422):
                     raise RuntimeError(f"the server refuses us: {refused.text[:2_000]}") from error
-                poll_url = "" if refused is not None else poll_url  # 404: register again
+                if refused is not None:
+                    self._poll_url = ""  # 404: register again
                 failures += 1
                 log.warning("no answer from the server: %s", error)
                 await anyio.sleep(_backoff_s(failures))

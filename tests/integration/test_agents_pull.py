@@ -264,3 +264,18 @@ async def test_a_nested_step_of_a_workflow_is_done_by_a_worker(product: Product)
 
     assert said == [200, 200]
     assert ended[0].json()["status"] == "completed"
+
+
+async def test_an_agent_whose_only_worker_leaves_is_picked_no_more(product: Product) -> None:
+    shown = await product.register("far")
+    await poll(product, shown["id"], wait_s=0)
+    before = (await product.http.get("/api/agents/far")).json()["status"]
+    left = await product.post(f"/api/agents/{shown['id']}/poll", {"slots": 0, "leaving": True})
+    after = (await product.http.get("/api/agents/far")).json()["status"]
+    nobody = await product.post("/api/agents/execute", TASK | {"timeout_ms": 500})
+    await poll(product, shown["id"], wait_s=0)
+    again = (await product.http.get("/api/agents/far")).json()["status"]
+
+    assert left.status_code == 204
+    assert (before, after, again) == ("healthy", "stale", "healthy")
+    assert nobody.json()["code"] == "no_agent_available"

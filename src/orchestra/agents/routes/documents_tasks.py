@@ -55,6 +55,9 @@ class PollBody(msgspec.Struct, frozen=True):
 
     slots: Annotated[int, Meta(ge=0, le=100)] = 1
     wait_s: Annotated[int, Meta(ge=0, le=60)] = 25
+    leaving: Annotated[
+        bool, Meta(description="The worker stops: no tasks, and the agent is late at once.")
+    ] = False
 
 
 class LeaseShown(Closed, frozen=True):

@@ -89,6 +89,10 @@ class Queues:
             finally:
                 self._unline(agent, event)
 
+    async def leave(self, agent: Agent) -> None:
+        """A worker stops: unless another one polls, too, nobody is picked for this agent."""
+        await self._attempts.poll(self.place(agent), agent.id, 0, 0, 0)
+
     def close(self) -> None:
         """No poll waits any more: this replica is about to end."""
         self._closing = True

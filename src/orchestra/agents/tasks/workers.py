@@ -90,10 +90,14 @@ class Workers:
         fields = _read(body)
         slots = fields.whole("slots", 1, 0, SLOTS_MAX)
         wait_s = fields.whole("wait_s", WAIT_S, 0, WAIT_MAX_S)
+        leaving = fields.flag("leaving")
         _refuse(fields)
         agent = await self._agent(worker, name_or_id)
         if agent.spec.provider != "pull":
             raise NotPulled("tasks are brought to this agent", provider=agent.spec.provider)
+        if leaving:
+            await self._queues.leave(agent)
+            return []
         return await self._queues.poll(agent, slots, wait_s)
 
     async def heartbeat(self, worker: Worker, task: str, body: bytes) -> Document:
