@@ -174,6 +174,35 @@ async def test_the_tail_rests_while_nobody_watches(
         assert number_of((await some(told, 1))[0]) == 3
 
 
+async def test_a_watcher_without_news_is_told_a_beat(
+    hub: Hub, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestra.bus.hub.TICK_S", 0.01)
+    async with watching(hub) as (_, told):
+        with anyio.fail_after(5):
+            assert isinstance(await anext(told), Beat)
+            await published.publish(draft(1))
+            while isinstance(after := await anext(told), Beat):
+                pass
+    assert isinstance(after, Event)
+    assert number(after) == 1
+
+
+async def test_a_watcher_is_told_only_of_what_it_wants(hub: Hub, published: Published) -> None:
+    async with hub.watch(DEFAULT_TENANT, (), only=lambda event: event.key == "mine") as watcher:
+        start = watcher.position()
+        for n in range(20):
+            await published.publish(draft(n, key="theirs" if n % 5 else "mine"))
+        live = await some(aiter(watcher), 4)
+    async with hub.watch(
+        DEFAULT_TENANT, (), start, only=lambda event: event.key == "mine"
+    ) as watcher:
+        missed = await some(aiter(watcher), 4)
+
+    assert [number_of(event) for event in live] == [0, 5, 10, 15]
+    assert [number_of(event) for event in missed] == [0, 5, 10, 15]
+
+
 async def test_a_position_of_somebody_else_is_refused(hub: Hub) -> None:
     with pytest.raises(PositionInvalid):
         async with watching(hub, since="nonsense"):

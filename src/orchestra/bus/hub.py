@@ -24,7 +24,9 @@ from orchestra.store.tails import START, Entry, Tail, entries
 log = structlog.get_logger(__name__)
 
 QUEUE_MAX = 1_024
-BEAT_S = 15.0
+BEAT_S = 15
+TICK_S = 1.0
+"""One clock for all watchers: a timer and a scope of its own would be 3 KB of each."""
 LOOK_S = 1.0
 LINGER_S = 10.0
 """The tail goes on for so long after the last watcher: clients come back."""
@@ -39,18 +41,29 @@ class Watcher:
     """
 
     __slots__ = (
-        "_ending", "_ends", "_hub", "_news", "_overflow", "_positions", "_queue", "matches",
-        "tenant",
+        "_ending", "_ends", "_hub", "_matches", "_news", "_only", "_overflow", "_positions",
+        "_queue", "_quiet", "tenant",
     )  # fmt: skip
 
-    def __init__(self, hub: "Hub", tenant: Tenant, matches: Callable[[str], bool]) -> None:
-        self.tenant, self.matches = tenant, matches
+    def __init__(
+        self,
+        hub: "Hub",
+        tenant: Tenant,
+        matches: Callable[[str], bool],
+        only: Callable[[Event], bool] | None,
+    ) -> None:
+        self.tenant, self._matches, self._only = tenant, matches, only
         self._hub = hub
         self._queue: deque[tuple[str, str, Event]] | None = None
         self._news = anyio.Event()
         self._overflow = self._ending = False
+        self._quiet = 0
         self._positions: dict[str, str] | None = None
         self._ends: Mapping[str, str] | None = None
+
+    def wants(self, event: Event) -> bool:
+        """Whether it is to be told of an event of its tenant. Else it need not wake up."""
+        return self._matches(event.type) and (self._only is None or self._only(event))
 
     def offer(self, key: str, position: str, event: Event) -> None:
         """Something happened. Too much of it makes the watcher start anew."""
@@ -64,6 +77,12 @@ class Watcher:
         if not self._overflow:
             self._queue.append((key, position, event))
         self._news.set()
+
+    def tick(self) -> None:
+        """Another `TICK_S` has passed. After `BEAT_S` of them without news it is told a beat."""
+        self._quiet += 1
+        if self._quiet >= BEAT_S:
+            self._news.set()
 
     def end(self) -> None:
         """Tell nothing more: the process stops."""
@@ -99,10 +118,9 @@ class Watcher:
                 self._positions = None
                 yield Missed("overflow")
                 continue
-            self._news = anyio.Event()
-            with anyio.move_on_after(BEAT_S) as waited:
-                await self._news.wait()
-            if waited.cancelled_caught or self._ending:
+            self._news, self._quiet = anyio.Event(), 0
+            await self._news.wait()
+            if self._ending or (self._queue is None and not self._overflow):
                 yield Beat()
 
     async def _caught_up(self, ends: Mapping[str, str]) -> AsyncIterator[Event | Missed]:
@@ -111,7 +129,7 @@ class Watcher:
         try:
             async for key, position, event in self._hub.between(dict(at), ends):
                 at[key] = position
-                if event is not None and event.tenant == self.tenant and self.matches(event.type):
+                if event is not None and event.tenant == self.tenant and self.wants(event):
                     yield event
         except Expired:
             yield Missed("expired")
@@ -147,14 +165,19 @@ class Hub:
 
     @asynccontextmanager
     async def watch(
-        self, tenant: Tenant, patterns: Sequence[str], since: str | None = None
+        self,
+        tenant: Tenant,
+        patterns: Sequence[str],
+        since: str | None = None,
+        *,
+        only: Callable[[Event], bool] | None = None,
     ) -> AsyncIterator[Watcher]:
-        """See `Bus.watch`."""
+        """See `Bus.watch`. `only` says which of the events that match are told."""
         self._watches += 1
         self._wanted.set()
         try:
             await self._following.wait()
-            with self._watching(Watcher(self, tenant, matcher(patterns))) as watcher:
+            with self._watching(Watcher(self, tenant, matcher(patterns), only)) as watcher:
                 if since is not None:
                     watcher.begin(since)
                 yield watcher
@@ -186,12 +209,20 @@ class Hub:
                 await self._look(overlap_ms=0)
                 self._following.set()
                 group.start_soon(self._store.tail, self._tail)
+                group.start_soon(self._tick)
                 await self._until_unwatched()
                 # At once, before anything is awaited: who comes now waits for the next round.
                 self._wanted, self._following = anyio.Event(), anyio.Event()
                 self._tail.forget(list(self._tail.positions))
                 self._origin = {}
                 group.cancel_scope.cancel()
+
+    async def _tick(self) -> None:
+        while True:
+            await anyio.sleep(TICK_S)
+            for mine in self._watchers.values():
+                for watcher in mine:
+                    watcher.tick()
 
     async def _until_unwatched(self) -> None:
         idle = 0.0
@@ -238,5 +269,5 @@ class Hub:
             if event is None:
                 continue
             for watcher in self._watchers.get(event.tenant, ()):
-                if watcher.matches(event.type):
+                if watcher.wants(event):
                     watcher.offer(key, entry[0], event)

@@ -67,17 +67,18 @@ class Live:
         try:
             retry_ms = 2_000 + int(3_000 * self._chance.random())
             yield b"retry: %d\n\n" % retry_ms
-            async with self._hub.watch(tenant, wanted.types, since) as watcher:
+            only = wanted.fits if wanted.key or wanted.source else None
+            async with self._hub.watch(tenant, wanted.types, since, only=only) as watcher:
                 if not wanted.follow:
                     watcher.end()
-                async for part in self._told(watcher, wanted):
+                async for part in self._told(watcher):
                     yield part
         finally:
             self._open[tenant] -= 1
             if not self._open[tenant]:
                 del self._open[tenant]
 
-    async def _told(self, watcher: Watcher, wanted: Filter) -> AsyncIterator[bytes]:
+    async def _told(self, watcher: Watcher) -> AsyncIterator[bytes]:
         now = self._clock.monotonic
         low, high = LIFE_S
         ends = now() + low + (high - low) * self._chance.random()
@@ -93,13 +94,11 @@ class Live:
                 case Beat():
                     yield b": hb\n" + _id(watcher)
                     said = now()
-                case event if wanted.fits(event):
+                case event:
                     frame = self._frame(event)
                     if now() - said >= ID_S:
                         frame, said = _line(watcher) + frame, now()
                     yield frame
-                case _:
-                    pass
             if now() > ends:
                 break
         yield _id(watcher)

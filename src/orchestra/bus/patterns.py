@@ -6,7 +6,8 @@ from functools import lru_cache
 
 PATTERN = re.compile(r"(?:\*|[A-Za-z0-9_/-]+)(?:\.(?:\*|\*\*|[A-Za-z0-9_/-]+)){0,15}|\*\*")
 PATTERNS_MAX = 50
-_KNOWN_MAX = 10_000
+_KNOWN_MAX = 1_000
+_MATCHERS_MAX = 256
 
 
 def is_pattern(text: str) -> bool:
@@ -17,7 +18,17 @@ def is_pattern(text: str) -> bool:
 def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
     """Whether a type matches one of `patterns`; all do when there are none or one is `*`."""
     if not patterns or "*" in patterns or "**" in patterns:
-        return lambda _: True
+        return _everything
+    return _matcher(tuple(patterns))
+
+
+def _everything(_: str) -> bool:
+    return True
+
+
+@lru_cache(_MATCHERS_MAX)
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Shared by all who want the same: it knows the types it has seen."""
     wanted = [pattern.split(".") for pattern in patterns]
 
     @lru_cache(_KNOWN_MAX)
