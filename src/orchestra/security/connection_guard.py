@@ -82,7 +82,13 @@ class Corked:
 
 
 class _Guard:
-    """Stands in front of a protocol of uvicorn, whose methods it extends."""
+    """Stands in front of a protocol of uvicorn, whose methods it extends.
+
+    Its own members are slots: with more than 30 names in its dictionary an object shares none of
+    them with others of its class, which is 1.5 KB of each connection.
+    """
+
+    __slots__ = ("_address", "_header", "_timer", "_window_bytes")
 
     bounds: Bounds
     by_address: Counter[str]
@@ -90,12 +96,13 @@ class _Guard:
     transport: asyncio.Transport
     cycle: Any
 
-    _timer: asyncio.TimerHandle | None = None
-    _window_bytes = 0
-    _header = b""
-    _address = ""
+    _timer: asyncio.TimerHandle | None
+    _window_bytes: int
+    _header: bytes
+    _address: str
 
     def connection_made(self, transport: asyncio.Transport) -> None:
+        self._timer, self._window_bytes, self._header, self._address = None, 0, b"", ""
         self._super().connection_made(Corked(transport))
         peer: object = transport.get_extra_info("peername")
         if isinstance(peer, tuple) and not self._is_uncounted(address := str(cast("Any", peer)[0])):
