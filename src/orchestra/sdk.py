@@ -235,7 +235,7 @@ class Worker:
                 group.start_soon(self._work, http, told)
 
     async def _work(self, http: httpx.AsyncClient, told: Mapping[str, Any]) -> None:
-        job = Job(http, told)
+        job = Job(http, told, self._stopping)
         try:
             await job.run(self._agent)
         finally:
@@ -247,8 +247,11 @@ class Worker:
 class Job:
     """One task that a worker does: its lease is kept, its frames are sent, its result is told."""
 
-    def __init__(self, http: httpx.AsyncClient, told: Mapping[str, Any]) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, told: Mapping[str, Any], stopping: anyio.CancelScope
+    ) -> None:
         self._http, self._links, self._told = http, told["links"], told
+        self._stopping = stopping
         self._proof = {"lease": told["lease"]["id"], "fence": told["fence"]}
         self._beat_s = told["lease"]["ttl_ms"] / 3_000
         self._frames: list[Frame] = []
@@ -293,8 +296,9 @@ class Job:
             await self._beat({"delta": text})
 
     async def _beat(self, said: Frame) -> None:
+        said = self._proof | said | {"leaving": self._stopping.cancel_called}
         try:
-            answer = await self._http.post(self._links["heartbeat"], json=self._proof | said)
+            answer = await self._http.post(self._links["heartbeat"], json=said)
         except httpx.HTTPError as error:
             log.warning("heartbeat not sent: %s", error)
             return

@@ -279,3 +279,18 @@ async def test_an_agent_whose_only_worker_leaves_is_picked_no_more(product: Prod
     assert left.status_code == 204
     assert (before, after, again) == ("healthy", "stale", "healthy")
     assert nobody.json()["code"] == "no_agent_available"
+
+
+async def test_a_worker_that_finishes_its_last_task_gets_no_more(product: Product) -> None:
+    shown = await product.register("far", heartbeat=QUICK)
+    await poll(product, "far", wait_s=0)
+    async with asked(product) as answers:
+        [task] = await poll(product, shown["id"])
+        await product.post(f"/api/agents/{shown['id']}/poll", {"slots": 0, "leaving": True})
+        kept = await say(product, task, "heartbeat", leaving=True)
+        status = (await product.http.get("/api/agents/far")).json()["status"]
+        await say(product, task, "complete", output=1)
+
+    assert kept.json() == {"extend_ms": 2_000, "cancel": False}
+    assert status == "stale"
+    assert answers[0].json()["output"] == 1

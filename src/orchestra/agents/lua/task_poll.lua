@@ -16,7 +16,6 @@ if ARGV[5] == '0' then
   return {'ok'}
 end
 if call('ZADD', p .. 'hb', 'GT', now + ARGV[5], agent) == 1 then tell('agent.healthy', agent, {reason = 'a worker polls'}) end
-call('HDEL', p .. 'left', agent)
 back(agent)
 lapse()
 

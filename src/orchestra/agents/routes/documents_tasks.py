@@ -97,6 +97,9 @@ class WorkerBeat(msgspec.Struct, frozen=True, kw_only=True):
     fence: Fence
     progress: Frame = None
     delta: Frame = None
+    leaving: Annotated[
+        bool, Meta(description="Its last tasks: the agent is not heard for longer by them.")
+    ] = False
 
 
 class BeatTaken(Closed, frozen=True):

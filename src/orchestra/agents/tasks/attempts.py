@@ -112,9 +112,18 @@ class Attempts:
         ]
 
     async def beat(
-        self, held: Held, frame: bytes, *, seq: int | None = None, lease_ms: int = 0
+        self,
+        held: Held,
+        frame: bytes,
+        *,
+        seq: int | None = None,
+        lease_ms: int = 0,
+        leaving: bool = False,
     ) -> Verdict:
-        """Whoever does it lives; `frame` is shown to whoever looks on."""
+        """Whoever does it lives; `frame` is shown to whoever looks on.
+
+        `leaving`: these are the worker's last tasks, so its agent is not heard for longer.
+        """
         return await self._said(
             "task_beat",
             held,
@@ -123,6 +132,7 @@ class Attempts:
             lease_ms=lease_ms,
             keep_ms=KEEP_MS,
             frame=frame,
+            lives=int(not leaving),
         )
 
     async def end(self, held: Held, result: bytes, seq: int | None = None) -> Verdict:

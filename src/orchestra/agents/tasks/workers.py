@@ -105,8 +105,8 @@ class Workers:
         fields = _read(body)
         agent, held = await self._held(worker, task, fields)
         frame = frame_of(fields.body)
-        lease_ms = life_ms(agent)
-        verdict = await self._attempts.beat(held, frame, lease_ms=lease_ms)
+        lease_ms, leaving = life_ms(agent), fields.body.get("leaving") is True
+        verdict = await self._attempts.beat(held, frame, lease_ms=lease_ms, leaving=leaving)
         if verdict in ("cancel", "done"):
             return {"extend_ms": 0, "cancel": verdict == "cancel"}
         _judge(verdict)
