@@ -6,6 +6,8 @@ from typing import Any, NoReturn, cast
 import jsonschema_rs
 import msgspec
 
+from orchestra.agents.registration.schema_work import MEETING_MAX, Endless, meeting, nested_ids
+
 SCHEMA_MAX_BYTES = 65_536
 DEPTH_MAX = 64
 
@@ -19,10 +21,25 @@ def fault_of(schema: Mapping[str, object]) -> str | None:
             return f"a schema is nested at most {DEPTH_MAX} deep"
         if not target.startswith("#"):
             return "a schema refers only to itself: $ref begins with #"
+    if fault := _fault_of_work(schema):
+        return fault
     try:
         validator_of(dict(schema))
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
         return "not a JSON Schema (2020-12) that can be used"
+    return None
+
+
+def _fault_of_work(schema: Mapping[str, object]) -> str | None:
+    """Whether checking a value might not end."""
+    if next(nested_ids(schema), None) is not None:
+        return "a schema has its $id at the top only"
+    try:
+        met = meeting(schema)
+    except Endless:
+        return "a schema refers to itself only for what is further down in a value"
+    if met > MEETING_MAX:
+        return f"more than {MEETING_MAX} of its parts would be checked at one place of a value"
     return None
 
 
