@@ -81,13 +81,15 @@ def state_of(agent: Agent, look: Look | None) -> State:
     if look is None or look.alive_until_ms is None:
         return State("waiting", agent.created_ms, "nothing was heard of it yet")
     if look.late:
-        return _late(look, look.alive_until_ms)
+        return _late(agent, look, look.alive_until_ms)
     return _alive(agent, look)
 
 
-def _late(look: Look, until_ms: int) -> State:
+def _late(agent: Agent, look: Look, until_ms: int) -> State:
     silent_s = look.silent_ms // 1_000
     reason = f"nothing was heard of it for {silent_s} s"
+    if agent.spec.provider == "pull":  # a worker that leaves says so: then nobody was silent yet
+        reason = "no worker comes for its tasks"
     if look.ttl_ms is None or look.silent_ms < OFFLINE_MS:
         return State("stale", until_ms, reason)
     return State("offline", max(until_ms, until_ms - look.ttl_ms + OFFLINE_MS), reason)
