@@ -42,18 +42,11 @@ class _Graph:
             self._join(node)
 
     def _collect(self, root: object) -> None:
-        pending = [root]
-        while pending:
-            item = pending.pop()
-            if isinstance(item, dict):
-                node = cast("dict[str, Any]", item)
-                self._nodes[id(node)] = node
-                for name in ("$anchor", "$dynamicAnchor"):
-                    if isinstance(node.get(name), str):
-                        self._anchors.setdefault(node[name], []).append(node)
-                pending += node.values()
-            elif isinstance(item, list):
-                pending += cast("list[Any]", item)
+        for node in _objects([root]):
+            self._nodes[id(node)] = node
+            for name in ("$anchor", "$dynamicAnchor"):
+                if isinstance(node.get(name), str):
+                    self._anchors.setdefault(node[name], []).append(node)
 
     def _join(self, node: Node) -> None:
         same: list[int] = []
@@ -187,13 +180,29 @@ def _schemas(values: list[Any]) -> list[Node]:
 
 def nested_ids(schema: Node) -> Iterator[str]:
     """`$id` below the top: references under it mean something else."""
-    pending: list[Any] = list(schema.values())
+    for node in _objects(list(schema.values())):
+        if isinstance(node.get("$id"), str):
+            yield node["$id"]
+
+
+def patterns_in(schema: Node) -> int:
+    """How many patterns are in it. Each may take much memory."""
+    found = 0
+    for node in _objects([schema]):
+        by_pattern = node.get("patternProperties")
+        found += isinstance(node.get("pattern"), str)
+        found += len(cast("Node", by_pattern)) if isinstance(by_pattern, dict) else 0
+    return found
+
+
+def _objects(values: list[Any]) -> Iterator[Node]:
+    """Every object, at any depth."""
+    pending = list(values)
     while pending:
         item = pending.pop()
         if isinstance(item, dict):
-            node = cast("dict[str, Any]", item)
-            if isinstance(node.get("$id"), str):
-                yield node["$id"]
+            node = cast("Node", item)
+            yield node
             pending += node.values()
         elif isinstance(item, list):
             pending += cast("list[Any]", item)

@@ -6,10 +6,19 @@ from typing import Any, NoReturn, cast
 import jsonschema_rs
 import msgspec
 
-from orchestra.agents.registration.schema_work import MEETING_MAX, Endless, meeting, nested_ids
+from orchestra.agents.registration.schema_work import (
+    MEETING_MAX,
+    Endless,
+    meeting,
+    nested_ids,
+    patterns_in,
+)
 
 SCHEMA_MAX_BYTES = 65_536
 DEPTH_MAX = 64
+PATTERNS_MAX = 64
+PATTERN_MAX_BYTES = 1_048_576
+"""What one pattern may take when it is compiled: `.{0,1000}` takes 700 KB."""
 
 
 def fault_of(schema: Mapping[str, object]) -> str | None:
@@ -21,6 +30,8 @@ def fault_of(schema: Mapping[str, object]) -> str | None:
             return f"a schema is nested at most {DEPTH_MAX} deep"
         if not target.startswith("#"):
             return "a schema refers only to itself: $ref begins with #"
+    if patterns_in(schema) > PATTERNS_MAX:
+        return f"a schema has at most {PATTERNS_MAX} patterns"
     if fault := _fault_of_work(schema):
         return fault
     try:
@@ -46,7 +57,9 @@ def _fault_of_work(schema: Mapping[str, object]) -> str | None:
 def validator_of(schema: Any) -> Any:
     """What checks values. Linear patterns only: no look-around, no back references."""
     return jsonschema_rs.Draft202012Validator(
-        schema, retriever=_refuse, pattern_options=jsonschema_rs.RegexOptions()
+        schema,
+        retriever=_refuse,
+        pattern_options=jsonschema_rs.RegexOptions(size_limit=PATTERN_MAX_BYTES),
     )
 
 

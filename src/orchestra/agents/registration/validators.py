@@ -7,10 +7,13 @@ from typing import Any, cast
 import msgspec
 
 from orchestra.agents.registration.fields import escaped
+from orchestra.agents.registration.schema_work import patterns_in
 from orchestra.agents.registration.schemas import validator_of
 from orchestra.errors import Problem
 
 KEPT_MAX = 512
+LARGE_KEPT_MAX = 32
+"""Schemas with patterns, which may take up to 1 MiB each."""
 ERRORS_MAX = 20
 MESSAGE_MAX_CHARS = 300
 LARGE_NODES = 2_000
@@ -43,12 +46,16 @@ class Validator:
 
 def compiled(schema: Mapping[str, object]) -> Validator:
     """The validator of a schema; the same one for the same content."""
-    return _compiled(_source(schema))
+    keep = _compiled_large if patterns_in(schema) else _compiled
+    return keep(_source(schema))
 
 
-@functools.lru_cache(maxsize=KEPT_MAX)
-def _compiled(source: bytes) -> Validator:
+def _validator(source: bytes) -> Validator:
     return Validator(msgspec.json.decode(source))
+
+
+_compiled = functools.lru_cache(maxsize=KEPT_MAX)(_validator)
+_compiled_large = functools.lru_cache(maxsize=LARGE_KEPT_MAX)(_validator)
 
 
 def is_large(value: object) -> bool:

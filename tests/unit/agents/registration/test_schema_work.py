@@ -45,6 +45,9 @@ def doubled(word: str, steps: int, last: dict[str, Any]) -> dict[str, Any]:
         {"anyOf": [{"properties": {"c": {"$ref": "#"}}}, {"properties": {"c": {"$ref": "#"}}}]},
         {"allOf": [{"items": {"$ref": "#"}}, {"prefixItems": [1], "contains": {"$ref": "#"}}]},
         {"anyOf": [JSON, JSON, {"items": {"$ref": "#"}}, {"items": [{"$ref": "#"}]}]},
+        {"allOf": [{"pattern": f"a{i}"} for i in range(65)]},
+        {"patternProperties": {f"a{i}": {} for i in range(65)}},
+        {"pattern": "(a|b|c|ab){9000}"},
         {"patternProperties": {"a": {"$ref": "#"}, "b": {"$ref": "#"}}},
     ],
 )  # fmt: skip
@@ -62,6 +65,7 @@ def test_a_schema_whose_check_would_not_end_is_refused(schema: dict[str, Any]) -
         {"properties": {"children": {"type": "array", "items": {"$ref": "#"}}}, "required": []},
         {"anyOf": [{"properties": {"n": {"const": i}}} for i in range(300)]},
         {"properties": {"not": {"type": "string"}, "$ref": {"type": "string"}}},
+        {"pattern": "^.{0,1000}$", "properties": {"pattern": {"pattern": "^[\\w.-]{1,255}$"}}},
         {"$id": "https://x.example/s", "$defs": {"a": {"$anchor": "b"}}, "$ref": "#b"},
         doubled("anyOf", 8, {"type": "string"}),
     ],
