@@ -150,6 +150,7 @@ def test_an_unknown_field_is_answered_with_the_nearest_known_one() -> None:
         ({"provider": "mcp"}, ("/url", "missing_field")),
         ({"provider": "a2a"}, ("/card_url", "missing_field")),
         ({"provider": "a2a", "endpoint": "https://h/"}, ("/endpoint", "unknown_field")),
+        ({"provider": "openai", "model": ""}, ("/model", "format")),
         ({"provider": "opnai"}, ("/provider", "not_an_option")),
         ({"provider": "python"}, ("/agent_type", "code_not_installed")),
         ({"provider": "http"}, ("/endpoint", "missing_field")),

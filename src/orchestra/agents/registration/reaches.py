@@ -31,6 +31,7 @@ ANTHROPIC: Final = "https://api.anthropic.com"
 PROMPTS_MAX = 65
 PROMPT_MAX_CHARS = 65_536
 TOOLS_MAX = 64
+MODEL = re.compile(r"[!-~][ -~]*")
 TOOL = re.compile(r"(?:agent|mcp):[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}")
 MCP_TOOL = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 RESERVED = frozenset({"model", "messages", "input", "stream", "tools", "n", "store", "system"})
@@ -88,7 +89,7 @@ def _llm(
     return LlmReach(
         base_url=read_url(fields, "base_url", base_url).rstrip("/"),
         api=api,
-        model=fields.text("model", model, most=256),
+        model=fields.text("model", model, pattern=MODEL, most=256),
         params=dict(params.body) if params else {},
         prompts=_prompts(fields),
         tools=_names(fields, "tools", TOOL),
