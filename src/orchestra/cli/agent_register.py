@@ -154,7 +154,8 @@ def print_discovered(found: Discovered, taken: bool) -> None:
         out.print(rows)
     if not found.found:
         out.print(f"Nothing that can be called is at {plain(found.url)}.")
-        for missed in found.tried:
-            out.print(plain(f"  {missed.kind}: {missed.message}"))
+        # MCP is looked for at two addresses: both failing alike is one line.
+        for line in dict.fromkeys(f"  {missed.kind}: {missed.message}" for missed in found.tried):
+            out.print(plain(line))
     elif not taken:
         out.print("Nothing was registered: add --register, or see --json for the registrations.")

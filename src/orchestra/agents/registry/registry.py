@@ -289,7 +289,7 @@ def _refusal(written: str, line: bytes) -> OrchestraError:
             return RevisionMismatch("the agent has another revision", revision=facts.revision)
         case _:
             return TypeIsFixed(
-                "an agent keeps its type: register it under another name",
+                f"an agent keeps its type, {facts.agent_type}: register it under another name",
                 id=facts.id,
                 agent_type=facts.agent_type,
             )
