@@ -73,7 +73,10 @@ async def test_every_partition_is_found_in_a_cluster(
             *(store.run(BEAT, store.prefix(tag), **BEATEN) for tag in store.partitions)
         )
 
+        servers = store.servers
+
     assert all(reply[0] == 1 for reply in replies)
+    assert servers == {("127.0.0.1", one.port) for one in two}
     assert [len(list(one.client().scan_iter("o:*:wk"))) for one in two] == [8, 8]
 
 

@@ -60,7 +60,7 @@ from orchestra.clock import Clock, Ids, Random
 from orchestra.errors import Unavailable
 from orchestra.security.destinations import policy
 from orchestra.security.master_key import master_key_of
-from orchestra.security.ourselves import policy_of
+from orchestra.security.ourselves import keep_judged, policy_of
 from orchestra.security.outbound import Outbound
 from orchestra.security.secrets import Secrets
 from orchestra.settings import Settings
@@ -91,7 +91,7 @@ class AgentsModule:
         self._python_agents = tuple(python_agents)
         self._deadlines = Deadlines(clock)
         python = PythonProvider(python_agents, self._deadlines)
-        self._settings = settings
+        self._settings, self._store, self._clock = settings, store, clock
         self._outbound = Outbound(policy(settings.network_allow))
         self.secrets = Secrets(store, clock, ids, partial(master_key_of, settings))
         self.credentials = SealedCredentials(self.secrets, clock)
@@ -200,13 +200,14 @@ class AgentsModule:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Registers the agents of this process, and looks after the registry, slots, deadlines."""
-        self._outbound.adopt(await policy_of(self._settings))
+        self._outbound.adopt(await policy_of(self._settings, self._store.servers))
         await self._register_installed()
         await register_local(self._programs.commands, self.registry, self._asking)
         await self.plugins.load()
         async with anyio.create_task_group() as group:
             group.start_soon(self._deadlines.serve)
             group.start_soon(self._http.serve)
+            group.start_soon(self._keep_judged)
             group.start_soon(self._balancer.serve)
             group.start_soon(self.registry.serve)
             group.start_soon(self._programs.serve)
@@ -222,6 +223,9 @@ class AgentsModule:
                 await self.care.leave()
                 await self._balancer.leave()
                 await self._outbound.aclose()
+
+    async def _keep_judged(self) -> None:
+        await keep_judged(self._outbound, self._settings, lambda: self._store.servers, self._clock)
 
     async def quiesce(self) -> None:
         """Polls end at once. Calls in flight end with their callers."""

@@ -1,18 +1,27 @@
 """What must never be dialled because it is us: our listener, `public_url`, the store."""
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import anyio
 
+from orchestra.clock import Clock
 from orchestra.security.destinations import Entry, Policy, entry, policy
-from orchestra.security.outbound import CONNECT_S, system_resolve
+from orchestra.security.outbound import CONNECT_S, Outbound, system_resolve
 from orchestra.settings import Settings
 
-STORE_PORT = 6379
+STORE_PORT, SENTINEL_PORT = 6379, 26379
+LOOK_S = 1.0
 
 
-async def policy_of(settings: Settings) -> Policy:
-    """The policy of this process. Raises BadEntry for a `network_allow` that cannot be read."""
+Servers = frozenset[tuple[str, int]]
+
+
+async def policy_of(settings: Settings, servers: Servers = frozenset()) -> Policy:
+    """The policy of this process. `servers`: those of the store, whatever its URL names.
+
+    Raises BadEntry for a `network_allow` that cannot be read.
+    """
     base = policy(settings.network_allow)
     own = [(settings.host, settings.port)] if settings.port else []
     names: set[str] = set()
@@ -20,9 +29,21 @@ async def policy_of(settings: Settings) -> Policy:
         public = urlsplit(settings.public_url)
         own.append((public.hostname or "", public.port or _default_port(public.scheme)))
         names.add((public.hostname or "").lower())
-    own += _store_hosts(settings.store_url)
+    own += [*_store_hosts(settings.store_url), *sorted(servers)]
     never = [one for host, port in own if host for one in await _entries(host, port)]
     return Policy(base.allow, tuple(never), base.ports, frozenset(names - {"", "localhost"}))
+
+
+async def keep_judged(
+    outbound: Outbound, settings: Settings, servers: Callable[[], Servers], clock: Clock
+) -> None:
+    """Judge by where the store is now, until cancelled: a failover or a resharding moves it."""
+    known: Servers | None = None
+    while True:
+        if (found := servers()) != known:
+            outbound.adopt(await policy_of(settings, found))
+            known = found
+        await clock.sleep(LOOK_S)
 
 
 def _default_port(scheme: str) -> int:
@@ -35,7 +56,8 @@ def _store_hosts(url: str | None) -> list[tuple[str, int]]:
         return []
     places = urlsplit(url).netloc.rpartition("@")[2].split(",")
     parts = [urlsplit(f"//{place}") for place in places]
-    return [(part.hostname or "", part.port or STORE_PORT) for part in parts]
+    usual = SENTINEL_PORT if "sentinel" in urlsplit(url).scheme else STORE_PORT
+    return [(part.hostname or "", part.port or usual) for part in parts]
 
 
 async def _entries(host: str, port: int) -> list[Entry]:

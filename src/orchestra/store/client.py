@@ -50,6 +50,11 @@ class Store:
         self._reads: dict[str, Mux] = {}
         primaries.on_change(self._forget_routes)
 
+    @property
+    def servers(self) -> frozenset[tuple[str, int]]:
+        """Host and port of every primary there is now, as the store itself names them."""
+        return frozenset((one.host, one.port) for one in self._primaries.addresses if one.host)
+
     def prefix(self, tag_number: int) -> str:
         """The key prefix of a partition: `o:{3jb}:`."""
         return partitions.prefix(tag_number, self.space)

@@ -1,9 +1,12 @@
 """What settings admit and forbid."""
 
+import anyio
 import pytest
 
+from orchestra.clock import ManualClock
 from orchestra.security.destinations import BadEntry, entry, policy
-from orchestra.security.ourselves import policy_of
+from orchestra.security.ourselves import keep_judged, policy_of
+from orchestra.security.outbound import DestinationNotAllowed, Outbound
 from orchestra.settings import Settings
 
 
@@ -56,3 +59,55 @@ async def test_our_listener_public_url_and_store_are_forbidden() -> None:
     assert found.permits("127.0.0.7", 8001) is False
     assert found.permits("127.0.0.8", 7000) is False
     assert found.permits("127.0.0.9", 6379) is False
+
+
+@pytest.mark.anyio
+async def test_a_sentinel_without_a_port_is_forbidden_where_it_listens() -> None:
+    settings = Settings(store_url="redis+sentinel://127.0.0.8/mine", network_allow=("127.0.0.0/8",))
+
+    assert (await policy_of(settings)).permits("127.0.0.8", 26379) is False
+
+
+class Turns(ManualClock):
+    """Sleeps until it is told to go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rests, self.on = anyio.Event(), anyio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self.rests.set()
+        await self.on.wait()
+
+    async def turn(self) -> None:
+        """One more."""
+        self.rests, on, self.on = anyio.Event(), self.on, anyio.Event()
+        on.set()
+        await self.rests.wait()
+
+
+@pytest.mark.anyio
+async def test_a_server_of_the_store_is_not_dialled_once_it_is_known() -> None:
+    settings = Settings(store_url="redis+cluster://127.0.0.1:7001", network_allow=("127.0.0.0/8",))
+    outbound, clock = Outbound(policy(("127.0.0.0/8",))), Turns()
+    there = {("127.0.0.1", 7002)}
+    before, after = list[bool](), list[bool]()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(keep_judged, outbound, settings, lambda: frozenset(there), clock)
+        await clock.rests.wait()
+        before = [await admitted(outbound, port) for port in (7001, 7002, 7003)]
+        there.add(("127.0.0.1", 7003))
+        await clock.turn()
+        after = [await admitted(outbound, port) for port in (7003, 7004)]
+        group.cancel_scope.cancel()
+
+    assert (before, after) == ([False, False, True], [False, True])
+
+
+async def admitted(outbound: Outbound, port: int) -> bool:
+    try:
+        await outbound.admit(f"http://127.0.0.1:{port}/")
+    except DestinationNotAllowed:
+        return False
+    return True
