@@ -10,6 +10,7 @@ from agent_replicas import an_agent, can
 from products import Product, a_product, until
 
 from orchestra.agents import PythonAgent, Reject, Task
+from orchestra.agents.tasks.runs import Run, Runs
 
 pytestmark = pytest.mark.anyio
 
@@ -185,6 +186,19 @@ async def test_who_asks_for_events_gets_the_frames_and_the_result(
     task = text[0].headers["location"]
     again = await events_of(other, f"{task}/events", **{"Last-Event-ID": "2"})
     assert [one["event"] for one in again] == ["result"]
+
+
+async def test_a_task_that_ends_before_its_record_is_written_is_seen_whole(
+    product: Product, other: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Runs.record
+
+    async def late(runs: Runs, run: Run) -> None:
+        await run.ended.wait()
+        await record(runs, run)
+
+    monkeypatch.setattr(Runs, "record", late)
+    await test_who_asks_for_events_gets_the_frames_and_the_result(product, other)
 
 
 async def poll_and_answer(product: Product, agent: str) -> None:

@@ -12,7 +12,6 @@ from litestar.response import Stream
 from orchestra.agents.routes import descriptions_tasks as descriptions
 from orchestra.agents.tasks.desk import Asked, Desk, Document, Said, wait_of
 from orchestra.security import Permission, Principal, requires
-from orchestra.store.keys import Tenant
 
 Caller = NamedDependency[SkipValidation[Principal]]
 Tasks = NamedDependency[SkipValidation[Desk]]
@@ -53,8 +52,8 @@ class TaskRoutes(Controller):
         wait_s = wait_of(wish)
         asked = Asked(principal.tenant, await request.body(), idempotency_key or "", wait_s)
         if STREAM in request.headers.get("accept", ""):
-            task_id = await desk.stream(asked)
-            return _stream(desk, principal.tenant, task_id, 0)
+            task_id, topic = await desk.stream(asked)
+            return _stream(task_id, desk.events(principal.tenant, task_id, 0, topic))
         told = await desk.execute(asked)
         headers = {} if wait_s is None else {"Preference-Applied": f"wait={wait_s:g}"}
         if told.replayed:
@@ -94,13 +93,12 @@ class TaskRoutes(Controller):
         """Look at a task while it runs; the last event is its result."""
         await desk.one(principal.tenant, task)
         last = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
-        return _stream(desk, principal.tenant, task, last)
+        return _stream(task, desk.events(principal.tenant, task, last))
 
 
-def _stream(desk: Desk, tenant: Tenant, task_id: str, last: int) -> Stream:
+def _stream(task_id: str, events: AsyncIterator[Said]) -> Stream:
     headers = {"Location": _at(task_id), "X-Accel-Buffering": "no"}
-    events = _lines(desk.events(tenant, task_id, last))
-    return Stream(events, status_code=200, media_type=STREAM, headers=headers)
+    return Stream(_lines(events), status_code=200, media_type=STREAM, headers=headers)
 
 
 async def _lines(events: AsyncIterator[Said]) -> AsyncIterator[bytes]:

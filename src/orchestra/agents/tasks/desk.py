@@ -23,7 +23,7 @@ from orchestra.agents.tasks.direct import (
     told_error,
 )
 from orchestra.agents.tasks.ledger import Ledger, Record
-from orchestra.agents.tasks.live import Live
+from orchestra.agents.tasks.live import Live, Topic
 from orchestra.agents.tasks.post import Post
 from orchestra.agents.tasks.runs import Run, Runs
 from orchestra.clock import Clock
@@ -109,14 +109,15 @@ class Desk:
             return Told(shown(record), ended=False, replayed=replayed)
         return Told(_done(record), replayed=replayed)
 
-    async def stream(self, asked: Asked) -> str:
-        """Begin a task that somebody will look at; its id."""
+    async def stream(self, asked: Asked) -> tuple[str, Topic | None]:
+        """Begin a task that somebody will look at: its id, and what `events` wants beside it."""
         task = await self._read(asked)
         task_id, _ = await self._begin(task, asked)
-        run = self.runs.find(task_id)
+        run, topic = self.runs.find(task_id), None
         if run is not None:
+            topic = self._live.join(task_id)  # now: a quick task ends before anybody looks
             await self.runs.record(run)
-        return task_id
+        return task_id, topic
 
     async def one(self, tenant: Tenant, task_id: str) -> Document:
         """How a task stands. Raises TaskUnknown."""
@@ -133,12 +134,15 @@ class Desk:
             record = await self._ended(tenant, task_id, STOP_S)
         return shown(record)
 
-    async def events(self, tenant: Tenant, task_id: str, last: int) -> AsyncIterator[Said]:
+    async def events(
+        self, tenant: Tenant, task_id: str, last: int, topic: Topic | None = None
+    ) -> AsyncIterator[Said]:
         """What the task says behind event `last`; at last its result. Raises TaskUnknown at once
         when there is none.
         """
         record = await self._look(tenant, task_id)
-        topic = self._live.join(task_id) if record.running else None
+        if topic is None and record.running:
+            topic = self._live.join(task_id)
         asked_at = spoke = float("-inf")
         try:
             while topic is not None and record.running:
