@@ -13,6 +13,7 @@ from edge import OneKey, a_client
 
 import orchestra.security
 from orchestra.app import Ports, Running, Stage, prepare, running
+from orchestra.bus.positions import encoded
 from orchestra.security import Principal, Role
 from orchestra.security.declarations import Declaration, declarations
 from orchestra.security.key_text import new_key
@@ -137,6 +138,21 @@ async def test_no_odd_id_or_parameter_is_a_fault_of_ours(store_url: str) -> None
                     route.method, url, headers={"x-api-key": text}, content=b""
                 )
                 assert answer.status_code < 500, (route, value, answer.text)
+
+
+async def test_no_odd_time_or_cursor_of_events_is_a_fault_of_ours(store_url: str) -> None:
+    times = ["0001-01-01T00:00:00", "1900-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59"]
+    far = encoded({"o:{0}:ev": f"{1 << 66}-{1 << 66}"})
+    text, verifier = as_role("viewer")
+    async with the_product(store_url) as (stage, _), a_client(stage) as client:
+        stage.gateway.verifier = verifier
+        odd = [{name: time} for name in ("since", "until") for time in times]
+        answers = [
+            await client.get("/api/events", params=one, headers={"x-api-key": text})
+            for one in [*odd, {"cursor": far}]
+        ]
+
+    assert [one.status_code for one in answers] == [200] * 6 + [400]
 
 
 async def test_the_whole_interface_is_described(store_url: str) -> None:
