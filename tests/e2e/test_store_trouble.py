@@ -126,10 +126,10 @@ async def test_a_full_store_refuses_what_is_new_and_ends_what_runs(tmp_path: Pat
 
             made = {"name": "one more", "steps": [STEPS[0]]}
             used = client.info("memory")["used_memory"]
-            client.config_set("maxmemory", int(used / 0.95))  # no more than almost full
+            client.config_set("maxmemory", int(used / 0.98))  # no more than almost full
             refused_s = await until(lambda: _refused(load), bool, 3)
             almost = await load.ask("create", "POST", "/api/workflows", json=made)
-            client.config_set("maxmemory", used - 100_000)
+            client.config_set("maxmemory", used * 3 // 4)
             created = await load.ask("create", "POST", "/api/workflows", json=made)
             ended = [await server.ended(one) for one in running]
             kept = _sessions(client)

@@ -26,8 +26,8 @@ LEASE_GRACE_MS: Final = 5_000
 """A slot outlives its call by this much, then the store takes it back."""
 PATIENCE_S: Final = 5.0
 """For an agent that cools off, after a failure; and no more than a quarter of what is left."""
-NOT_THE_SAME = frozenset({"output.invalid", "budget.exceeded"})
-"""Failures that the same agent would only repeat: it was given its chance, or has no money."""
+NOT_THE_SAME = frozenset({"output.invalid", "budget.exceeded", "agent.auth"})
+"""What the same agent would only repeat: it had its chance, has no money, or refuses us."""
 JITTER_S: Final = 0.05
 SAME_AGAIN: Final = Backoff(initial_ms=250, factor=2, max_ms=8_000, jitter="full")
 
