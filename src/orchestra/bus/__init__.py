@@ -5,9 +5,9 @@ our own are not published: the transition that caused them has written them (the
 outbox), and a `Source` reads them. `publish` is for facts that have no transition of ours.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -88,6 +88,47 @@ class PositionInvalid(OrchestraError):
     status = 400
 
 
+class Sending(msgspec.Struct, frozen=True):
+    """How a job is put in line. `priority` 0 is first; jobs of a `group` are done in order, one at
+    a time; the same `dedup` within 24 h is the same job.
+    """
+
+    priority: int = 2
+    delay_ms: int = 0
+    group: str = ""
+    dedup: str | None = None
+
+
+class Working(msgspec.Struct, frozen=True):
+    """How a queue is worked on. What is about the queue holds when the worker is what makes it.
+
+    `backoff_ms`: the waits after each try, with full jitter; the last one is for all later tries.
+    """
+
+    concurrency: int = 32
+    lease_ms: int = 30_000
+    tries_max: int = 5
+    backoff_ms: tuple[int, ...] = (1_000, 10_000, 60_000, 600_000, 3_600_000)
+
+
+SENDING: Final = Sending()
+WORKING: Final = Working()
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A message as its handler gets it. It may come again with the same `id`."""
+
+    id: str
+    body: msgspec.Raw
+    attempt: int
+    enqueued_ms: int
+    group: str | None
+
+
+JobHandler = Callable[[Job], Awaitable[None]]
+"""Returning is done, raising is to be tried again."""
+
+
 class Bus(Protocol):
     """What other modules ask of the bus."""
 
@@ -105,5 +146,25 @@ class Bus(Protocol):
         """What happens from now on, or from `since`. Not durable: it ends with the caller.
 
         At least once and in order for each key. Raises PositionInvalid.
+        """
+        ...
+
+    async def enqueue(
+        self, tenant: Tenant, queue: str, job: msgspec.Struct, options: Sending = SENDING
+    ) -> str:
+        """The id of the job, which is durable when this returns. It is done at least once.
+
+        With `options.dedup` it may be repeated. Raises MessageTooLarge, QueueFull, StoreAway,
+        StoreFull.
+        """
+        ...
+
+    def worker(
+        self, tenant: Tenant, queue: str, handler: JobHandler, options: Working = WORKING
+    ) -> None:
+        """Work on the queue from the start of the bus until it ends; call it before.
+
+        A job is leased for as long as its handler runs, is cancelled when it was given to somebody
+        else, and is a dead letter after `tries_max` tries.
         """
         ...

@@ -12,6 +12,7 @@ from orchestra.bus import Source
 from orchestra.bus.hub import Hub
 from orchestra.bus.live import Live
 from orchestra.bus.published import Published
+from orchestra.bus.queues.wiring import QueueParts
 from orchestra.bus.reading import Events
 from orchestra.bus.routes import EventRoutes
 from orchestra.clock import Clock, Ids, Random
@@ -19,7 +20,7 @@ from orchestra.store.client import Store
 
 
 class BusModule:
-    """Events of one replica: published, kept, told. A `Module`, and the `Bus` of the others."""
+    """Events and queues of one replica. A `Module`, and the `Bus` of the others."""
 
     name = "bus"
 
@@ -31,6 +32,8 @@ class BusModule:
         self.hub = Hub(store, everything)
         self.live = Live(self.hub, clock, chance)
         self.publish, self.watch = published.publish, self.hub.watch
+        self.queues = QueueParts(store, clock, ids, chance)
+        self.enqueue, self.worker = self.queues.enqueue, self.queues.worker
         parts = {
             "published": published,
             "events": Events(store, everything),
@@ -42,6 +45,7 @@ class BusModule:
         }
         self.routes: Sequence[ControllerRouterHandler] = (
             Router("/", route_handlers=[EventRoutes], dependencies=provided),
+            *self.queues.routes,
         )
 
     @asynccontextmanager
@@ -49,12 +53,14 @@ class BusModule:
         """Who watches is told for the duration of the block."""
         async with anyio.create_task_group() as group:
             group.start_soon(self.hub.serve)
+            group.start_soon(self.queues.serve)
             yield
             group.cancel_scope.cancel()
 
     async def quiesce(self) -> None:
-        """Streams end, so that their clients go to another replica."""
+        """Streams end, so that their clients go to another replica; jobs in hand are finished."""
         self.live.close()
+        await self.queues.quiesce()
 
     async def check(self) -> None:
         """The bus is as well as the store, which is checked by itself."""

@@ -30,6 +30,9 @@ class Permission(StrEnum):
     SECRETS_WRITE = "secrets:write"
     EVENTS_READ = "events:read"
     EVENTS_PUBLISH = "events:publish"
+    QUEUES_READ = "queues:read"
+    QUEUES_SEND = "queues:send"
+    QUEUES_OPERATE = "queues:operate"
     KEYS_MANAGE = "keys:manage"
     SYSTEM_READ = "system:read"
 

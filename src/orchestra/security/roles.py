@@ -17,6 +17,8 @@ _ADDED: Final[Mapping[Role, frozenset[Permission]]] = {
             Permission.AGENTS_EXECUTE,
             Permission.AGENTS_OPERATE,
             Permission.EVENTS_PUBLISH,
+            Permission.QUEUES_SEND,
+            Permission.QUEUES_OPERATE,
         }
     ),
     "editor": frozenset({Permission.WORKFLOWS_WRITE, Permission.AGENTS_REGISTER}),

@@ -1,0 +1,1 @@
+"""Queues: work that is sent, leased, settled once, retried, buried, put back."""

@@ -1,0 +1,90 @@
+"""Dead letters over HTTP: listed, thrown away, put back in line."""
+
+from typing import Annotated, Any
+
+from litestar import Controller, Request, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, QueryParameter, SkipValidation
+
+from orchestra.bus.queues import descriptions, reading, showing
+from orchestra.bus.queues.letters import Letters
+from orchestra.bus.queues.records import Redrive
+from orchestra.bus.queues.redriving import Redriving
+from orchestra.bus.queues.routes import Caller, burial
+from orchestra.bus.queues.showing import Document
+from orchestra.clock import Clock, Ids
+from orchestra.security import Permission, requires
+from orchestra.security.hardened import loads
+
+Dead = NamedDependency[SkipValidation[Letters]]
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Dead letters on a page.")]
+OPERATES = Permission.QUEUES_OPERATE
+
+
+class LetterRoutes(Controller):
+    """Messages that were given up."""
+
+    path = "/api/queues/{name:str}"
+    tags = ("queues",)
+
+    @get("/dead", guards=[requires(Permission.QUEUES_READ)], opt=descriptions.DEAD)
+    async def dead(
+        self,
+        name: FromPath[str],
+        principal: Caller,
+        letters: Dead,
+        cursor: FromQuery[str | None] = None,
+        limit: Limit = 50,
+    ) -> Document:
+        """Dead letters, the oldest first, each with its reason. 10,000 are kept, for 14 days."""
+        found, more = await letters.dead(principal.tenant, name, limit, burial(cursor))
+        return {
+            "messages": [showing.letter(one) for one in found],
+            "cursor": None if more is None else str(more),
+        }
+
+    @delete("/dead", status_code=200, guards=[requires(OPERATES)], opt=descriptions.FORGET)
+    async def forget(
+        self,
+        name: FromPath[str],
+        principal: Caller,
+        letters: Dead,
+        ids: Annotated[
+            list[str] | None, QueryParameter(name="id", description="Only these; repeatable.")
+        ] = None,
+    ) -> Document:
+        """Throw dead letters away: all of them, or those with these ids."""
+        return {"deleted": await letters.forget_dead(principal.tenant, name, ids)}
+
+    @post("/redrive", status_code=202, guards=[requires(OPERATES)], opt=descriptions.REDRIVE)
+    async def redrive(
+        self,
+        request: Request[Any, Any, Any],
+        name: FromPath[str],
+        principal: Caller,
+        letters: Dead,
+        redriving: NamedDependency[SkipValidation[Redriving]],
+        clock: NamedDependency[SkipValidation[Clock]],
+        ids: NamedDependency[SkipValidation[Ids]],
+    ) -> Document:
+        """Put dead letters back in line, their tries at zero: some at once, or all as a job."""
+        wanted = reading.read_revival(loads(await request.body()))
+        if wanted.ids is None:
+            job = await letters.begin(principal.tenant, name, wanted.per_s)
+            redriving.begun()
+            return showing.redrive(job)
+        began_ms = clock.now_ms()
+        moved = await letters.redrive(principal.tenant, name, wanted.ids)
+        total, ended_ms = len(wanted.ids), clock.now_ms()
+        done = Redrive(ids.new("rdv"), "completed", moved, total, None, began_ms, ended_ms)
+        return showing.redrive(done)
+
+    @get("/redrive", guards=[requires(Permission.QUEUES_READ)], opt=descriptions.REDRIVEN)
+    async def redriven(self, name: FromPath[str], principal: Caller, letters: Dead) -> Document:
+        """How far the last redrive of all is."""
+        return showing.redrive(await letters.job(principal.tenant, name))
+
+    @delete("/redrive", status_code=200, guards=[requires(OPERATES)], opt=descriptions.STOP)
+    async def stop(self, name: FromPath[str], principal: Caller, letters: Dead) -> Document:
+        """Stop it. What is back in line stays there."""
+        return showing.redrive(await letters.job(principal.tenant, name, stop=True))

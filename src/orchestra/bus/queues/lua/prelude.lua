@@ -1,0 +1,157 @@
+-- prelude: what every decision about a queue shares
+-- returns nothing: the loader puts in front of a script those of these functions that it uses, and no others
+-- cost none by itself
+--
+-- KEYS[1] is the prefix of a partition, "o:{tag}:"; it never exists as a key. ARGV[1] is `at`: '' means the server's TIME,
+-- a number is the virtual clock of a simulator. ARGV[2] is `queue`, "<tenant>:<name>". Under "<prefix>mq:<queue>:"
+--   c  HASH made, tries, lease, depth, backoff (waits in ms, with commas), seq (arrivals so far), dseq (burials so far)
+--   b  HASH id -> body              f  HASH id -> facts: state|class|arrival|tries|born|due|token|group
+--   r  ZSET ready: class * 2^48 + arrival     l  ZSET leased: until when     d  ZSET delayed: until when
+--   w  ZSET waiting for their turn in a group: "<group> NUL <arrival, 16 digits> NUL <id>", all of one score, so by name
+--   h  HASH group -> id of its head, which is ready, delayed or leased
+--   z  ZSET dead: burial            e  HASH id -> why it is dead               j  HASH the last redrive
+-- A message is in exactly one of r l d w z, and its state is that letter. A message without a group is never in w.
+-- Beside them: mqs:<tenant> SET of names; mqj SET of queues with a redrive that runs; i:<digest> what a repeat finds.
+
+local p, at = KEYS[1], ARGV[1]
+local call, fmt, match = redis.call, string.format, string.match
+local q = p .. 'mq:' .. ARGV[2] .. ':'
+local CLASS, DEAD_MAX, DEAD_MS, BITE = 281474976710656, 10000, 1209600000, 500
+
+-- Partition clock: the server's clock, never backwards; the same that the state machine of the steps has.
+local function now()
+  local t = tonumber(at)
+  if not t then
+    local time = call('TIME')
+    t = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  local c = call('HMGET', p .. 'cur', '@off', '@last')
+  local off, last = tonumber(c[1]) or 0, tonumber(c[2]) or 0
+  t = t + off
+  if t < last then
+    call('HSET', p .. 'cur', '@off', off + last - t)
+    t = last
+  elseif t - last >= 250 then
+    call('HSET', p .. 'cur', '@last', t)
+  end
+  return t
+end
+
+local function exists() return call('EXISTS', q .. 'c') == 1 end
+
+local function fetch(id)
+  local text = call('HGET', q .. 'f', id)
+  if not text then return nil end
+  local s, class, seq, tries, born, due, token, group = match(text, '^(%a)|(%d)|(%d+)|(%d+)|(%d+)|(%d+)|([^|]*)|(.*)$')
+  return {id = id, s = s, class = tonumber(class), seq = tonumber(seq), tries = tonumber(tries), born = tonumber(born),
+          due = tonumber(due), token = token, group = group}
+end
+
+local function keep(m)
+  local numbers = fmt('%s|%d|%.0f|%d|%.0f|%.0f|', m.s, m.class, m.seq, m.tries, m.born, m.due)
+  call('HSET', q .. 'f', m.id, numbers .. m.token .. '|' .. m.group)
+end
+
+local function wake() call('SPUBLISH', p .. 'mqw', ARGV[2]) end
+
+-- To be received: now, or when it is due. It keeps its arrival, so what comes again is where it was.
+local function line_up(m, t)
+  m.token = ''
+  if m.due > t then
+    m.s = 'd'
+    call('ZADD', q .. 'd', m.due, m.id)
+    if call('ZRANGE', q .. 'd', 0, 0)[1] == m.id then wake() end   -- who waits, waits for less long
+  else
+    m.s = 'r'
+    call('ZADD', q .. 'r', fmt('%.0f', m.class * CLASS + m.seq), m.id)
+    if call('ZCARD', q .. 'r') == 1 then wake() end
+  end
+  keep(m)
+end
+
+-- A new message: the head of its group, or behind it.
+local function enter(m, t)
+  if m.group ~= '' and call('HSETNX', q .. 'h', m.group, m.id) == 0 then
+    m.s = 'w'
+    call('ZADD', q .. 'w', 0, m.group .. '\0' .. fmt('%016.0f', m.seq) .. '\0' .. m.id)
+    return keep(m)
+  end
+  line_up(m, t)
+end
+
+-- The head of a group is gone for good: the next one's turn.
+local function follow(group, t)
+  if group == '' then return end
+  local first = call('ZRANGEBYLEX', q .. 'w', '[' .. group .. '\0', '(' .. group .. '\1', 'LIMIT', 0, 1)[1]
+  if not first then
+    call('HDEL', q .. 'h', group)
+    return
+  end
+  call('ZREM', q .. 'w', first)
+  local id = match(first, '([^%z]*)$')
+  call('HSET', q .. 'h', group, id)
+  line_up(fetch(id), t)
+end
+
+local function forget(id)
+  call('HDEL', q .. 'b', id)
+  call('HDEL', q .. 'f', id)
+end
+
+-- Dead letters that are too many or too old go, the oldest first.
+local function trim(t)
+  for _ = 1, BITE do
+    local id = call('ZRANGE', q .. 'z', 0, 0)[1]
+    if not id or call('ZCARD', q .. 'z') <= DEAD_MAX and fetch(id).due >= t - DEAD_MS then return end
+    call('ZREM', q .. 'z', id)
+    call('HDEL', q .. 'e', id)
+    forget(id)
+  end
+end
+
+-- Tried often enough. `due` becomes the time of death.
+local function bury(m, why, t)
+  m.s, m.token, m.due = 'z', '', t
+  call('ZADD', q .. 'z', call('HINCRBY', q .. 'c', 'dseq', 1), m.id)
+  call('HSET', q .. 'e', m.id, why)
+  keep(m)
+  follow(m.group, t)
+  trim(t)
+end
+
+-- Back from the dead, at the end of the line, once.
+local function put_back(id, t)
+  if call('ZREM', q .. 'z', id) == 0 then return 0 end
+  call('HDEL', q .. 'e', id)
+  local m = fetch(id)
+  m.tries, m.due, m.seq = 0, 0, call('HINCRBY', q .. 'c', 'seq', 1)
+  enter(m, t)
+  return 1
+end
+
+-- What became due: delayed messages, and leases that ran out.
+local function advance(t)
+  for _, id in ipairs(call('ZRANGEBYSCORE', q .. 'd', '-inf', t, 'LIMIT', 0, BITE)) do
+    call('ZREM', q .. 'd', id)
+    line_up(fetch(id), t)
+  end
+  local lost = call('ZRANGEBYSCORE', q .. 'l', '-inf', t, 'LIMIT', 0, BITE)
+  local tries = lost[1] and tonumber(call('HGET', q .. 'c', 'tries'))
+  for _, id in ipairs(lost) do
+    call('ZREM', q .. 'l', id)
+    local m = fetch(id)
+    if m.tries >= tries then bury(m, 'the lease ran out: its worker died, or was too slow', t) else line_up(m, t) end
+  end
+end
+
+-- The message that a receipt stands for, when it is still held by it.
+local function held(id, token)
+  local m = fetch(id)
+  return m and m.s == 'l' and m.token == token and m or nil
+end
+
+local function depth()
+  return call('ZCARD', q .. 'r') + call('ZCARD', q .. 'l') + call('ZCARD', q .. 'd') + call('ZCARD', q .. 'w')
+end
+
+local function job() return call('HMGET', q .. 'j', 'id', 'state', 'moved', 'total', 'per_s', 'began', 'ended') end

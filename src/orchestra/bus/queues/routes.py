@@ -1,0 +1,159 @@
+"""Queues over HTTP: `/api/queues`, and what is sent to them and received."""
+
+from typing import Annotated, Any
+
+from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, QueryParameter, SkipValidation
+
+from orchestra.bus import PositionInvalid
+from orchestra.bus.queues import descriptions, reading, showing
+from orchestra.bus.queues.queues import Queues
+from orchestra.bus.queues.showing import Document
+from orchestra.bus.queues.waiting import Bell, Receiving, Waiting
+from orchestra.bus.queues.watching import while_waiting
+from orchestra.security import Permission, Principal, requires
+from orchestra.security.hardened import loads
+from orchestra.store.client import Store
+
+Asking = Request[Any, Any, Any]
+Caller = NamedDependency[SkipValidation[Principal]]
+Shelf = NamedDependency[SkipValidation[Queues]]
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Queues on a page.")]
+READ, SENDS = Permission.QUEUES_READ, Permission.QUEUES_SEND
+OPERATES = Permission.QUEUES_OPERATE
+
+
+class QueueRoutes(Controller):
+    """Queues, and their messages."""
+
+    path = "/api/queues"
+    tags = ("queues",)
+
+    @post("/", guards=[requires(OPERATES)], opt=descriptions.SAVE)
+    async def save(self, request: Asking, principal: Caller, queues: Shelf) -> Response[Document]:
+        """Make a queue, or change the one of this name to exactly these options."""
+        name, options = reading.read_queue(loads(await request.body()))
+        made = await queues.save(principal.tenant, name, options)
+        shown = showing.queue(await queues.look(principal.tenant, name))
+        headers = {"Location": f"/api/queues/{name}"} if made else {}
+        return Response(shown, status_code=201 if made else 200, headers=headers)
+
+    @get("/", guards=[requires(READ)], opt=descriptions.LIST)
+    async def page(
+        self,
+        principal: Caller,
+        queues: Shelf,
+        cursor: FromQuery[str | None] = None,
+        limit: Limit = 50,
+    ) -> Document:
+        """Queues by name, with how many messages are where."""
+        names = [one for one in await queues.names(principal.tenant) if one > (cursor or "")]
+        found = await queues.look_at(principal.tenant, names[:limit])
+        return {
+            "queues": [showing.queue(one) for one in found],
+            "cursor": names[limit - 1] if len(names) > limit else None,
+        }
+
+    @get("/{name:str}", guards=[requires(READ)], opt=descriptions.ONE)
+    async def one(self, name: FromPath[str], principal: Caller, queues: Shelf) -> Document:
+        """One queue, with how many messages are where."""
+        return showing.queue(await queues.look(principal.tenant, name))
+
+    @patch("/{name:str}", guards=[requires(OPERATES)], opt=descriptions.CHANGE)
+    async def change(
+        self, request: Asking, name: FromPath[str], principal: Caller, queues: Shelf
+    ) -> Document:
+        """Change some options. They are for the messages that are there, too."""
+        change = reading.read_change(loads(await request.body()))
+        await queues.change(principal.tenant, name, change)
+        return showing.queue(await queues.look(principal.tenant, name))
+
+    @delete("/{name:str}", status_code=204, guards=[requires(OPERATES)], opt=descriptions.DROP)
+    async def drop(
+        self,
+        name: FromPath[str],
+        principal: Caller,
+        queues: Shelf,
+        purge: FromQuery[bool] = False,
+    ) -> None:
+        """Delete a queue; with `purge=true` also one with messages or dead letters in it."""
+        await queues.drop(principal.tenant, name, purge=purge)
+
+    @post("/{name:str}/messages", status_code=202, guards=[requires(SENDS)], opt=descriptions.SEND)
+    async def send(
+        self,
+        request: Asking,
+        name: FromPath[str],
+        principal: Caller,
+        queues: Shelf,
+        store: NamedDependency[SkipValidation[Store]],
+    ) -> Document:
+        """Send one message, or up to 100. A queue that is not there is made, with defaults."""
+        reading.read_name(name)
+        messages = reading.read_messages(loads(await request.body()))
+        store.admit()
+        return {"ids": await queues.send(principal.tenant, name, messages)}
+
+    @post("/{name:str}/receive", status_code=200, guards=[requires(OPERATES)],
+          opt=descriptions.RECEIVE)  # fmt: skip
+    async def receive(
+        self,
+        request: Asking,
+        name: FromPath[str],
+        principal: Caller,
+        waiting: NamedDependency[SkipValidation[Waiting]],
+    ) -> Document:
+        """Lease messages. With `wait_ms` it waits until there is one."""
+        wish = reading.read_wish(loads(await request.body() or b"{}"))
+        call = Receiving(principal.tenant, name, wish.most, wish.lease_ms)
+        bell, wait_s = Bell(), wish.wait_ms / 1_000
+        if wait_s:
+            found = await while_waiting(request, bell, waiting, wait_s, call)
+        else:
+            found = await waiting.receive(bell, 0, lambda: False, call)
+        return {"messages": [showing.received(one) for one in found]}
+
+    @post("/{name:str}/ack", status_code=200, guards=[requires(OPERATES)], opt=descriptions.ACK)
+    async def ack(
+        self, request: Asking, name: FromPath[str], principal: Caller, queues: Shelf
+    ) -> Document:
+        """These messages are done."""
+        given = reading.read_settling(loads(await request.body()))
+        settled = await queues.settle(principal.tenant, name, given.receipts, "done")
+        return showing.results(given.receipts, settled)
+
+    @post("/{name:str}/nack", status_code=200, guards=[requires(OPERATES)], opt=descriptions.NACK)
+    async def nack(
+        self, request: Asking, name: FromPath[str], principal: Caller, queues: Shelf
+    ) -> Document:
+        """These failed: again after a while, or a dead letter when that was the last try."""
+        given = reading.read_settling(loads(await request.body()), "delay_ms", "error")
+        settled = await queues.settle(
+            principal.tenant,
+            name,
+            given.receipts,
+            "again",
+            delay_ms=given.delay_ms,
+            error=given.error,
+        )
+        return showing.results(given.receipts, settled)
+
+    @post("/{name:str}/extend", status_code=200, guards=[requires(OPERATES)],
+          opt=descriptions.EXTEND)  # fmt: skip
+    async def extend(
+        self, request: Asking, name: FromPath[str], principal: Caller, queues: Shelf
+    ) -> Document:
+        """These need longer: their leases end that long from now."""
+        given = reading.read_settling(loads(await request.body()), "lease_ms")
+        kept = await queues.extend(principal.tenant, name, given.receipts, given.lease_ms)
+        return showing.results(given.receipts, kept)
+
+
+def burial(cursor: str | None) -> int | None:
+    """Where a page of dead letters goes on. Raises PositionInvalid."""
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 16):
+        raise PositionInvalid("this is no cursor of ours: begin without one")
+    return int(cursor)

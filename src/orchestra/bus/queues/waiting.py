@@ -1,0 +1,105 @@
+"""Long polls: who waits for messages is woken when there may be some, and looks now and then."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Final
+
+import anyio
+
+from orchestra.bus.queues.queues import Queues
+from orchestra.bus.queues.records import Received
+from orchestra.clock import Clock
+from orchestra.store import queue_keys
+from orchestra.store.client import Store
+from orchestra.store.keys import Tenant
+from orchestra.store.wakes import Topics
+
+LOOK_S: Final = 2.0
+"""Wake-ups may be lost; so long a message lies unseen then."""
+_LEAST_S: Final = 0.01
+
+
+class Bell:
+    """Rings once, and again after it was heard."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def ring(self) -> None:
+        """Somebody who waits looks again."""
+        self._event.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Until it rang since the last time, or the time is up."""
+        with anyio.move_on_after(seconds):
+            await self._event.wait()
+        self._event = anyio.Event()
+
+
+class Waiting:
+    """Receives, and waits for something to receive."""
+
+    def __init__(self, store: Store, queues: Queues, clock: Clock) -> None:
+        self._store, self._queues, self._clock = store, queues, clock
+        self._bells: dict[bytes, set[Bell]] = {}
+        self._closed = False
+
+    async def serve(self) -> None:
+        """Until cancelled: hear which queues have something."""
+        channels = {
+            queue_keys.queue_wakes(self._store.prefix(tag)): self._heard
+            for tag in self._store.partitions
+        }
+        await self._store.follow(Topics(channels))
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        self._closed = True
+        for bells in self._bells.values():
+            for bell in bells:
+                bell.ring()
+
+    async def receive(
+        self, bell: Bell, wait_s: float, left: Callable[[], bool], call: "Receiving"
+    ) -> list[Received]:
+        """At least one message, or nothing after `wait_s`, when closed, or when the caller `left`.
+
+        Whoever `left` rings the `bell`; nothing is leased to it after that. Raises QueueUnknown.
+        """
+        until = self._clock.monotonic() + wait_s
+        with self._listening(f"{call.tenant}:{call.name}".encode(), bell):
+            while not left():
+                found, soon_ms = await call(self._queues)
+                more_s = until - self._clock.monotonic()
+                if found or more_s <= 0 or self._closed:
+                    return found
+                soon_s = LOOK_S if soon_ms is None else soon_ms / 1_000
+                await bell.wait(max(min(more_s, soon_s, LOOK_S), _LEAST_S))
+        return []
+
+    @contextmanager
+    def _listening(self, queue: bytes, bell: Bell) -> Iterator[None]:
+        self._bells.setdefault(queue, set()).add(bell)
+        try:
+            yield
+        finally:
+            self._bells[queue].discard(bell)
+            if not self._bells[queue]:
+                del self._bells[queue]
+
+    def _heard(self, queue: bytes) -> None:
+        for bell in self._bells.get(queue, ()):
+            bell.ring()
+
+
+class Receiving:
+    """One call of `Queues.receive`, to be made as often as it takes."""
+
+    def __init__(self, tenant: Tenant, name: str, most: int, lease_ms: int | None) -> None:
+        self.tenant, self.name = tenant, name
+        self._call = partial(Queues.receive, tenant=tenant, name=name, most=most, lease_ms=lease_ms)
+
+    async def __call__(self, queues: Queues) -> tuple[list[Received], int | None]:
+        """What is ready now."""
+        return await self._call(queues)

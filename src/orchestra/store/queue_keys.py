@@ -1,0 +1,21 @@
+"""Keys of queues. Owner: bus. In the partition of the queue; permanent until it is deleted.
+
+What is in a queue is under `<prefix>mq:<tenant>:<name>:`, see bus/queues/lua/prelude.lua.
+"""
+
+from orchestra.store.keys import Tenant
+
+
+def queue_names(prefix: str, tenant: Tenant) -> str:
+    """Set: names of the tenant's queues here."""
+    return f"{prefix}mqs:{tenant}"
+
+
+def queue_redrives(prefix: str) -> str:
+    """Set: `tenant:name` of queues whose dead letters are going back. Ends with the redrive."""
+    return f"{prefix}mqj"
+
+
+def queue_wakes(prefix: str) -> str:
+    """Sharded channel, not a key: `tenant:name` of queues that may have something to receive."""
+    return f"{prefix}mqw"
