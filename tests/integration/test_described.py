@@ -120,6 +120,7 @@ def own(name: str, task: str, **fields: Any) -> dict[str, Any]:
 async def test_every_route_answers_as_described(client: Client) -> None:
     await ask_workflows(client)
     await ask_events(client)
+    await ask_queues(client)
     await ask_executions(client)
     await ask_agents(client)
     await ask_workers(client)
@@ -213,6 +214,48 @@ async def ask_events(client: Client) -> None:
     await client.http.get("/api/events?cursor=none")
     told = await client.http.get("/api/events/stream?since=AQA&follow=false")
     assert told.text.count("event: order.placed") == 2
+
+
+async def ask_queues(client: Client) -> None:
+    made = await client.post("/api/queues/", {"name": "q", "tries_max": 1})
+    await client.post("/api/queues/", {"name": "q", "backoff_ms": [0]})
+    assert made["depth"] == 0
+    at = "/api/queues/q"
+    for wrong in ({}, {"name": "A B"}, {"name": "q", "lease_ms": 1}, {"name": "q", "x": 1}):
+        await client.http.post("/api/queues/", json=wrong)
+    assert (await client.http.patch(at, json={"tries_max": 1})).status_code == 200
+    await client.http.patch(at, json={"tries_max": 0})
+    for part in ("", "/dead", "/redrive"):
+        await client.http.get(f"/api/queues/none{part}")
+    await client.post(f"{at}/messages", {"body": {"n": 1}, "group": "g", "dedup_id": "d"})
+    await client.post(f"{at}/messages", {"messages": [{"body": n} for n in range(4)]})
+    await client.http.post(f"{at}/messages", json={"messages": []})
+    await client.http.post(f"{at}/messages", content=b"{", headers={"content-type": "text/x"})
+    found = await client.post(f"{at}/receive", {"max": 5, "wait_ms": 100, "lease_ms": 1_000})
+    first, second, *others = [one["receipt"] for one in found["messages"]]
+    assert (await client.http.post("/api/queues/none/receive")).status_code == 404
+    await client.http.post(f"{at}/receive", json={"max": 0, "wait": 1})
+    await client.get(at)
+    await client.post(f"{at}/extend", {"receipts": [first, "none"], "lease_ms": 60_000})
+    await client.post(f"{at}/ack", {"receipts": [first, first]})
+    await client.post(f"{at}/nack", {"receipts": [second, *others], "error": "no"})
+    await client.http.post(f"{at}/ack", json={"receipts": [1], "error": "no"})
+    dead = await client.get(f"{at}/dead?limit=1")
+    await client.http.get(f"{at}/dead?cursor=x")
+    await client.http.get(f"{at}/redrive")
+    await client.post(f"{at}/redrive", {"ids": [dead["messages"][0]["id"]]})
+    await client.post(f"{at}/redrive", {"all": True, "per_s": 1})
+    await client.http.post(f"{at}/redrive", json={"all": True})
+    await client.http.post(f"{at}/redrive", json={"ids": ["x"], "all": True})
+    await client.get(f"{at}/redrive")
+    assert (await client.http.delete(f"{at}/redrive")).json()["state"] == "stopped"
+    assert (await client.http.delete(f"{at}/dead")).json()["deleted"] == 3
+    assert (await client.http.patch(at, json={"depth_max": 1})).status_code == 200
+    full = await client.http.post(f"{at}/messages", json={"body": 1})
+    assert (full.status_code, "retry-after" in full.headers) == (429, True)
+    await client.get("/api/queues/?limit=1")
+    assert (await client.http.delete(at)).status_code == 409
+    assert (await client.http.delete(f"{at}?purge=true")).status_code == 204
 
 
 async def ask_agents(client: Client) -> None:

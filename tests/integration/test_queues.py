@@ -113,7 +113,7 @@ async def test_a_message_that_kills_its_workers_is_buried(queues: Queues, store:
     for _ in range(2):
         await until_taken(queues, lease_ms=1)
     with anyio.fail_after(5):
-        while (await counted(queues))[3] == 0:
+        while (await counted(queues))[3] == 0:  # noqa: ASYNC110  -- time passes in the store
             await anyio.sleep(0.01)
 
     [letter], _ = await letters_of(store).dead(HOME, "q", 50, None)
@@ -246,7 +246,7 @@ async def test_a_redrive_keeps_its_rate_and_can_be_stopped(queues: Queues, store
     assert not await letters.step(HOME, "q")
     again = await letters.begin(HOME, "q", per_s=10_000)
     with anyio.fail_after(5):
-        while await letters.step(HOME, "q"):
+        while await letters.step(HOME, "q"):  # noqa: ASYNC110  -- time passes in the store
             await anyio.sleep(0.001)
     done = await letters.job(HOME, "q")
     assert (done.id, done.state, done.moved) == (again.id, "completed", 30 - stopped.moved)
@@ -269,7 +269,7 @@ async def test_tenants_share_nothing(queues: Queues, store: Store) -> None:
 
 async def until_taken(queues: Queues, lease_ms: int = 30_000) -> list[Received]:
     with anyio.fail_after(5):
-        while not (found := await taken(queues, lease_ms=lease_ms)):
+        while not (found := await taken(queues, lease_ms=lease_ms)):  # noqa: ASYNC110  -- time passes in the store
             await anyio.sleep(0.005)
     return found
 

@@ -31,6 +31,7 @@ Every command has --help with examples; most have --json for programs.
         "execution": ("orchestra.cli.execution:execution", "Look at executions, and steer them."),
         "agent": ("orchestra.cli.agent:agent", "List, register and call agents."),
         "event": ("orchestra.cli.event:event", "Follow, list and publish events."),
+        "queue": ("orchestra.cli.queue:queue", "Send and receive messages; see to dead letters."),
         "secret": ("orchestra.cli.secret:secret", "Set, list and remove agents' credentials."),
         "prices": ("orchestra.cli.prices:prices", "What models cost; take a newer table."),
         "keys": ("orchestra.cli.keys:keys", "Make, list and revoke API keys."),

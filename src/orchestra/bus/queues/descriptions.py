@@ -21,6 +21,7 @@ from orchestra.store.failures import NotReplicated, StoreAway, StoreDiskFull, St
 _WRITES: Final = (StoreAway, NotReplicated, StoreFull, StoreDiskFull)
 _SETTLES: Final = [*JSON_REFUSALS, QueueInvalid, StoreAway, NotReplicated]
 _RESULTS: Final = Answer("What became of each receipt.", [documents.ReceiptResults])
+_RECEIPT: Final = "bXNnXzAxOWFi"
 _JOB: Final = Answer("How far it is.", [documents.RedriveJob])
 _QUEUE: Final = Answer("The queue.", [documents.Queue])
 
@@ -64,9 +65,24 @@ RECEIVE: Final = described(
     body_optional=True,
     examples={"a worker": {"max": 10, "wait_ms": 20_000, "lease_ms": 60_000}},
 )
-ACK: Final = described({200: _RESULTS}, refusals=_SETTLES, body=documents.AckBody)
-NACK: Final = described({200: _RESULTS}, refusals=_SETTLES, body=documents.NackBody)
-EXTEND: Final = described({200: _RESULTS}, refusals=_SETTLES, body=documents.ExtendBody)
+ACK: Final = described(
+    {200: _RESULTS},
+    refusals=_SETTLES,
+    body=documents.AckBody,
+    examples={"done": {"receipts": [_RECEIPT]}},
+)
+NACK: Final = described(
+    {200: _RESULTS},
+    refusals=_SETTLES,
+    body=documents.NackBody,
+    examples={"in a minute": {"receipts": [_RECEIPT], "delay_ms": 60_000, "error": "busy"}},
+)
+EXTEND: Final = described(
+    {200: _RESULTS},
+    refusals=_SETTLES,
+    body=documents.ExtendBody,
+    examples={"a minute more": {"receipts": [_RECEIPT], "lease_ms": 60_000}},
+)
 DEAD: Final = described(
     {200: Answer("A page.", [documents.DeadPage])},
     refusals=[PositionInvalid, QueueUnknown, StoreAway],

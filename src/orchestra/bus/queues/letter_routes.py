@@ -65,7 +65,7 @@ class LetterRoutes(Controller):
         letters: Dead,
         redriving: NamedDependency[SkipValidation[Redriving]],
         clock: NamedDependency[SkipValidation[Clock]],
-        ids: NamedDependency[SkipValidation[Ids]],
+        new_ids: NamedDependency[SkipValidation[Ids]],
     ) -> Document:
         """Put dead letters back in line, their tries at zero: some at once, or all as a job."""
         wanted = reading.read_revival(loads(await request.body()))
@@ -76,7 +76,7 @@ class LetterRoutes(Controller):
         began_ms = clock.now_ms()
         moved = await letters.redrive(principal.tenant, name, wanted.ids)
         total, ended_ms = len(wanted.ids), clock.now_ms()
-        done = Redrive(ids.new("rdv"), "completed", moved, total, None, began_ms, ended_ms)
+        done = Redrive(new_ids.new("rdv"), "completed", moved, total, None, began_ms, ended_ms)
         return showing.redrive(done)
 
     @get("/redrive", guards=[requires(Permission.QUEUES_READ)], opt=descriptions.REDRIVEN)

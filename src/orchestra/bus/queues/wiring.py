@@ -40,7 +40,7 @@ class QueueParts:
             "redriving": self.redriving,
             "store": store,
             "clock": clock,
-            "ids": ids,
+            "new_ids": ids,
         }
         provided = {
             name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
