@@ -100,9 +100,10 @@ class Sending(msgspec.Struct, frozen=True):
 
 
 class Working(msgspec.Struct, frozen=True):
-    """How a queue is worked on. What is about the queue holds when the worker is what makes it.
+    """How a queue is worked on; a queue that the worker makes begins with these options, too.
 
     `backoff_ms`: the waits after each try, with full jitter; the last one is for all later tries.
+    `tries_max`: more than the queue allows are not made.
     """
 
     concurrency: int = 32

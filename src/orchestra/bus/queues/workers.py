@@ -127,10 +127,15 @@ class _Worker:
             self._freed = anyio.Event()
 
     async def _settle(self, one: Received, outcome: Outcome, told: str) -> None:
-        queue = self._name
+        queue, delay_ms = self._name, None
+        if outcome == "again":
+            waits = self._options.backoff_ms or (0,)
+            ceiling_ms = waits[min(one.attempt, len(waits)) - 1]
+            delay_ms = int(ceiling_ms * self._chance.random())  # full jitter
+            outcome = "bury" if one.attempt >= self._options.tries_max else "again"
         try:
             [settled] = await self._queues.settle(
-                self._tenant, queue, [one.receipt], outcome, error=told
+                self._tenant, queue, [one.receipt], outcome, delay_ms=delay_ms, error=told
             )
         except OrchestraError as error:  # its lease ends, and it comes again
             log.warning("queue.not_settled", queue=queue, message=one.id, reason=error.detail)

@@ -5,10 +5,11 @@ import pytest
 
 from orchestra.bus.queues import reading
 from orchestra.bus.queues.records import Options, QueueInvalid
+from orchestra.errors import Problem
 
 
 def found(refused: pytest.ExceptionInfo[QueueInvalid]) -> dict[str, str]:
-    return {one.pointer: one.code for one in refused.value.findings}
+    return {one.pointer: one.code for one in refused.value.findings if isinstance(one, Problem)}
 
 
 def test_a_queue_has_defaults() -> None:

@@ -1,0 +1,69 @@
+"""kill -9 of workers every second: every message handled, none settled twice, order exact."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+from queue_store import counted, queues_of, sent
+
+from orchestra.bus.queues.records import Options
+from orchestra.store.client import Store
+from orchestra.store.keys import DEFAULT_TENANT
+
+pytestmark = [pytest.mark.chaos, pytest.mark.anyio]
+
+MESSAGES, GROUPS, WORKERS = 10_000, 100, 3
+WITHIN_S = 90.0
+PROGRAM = Path(__file__).parents[1] / "queue_worker.py"
+
+
+def a_worker(url: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, str(PROGRAM), url])
+
+
+async def test_no_message_is_lost_when_workers_are_killed(store: Store, store_url: str) -> None:
+    queues, killed = queues_of(store), 0
+    await queues.save(DEFAULT_TENANT, "q", Options(tries_max=100))
+    for first in range(0, MESSAGES, 100):
+        batch = range(first, first + 100)
+        group = {n: f"g{n // 2 % GROUPS}" if n % 2 else "" for n in batch}
+        await queues.send(DEFAULT_TENANT, "q", [sent(n, group=group[n]) for n in batch])
+    workers = [a_worker(store_url) for _ in range(WORKERS)]
+    try:
+        with anyio.fail_after(WITHIN_S):
+            while any(await counted(queues)):
+                await anyio.sleep(1)  # that is how often one is killed
+                victim = workers.pop(0)
+                victim.send_signal(signal.SIGKILL)
+                victim.wait()
+                killed += 1
+                workers.append(a_worker(store_url))
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+
+    prefix = store.prefix(store.partitions[0])
+    handled = await counts(store, f"{prefix}test:handled")
+    settled = await counts(store, f"{prefix}test:settled")
+    assert killed >= 3
+    assert handled.keys() == set(range(MESSAGES))
+    assert set(settled.values()) == {1}
+    assert await counted(queues) == (0, 0, 0, 0)
+    for group in range(GROUPS):
+        told = [int(n) for n in await store.read(prefix, "LRANGE", f"{prefix}test:g{group}", 0, -1)]
+        distinct = list(dict.fromkeys(told))
+        assert told == sorted(told), "a message came again behind the next of its group"
+        assert distinct == [n for n in range(1, MESSAGES, 2) if n // 2 % GROUPS == group]
+    repeated = sum(handled.values()) - MESSAGES
+    print(f"\n{killed} workers killed, {repeated} of {MESSAGES} messages came again")  # noqa: T201  # the test's figures
+
+
+async def counts(store: Store, key: str) -> dict[int, int]:
+    flat = await store.read(store.prefix(store.partitions[0]), "HGETALL", key)
+    if isinstance(flat, dict):
+        return {int(name): int(value) for name, value in flat.items()}
+    return {int(flat[i]): int(flat[i + 1]) for i in range(0, len(flat), 2)}

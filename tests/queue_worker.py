@@ -1,0 +1,49 @@
+"""A worker of the queue `q` in a process of its own, made to be killed: `queue_worker.py URL`."""
+
+import sys
+
+import anyio
+import msgspec
+from queue_store import queues_of
+
+from orchestra.bus.queues.queues import Queues
+from orchestra.bus.queues.records import Received
+from orchestra.clock import SystemClock, system_random
+from orchestra.store.client import Store
+from orchestra.store.keys import DEFAULT_TENANT
+from orchestra.store.opening import StoreOptions, open_store
+
+LEASE_MS = 700
+BATCH = 10
+WORK_S = 0.015
+
+
+async def main(url: str) -> None:
+    """Until killed: receive, say so, work, settle, say so."""
+    options = StoreOptions(url=url, durability="no", allow_weaker=True)
+    async with open_store(options, SystemClock(), system_random()) as store:
+        queues = queues_of(store)
+        while True:
+            found, _ = await queues.receive(DEFAULT_TENANT, "q", BATCH, LEASE_MS)
+            await handle(store, queues, found)
+
+
+async def handle(store: Store, queues: Queues, found: list[Received]) -> None:
+    """What was handled and settled is counted in the store, where a kill cannot reach it."""
+    prefix = store.prefix(store.partitions[0])
+    for one in found:
+        n = msgspec.json.decode(one.body, type=int)
+        await store.call(prefix, "HINCRBY", f"{prefix}test:handled", str(n), 1)
+        if one.group:
+            await store.call(prefix, "RPUSH", f"{prefix}test:{one.group}", str(n))
+    await anyio.sleep(WORK_S)
+    receipts = [one.receipt for one in found]
+    settled = await queues.settle(DEFAULT_TENANT, "q", receipts, "done") if found else []
+    for one, result in zip(found, settled, strict=True):
+        if result == "ok":
+            n = msgspec.json.decode(one.body, type=int)
+            await store.call(prefix, "HINCRBY", f"{prefix}test:settled", str(n), 1)
+
+
+if __name__ == "__main__":
+    anyio.run(main, sys.argv[1], backend_options={"use_uvloop": True})
