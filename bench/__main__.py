@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import agents
+from bench import agents, queues
 from bench.ceiling import measure
 from bench.load import Run, drive, request
 from bench.machine import cpu_ms, fsync_ms, peak_rss_mb
@@ -15,6 +15,7 @@ from bench.scenarios import SCENARIOS, Scenario
 from bench.serving import Served, served
 
 MODES = {"everysec": "process", "always": "fsync"}
+OTHERS = {agents.NAME: agents.measure, queues.NAME: queues.measure}
 
 
 def main() -> None:
@@ -23,9 +24,9 @@ def main() -> None:
     modes = asked.durability or list(MODES)
     with tempfile.TemporaryDirectory(prefix="orchestra-bench-", dir=asked.directory) as place:
         for mode in modes:
-            for name in asked.scenarios or (*SCENARIOS, agents.NAME):
-                if name == agents.NAME:
-                    line = agents.measure(mode, MODES[mode], Path(place), quick=asked.quick)
+            for name in asked.scenarios or (*SCENARIOS, *OTHERS):
+                if name in OTHERS:
+                    line = OTHERS[name](mode, MODES[mode], Path(place), quick=asked.quick)
                     print(json.dumps(line), flush=True)
                     continue
                 scenario = SCENARIOS[name].quick() if asked.quick else SCENARIOS[name]
@@ -37,7 +38,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "scenarios", nargs="*", choices=[*SCENARIOS, agents.NAME, []], metavar="W1 W1a W2 …"
+        "scenarios", nargs="*", choices=[*SCENARIOS, *OTHERS, []], metavar="W1 W1a W2 …"
     )
     parser.add_argument("--durability", action="append", choices=list(MODES))
     parser.add_argument("--quick", action="store_true", help="a tenth of it, not to be quoted")

@@ -75,9 +75,9 @@ async def _measure(shape: Shape, executions: int, settings: Embedded) -> Ceiling
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(server.socket)
             await asyncio.sleep(0)
-            _exchange(connection, list(_preparation(scripts)), check=True)
+            exchange(connection, list(_preparation(scripts)), check=True)
             before, began = cpu_ms(server.process.pid), time.perf_counter()
-            replies = _exchange(connection, packed, check=True)
+            replies = exchange(connection, packed, check=True)
             seconds = time.perf_counter() - began
             used = cpu_ms(server.process.pid) - before
     completed = sum(reply[0] == 1 for reply in replies if isinstance(reply, list))
@@ -161,7 +161,7 @@ def _call(script: Script, tag: int, values: Mapping[str, bytes | str | int]) -> 
     return hiredis.pack_command(words)
 
 
-def _exchange(connection: socket.socket, packed: Sequence[bytes], check: bool) -> list[object]:
+def exchange(connection: socket.socket, packed: Sequence[bytes], check: bool) -> list[object]:
     """Send everything, with at most two windows on the way; all replies."""
     reader, replies, sent = hiredis.Reader(), list[object](), 0
     while len(replies) < len(packed):
