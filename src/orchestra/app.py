@@ -107,7 +107,8 @@ def build_modules(
     )
     workflows = WorkflowsModule(store, agents, ports.clock, ports.ids, ports.chance, settings)
     sources = (workflows.journal, agents.happenings)
-    bus = BusModule(store, sources, ports.clock, ports.ids, ports.chance)
+    of_bus = (ports.clock, ports.ids, ports.chance)
+    bus = BusModule(store, sources, of_bus, settings.drain_s)
     return (SecretsModule(agents.secrets), agents, workflows, bus)
 
 

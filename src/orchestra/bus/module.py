@@ -25,8 +25,14 @@ class BusModule:
     name = "bus"
 
     def __init__(
-        self, store: Store, sources: Sequence[Source], clock: Clock, ids: Ids, chance: Random
+        self,
+        store: Store,
+        sources: Sequence[Source],
+        ports: tuple[Clock, Ids, Random],
+        drain_s: float = 30.0,
     ) -> None:
+        clock, ids, chance = ports
+        self._drain_s = drain_s
         published = Published(store, ids)
         everything = (*sources, published)
         self.hub = Hub(store, everything)
@@ -60,7 +66,8 @@ class BusModule:
     async def quiesce(self) -> None:
         """Streams end, so that their clients go to another replica; jobs in hand are finished."""
         self.live.close()
-        await self.queues.quiesce()
+        with anyio.move_on_after(self._drain_s):
+            await self.queues.quiesce()
 
     async def check(self) -> None:
         """The bus is as well as the store, which is checked by itself."""

@@ -28,6 +28,7 @@ class QueueParts:
     """What the bus has of queues."""
 
     def __init__(self, store: Store, clock: Clock, ids: Ids, chance: Random) -> None:
+        self._store = store
         calls = Calls(store)
         self.queues, self.letters = Queues(calls, ids, chance), Letters(calls, ids)
         self.waiting = Waiting(store, self.queues, clock)
@@ -65,6 +66,9 @@ class QueueParts:
         self, tenant: Tenant, queue: str, job: msgspec.Struct, options: Sending = SENDING
     ) -> str:
         """See `Bus.enqueue`."""
+        assert "\0" not in options.group
+        assert 0 <= options.priority <= 3
+        self._store.admit()
         sent = Sent(
             msgspec.Raw(msgspec.json.encode(job)),
             options.priority,
