@@ -137,6 +137,21 @@ async def test_one_of_a_group_is_in_flight_and_they_keep_their_order(queues: Que
     assert order == {0: [0, 1, 2, 3, 4, 5], 1: [0, 1, 2, 3, 4], 2: [0, 1, 2, 3, 4]}
 
 
+async def test_groups_may_be_called_anything(queues: Queues) -> None:
+    names = ["a", "a|b", "a\x01", "a\x01b", "\n", "%s", "é|", "[", "a b"]
+    await queues.send(HOME, "q", [sent([n, g], group=g) for n in range(3) for g in names])
+    order: dict[str, list[int]] = {name: [] for name in names}
+    while found := await taken(queues):
+        assert len({one.group for one in found}) == len(found) == len(names)
+        for one in found:
+            n, group = msgspec.json.decode(one.body, type=tuple[int, str])
+            assert one.group == group
+            order[group].append(n)
+        await queues.settle(HOME, "q", [one.receipt for one in found], "done")
+
+    assert order == {name: [0, 1, 2] for name in names}
+
+
 async def test_a_head_that_waits_holds_its_group_back(queues: Queues) -> None:
     await queues.send(HOME, "q", [sent(1, group="g", delay_ms=60_000), sent(2, group="g")])
 
