@@ -15,6 +15,7 @@ from orchestra.agents.routes.registrar import Registrar, Wanted
 from orchestra.agents.routes.showing import Document
 from orchestra.agents.tasks.workers import Workers
 from orchestra.security import Permission, Principal, requires
+from orchestra.store.keys import DEFAULT_TENANT
 
 Caller = NamedDependency[SkipValidation[Principal]]
 Agents = NamedDependency[SkipValidation[Registrar]]
@@ -97,7 +98,8 @@ class AgentRoutes(Controller):
     ) -> Response[Document]:
         """One agent, by id or name. `ETag` is its revision."""
         document = await registrar.one(principal.tenant, agent_id)
-        plugin = plugins.of(str(document["agent_type"]))
+        first = principal.tenant == DEFAULT_TENANT
+        plugin = plugins.of(str(document["agent_type"])) if first else None
         if plugin is not None and document["provider"] == "python":
             document["plugin"] = shown_plugin(plugin)
         return Response(document, headers={"ETag": _etag(document)})

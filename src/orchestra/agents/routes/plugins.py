@@ -11,8 +11,10 @@ from orchestra.agents.discovery.plugins import Plugin, Plugins
 from orchestra.agents.routes.documents import Closed, Instant
 from orchestra.described import Answer, described
 from orchestra.instants import instant
-from orchestra.security import Permission, requires
+from orchestra.security import Permission, Principal, requires
+from orchestra.store.keys import DEFAULT_TENANT
 
+Caller = NamedDependency[SkipValidation[Principal]]
 Shelves = NamedDependency[SkipValidation[Plugins]]
 
 
@@ -45,9 +47,13 @@ class PluginRoutes(Controller):
     tags = ("agents",)
 
     @get("/plugins", guards=[requires(Permission.AGENTS_OPERATE)], opt=PLUGINS)
-    async def page(self, plugins: Shelves) -> PluginPage:
-        """Agents found in the folder, with the traceback of what cannot be imported."""
-        shown = (shown_plugin(one, whole=True) for one in plugins.all)
+    async def page(self, principal: Caller, plugins: Shelves) -> PluginPage:
+        """Agents found in the folder, with the traceback of what cannot be imported.
+
+        They are agents of the first tenant: others see none.
+        """
+        mine = plugins.all if principal.tenant == DEFAULT_TENANT else []
+        shown = (shown_plugin(one, whole=True) for one in mine)
         return PluginPage(plugins.enabled, tuple(shown), None)
 
 
