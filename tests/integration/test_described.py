@@ -214,6 +214,29 @@ async def ask_events(client: Client) -> None:
     await client.http.get("/api/events?cursor=none")
     told = await client.http.get("/api/events/stream?since=AQA&follow=false")
     assert told.text.count("event: order.placed") == 2
+    await client.get("/api/events/types")
+    await ask_subscriptions(client)
+
+
+async def ask_subscriptions(client: Client) -> None:
+    at = "/api/events/subscriptions"
+    wanted = {"event_types": ["order.*"], "sources": ["shop"], "keys": []}
+    await client.post(at, {"name": "s", "event_filter": wanted, "start": "oldest"})
+    await client.http.post(at, json={"name": "s"})
+    await client.http.post(at, json={"name": "S", "event_filter": {"event_types": [1]}})
+    await client.http.post(at, json={"name": "t", "event_filter": {"event_types": [".."]}})
+    await client.http.post(at, json={"name": "t", "start": "none"})
+    for path in ("", "/s"):
+        await client.get(at + path)
+    await client.http.get(f"{at}/none")
+    pulled = await client.post(f"{at}/s/pull", {"wait_ms": 5_000})
+    assert pulled["events"]
+    await client.post(f"{at}/s/pull")
+    await client.http.post(f"{at}/none/pull", json={"max": 1})
+    await client.post(f"{at}/s/ack", {"cursor": pulled["cursor"]})
+    await client.http.post(f"{at}/s/ack", json={"cursor": "none"})
+    assert (await client.http.delete(f"{at}/s")).status_code == 204
+    await client.http.delete(f"{at}/s")
 
 
 async def ask_queues(client: Client) -> None:

@@ -7,7 +7,7 @@ outbox), and a `Source` reads them. `publish` is for facts that have no transiti
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Final, Literal, Protocol
+from typing import Annotated, Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -56,6 +56,35 @@ class Missed(msgspec.Struct, frozen=True):
 
 class Beat(msgspec.Struct, frozen=True):
     """Nothing happened for a while; the watch is alive."""
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """A durable reader was overtaken by trimming: events of these times may be missing."""
+
+    from_ms: int
+    to_ms: int
+
+
+Handler: TypeAlias = "Callable[[Event | Gap], Awaitable[None]]"
+"""Handles one event; may get it again. Raising means: try again."""
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """How a durable reader reads."""
+
+    start: str = "new"
+    """At first sight of the name: `new`, `oldest`, or a position."""
+    origins: tuple[Origin, ...] = ("engine", "module")
+    """Whose events. What somebody posted is `api`: nothing of ours believes it unasked."""
+    tenant: Tenant | None = None
+    """None: of all tenants."""
+    in_flight_max: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 64
+    ordered: Literal["key", "none"] = "key"
+    """`key`: events of one key one after the other."""
+    tries: Annotated[int, msgspec.Meta(ge=1, le=20)] = 5
+    backoff_ms: tuple[int, ...] = (100, 1_000, 5_000, 15_000)
+    timeout_ms: int = 60_000
+    """Of one try."""
 
 
 class Watching(Protocol):
@@ -167,5 +196,20 @@ class Bus(Protocol):
 
         A job is leased for as long as its handler runs, is cancelled when it was given to somebody
         else, and is a dead letter after `tries_max` tries.
+        """
+        ...
+
+    def subscribe(
+        self,
+        name: str,
+        patterns: Sequence[str],
+        handler: Handler,
+        options: Reading = Reading(),  # noqa: B008 - frozen
+    ) -> None:
+        """Hand every event to `handler` on one replica at a time, while the bus runs.
+
+        Durable: it goes on where it was, whoever stopped or died. At least once and in order for
+        each key; a crash repeats what was handled since the last second or 256 events. What fails
+        `tries` times goes to the dead letters. Safe to call on every replica.
         """
         ...

@@ -78,6 +78,110 @@ class EventPage(Closed, frozen=True):
     cursor: Cursor
 
 
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$", examples=["billing"])]
+Texts = Annotated[list[Annotated[str, Meta(max_length=256)]], Meta(max_length=50)]
+
+
+class EventFilter(Closed, frozen=True):
+    """Which events; what is left out or empty is no restriction."""
+
+    event_types: Annotated[
+        list[Annotated[str, Meta(max_length=128)]],
+        Meta(description="Patterns: `step.*`, `order.**`.", max_length=50),
+    ] = []
+    sources: Texts = []
+    keys: Annotated[Texts, Meta(description="What they are about.")] = []
+
+
+class SubscriptionBody(Closed, frozen=True):
+    """A subscription to be made."""
+
+    name: Name
+    event_filter: EventFilter = EventFilter()
+    start: Annotated[
+        str,
+        Meta(
+            description="`new`, `oldest`, or a position: the `id` of a live stream.",
+            max_length=8_192,
+        ),
+    ] = "new"
+
+
+class Subscription(Closed, frozen=True):
+    """A durable reader of events for a client outside."""
+
+    name: Name
+    event_filter: EventFilter
+    start: str
+    created_at: Instant
+
+
+class SubscriptionLag(Closed, frozen=True):
+    """How far it is behind."""
+
+    events: Annotated[int, Meta(description="Events that wait, up to where was looked.")]
+    more: Annotated[bool, Meta(description="Whether there are more than that.")]
+    oldest_at: Instant | None
+    oldest_age_ms: int | None
+
+
+class SubscriptionShown(Closed, frozen=True):
+    """A subscription, and how far it is behind."""
+
+    name: Name
+    event_filter: EventFilter
+    start: str
+    created_at: Instant
+    lag: SubscriptionLag
+
+
+class SubscriptionList(Closed, frozen=True):
+    """All of them, by name: at most 100."""
+
+    subscriptions: list[Subscription]
+
+
+class PullBody(Closed, frozen=True):
+    """How many, and how long to wait for the first."""
+
+    max: Annotated[int, Meta(ge=1, le=200)] = 50
+    wait_ms: Annotated[int, Meta(ge=0, le=20_000)] = 0
+
+
+class Pulled(Closed, frozen=True):
+    """Events, oldest first for each key. They come again in 30 s unless acknowledged."""
+
+    events: list[CloudEvent]
+    cursor: Annotated[str | None, Meta(description="To acknowledge them by; null: no events.")]
+
+
+class AckBody(Closed, frozen=True):
+    """Which events are handled."""
+
+    cursor: Annotated[str, Meta(description="Of a pull.", max_length=256)]
+
+
+class Acknowledged(Closed, frozen=True):
+    """They will not come again."""
+
+    acknowledged: Literal[True]
+
+
+class EventType(Closed, frozen=True):
+    """A type of event that happens here by itself."""
+
+    type: Annotated[str, Meta(examples=["workflow.completed"])]
+    told: Annotated[str, Meta(description="When it happens.")]
+    source: str
+    data_schema: Annotated[dict[str, Any], Meta(description="JSON Schema of its `data`.")]
+
+
+class EventTypes(Closed, frozen=True):
+    """The built-in types. What clients publish has types of their own."""
+
+    types: list[EventType]
+
+
 CloudEvents: dict[str, Any] = {
     "title": "cloud events",
     "type": ["object", "array"],

@@ -146,6 +146,18 @@ class Hub:
         self._origin: dict[str, tuple[Source, str]] = {}
         self._wanted, self._following = anyio.Event(), anyio.Event()
         self._watches = 0
+        self._news: anyio.Event | None = None
+
+    @property
+    def origins(self) -> Mapping[str, tuple[Source, str]]:
+        """Every stream that is followed: its source, and the prefix it lives under."""
+        return self._origin
+
+    def news(self) -> anyio.Event:
+        """Set when the next entry of any stream has arrived."""
+        if self._news is None:
+            self._news = anyio.Event()
+        return self._news
 
     @property
     def positions(self) -> Mapping[str, str]:
@@ -173,14 +185,20 @@ class Hub:
         only: Callable[[Event], bool] | None = None,
     ) -> AsyncIterator[Watcher]:
         """See `Bus.watch`. `only` says which of the events that match are told."""
-        self._watches += 1
-        self._wanted.set()
-        try:
-            await self._following.wait()
+        async with self.followed():
             with self._watching(Watcher(self, tenant, matcher(patterns), only)) as watcher:
                 if since is not None:
                     watcher.begin(since)
                 yield watcher
+
+    @asynccontextmanager
+    async def followed(self) -> AsyncIterator[None]:
+        """Every stream is followed for the duration of the block."""
+        self._watches += 1
+        self._wanted.set()
+        try:
+            await self._following.wait()
+            yield
         finally:
             self._watches -= 1
 
@@ -262,6 +280,9 @@ class Hub:
         self._tail.follow(key, position)
 
     def _arrived(self, key: str, found: Sequence[Entry]) -> None:
+        if self._news is not None:
+            self._news.set()
+            self._news = None
         if not self._watchers or key not in self._origin:
             return
         for entry in found:

@@ -49,6 +49,20 @@ async def between(
             heapq.heappush(heap, (parsed(page.next[0]), index))
 
 
+async def gone_until(store: Store, prefix: str, key: str, start: str) -> int | None:
+    """Up to which ms entries behind `start` are gone; None when all of them are kept."""
+    found = await store.insist(lambda: store.read(prefix, "EXISTS", key))
+    if not found:
+        return None if start == START else parsed(start)[0]
+    raw = cast("list[Any]", await store.insist(lambda: store.read(prefix, "XINFO", "STREAM", key)))
+    about = {name.decode(): value for name, value in zip(raw[::2], raw[1::2], strict=True)}
+    if int(about["entries-added"]) <= int(about["length"]):
+        return None
+    last = about["last-generated-id"].decode()
+    first = about["first-entry"][0].decode() if about["first-entry"] else last
+    return parsed(first)[0] if parsed(start) < parsed(first) else None
+
+
 class _Pages:
     """A range of one stream, a page at a time."""
 
@@ -72,14 +86,7 @@ class _Pages:
 
     async def trimmed(self) -> bool:
         """Whether entries behind the start are gone."""
-        if not await self._read("EXISTS", self.key):
-            return self._start != START
-        raw = cast("list[Any]", await self._read("XINFO", "STREAM", self.key))
-        about = {name.decode(): value for name, value in zip(raw[::2], raw[1::2], strict=True)}
-        if int(about["entries-added"]) <= int(about["length"]):
-            return False
-        first = about["first-entry"]
-        return not first or parsed(self._start) < parsed(first[0].decode())
+        return await gone_until(self._store, self._prefix, self.key, self._start) is not None
 
     async def more(self) -> bool:
         """Whether there is a next entry."""

@@ -4,19 +4,27 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
+import anyio.abc
 from litestar import Router
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
-from orchestra.bus import Source
+from orchestra.bus import Handler, Reading, Source
+from orchestra.bus.durable import Durable
 from orchestra.bus.hub import Hub
 from orchestra.bus.live import Live
+from orchestra.bus.patterns import is_pattern
 from orchestra.bus.published import Published
 from orchestra.bus.queues.wiring import QueueParts
 from orchestra.bus.reading import Events
 from orchestra.bus.routes import EventRoutes
+from orchestra.bus.subscription_routes import SubscriptionRoutes
+from orchestra.bus.subscriptions import Subscriptions
+from orchestra.bus.tenure import Ground, Subscriber
 from orchestra.clock import Clock, Ids, Random
 from orchestra.store.client import Store
+
+LEAVE_S = 4.0
 
 
 class BusModule:
@@ -40,27 +48,54 @@ class BusModule:
         self.publish, self.watch = published.publish, self.hub.watch
         self.queues = QueueParts(store, clock, ids, chance)
         self.enqueue, self.worker = self.queues.enqueue, self.queues.worker
+        self._ground = Ground(self.hub, store, clock, ids.new("rdr"))
+        self._durables: list[Durable] = []
+        self._group: anyio.abc.TaskGroup | None = None
         parts = {
             "published": published,
             "events": Events(store, everything),
             "live": self.live,
+            "subscriptions": Subscriptions(self.hub, store, clock, ids),
             "clock": clock,
         }
         provided = {
             name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
         }
         self.routes: Sequence[ControllerRouterHandler] = (
-            Router("/", route_handlers=[EventRoutes], dependencies=provided),
+            Router("/", route_handlers=[EventRoutes, SubscriptionRoutes], dependencies=provided),
             *self.queues.routes,
         )
 
+    def subscribe(
+        self,
+        name: str,
+        patterns: Sequence[str],
+        handler: Handler,
+        options: Reading = Reading(),  # noqa: B008 - frozen
+    ) -> None:
+        """See `Bus.subscribe`."""
+        assert all(map(is_pattern, patterns)), patterns
+        durable = Durable(self._ground, Subscriber(name, tuple(patterns), handler, options))
+        self._durables.append(durable)
+        if self._group is not None:
+            self._group.start_soon(durable.serve)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Who watches is told for the duration of the block."""
+        """Who watches is told, and who subscribed, for the duration of the block."""
         async with anyio.create_task_group() as group:
             group.start_soon(self.hub.serve)
             group.start_soon(self.queues.serve)
+            for durable in self._durables:
+                group.start_soon(durable.serve)
+            self._group = group
             yield
+            self._group = None
+            for durable in self._durables:
+                durable.stop()
+            with anyio.move_on_after(LEAVE_S):
+                for durable in self._durables:
+                    await durable.ended.wait()
             group.cancel_scope.cancel()
 
     async def quiesce(self) -> None:

@@ -33,6 +33,7 @@ class Permission(StrEnum):
     QUEUES_READ = "queues:read"
     QUEUES_SEND = "queues:send"
     QUEUES_OPERATE = "queues:operate"
+    EVENTS_SUBSCRIBE = "events:subscribe"
     KEYS_MANAGE = "keys:manage"
     SYSTEM_READ = "system:read"
 

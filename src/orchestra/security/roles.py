@@ -19,6 +19,7 @@ _ADDED: Final[Mapping[Role, frozenset[Permission]]] = {
             Permission.EVENTS_PUBLISH,
             Permission.QUEUES_SEND,
             Permission.QUEUES_OPERATE,
+            Permission.EVENTS_SUBSCRIBE,
         }
     ),
     "editor": frozenset({Permission.WORKFLOWS_WRITE, Permission.AGENTS_REGISTER}),

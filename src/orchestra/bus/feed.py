@@ -1,0 +1,163 @@
+"""A feed: what lies between a cursor and the newest there is, read a batch at a time.
+
+The tail of the process only says that there is news; a durable reader reads the streams itself, at
+its own pace, so that a slow one falls behind and loses nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+import anyio
+import structlog
+
+from orchestra.bus import Event, Gap
+from orchestra.bus.hub import Hub
+from orchestra.bus.missed import gone_until
+from orchestra.bus.patterns import matcher
+from orchestra.bus.positions import decoded, name_of, parsed
+from orchestra.bus.readers import Definition, Positions
+from orchestra.store.client import Store
+from orchestra.store.keys import Tenant
+from orchestra.store.tails import START, Entry, entries
+
+log = structlog.get_logger(__name__)
+
+PAGE = 100
+BEHIND_MS = 5_000
+"""Who is so far behind may have been overtaken by trimming."""
+SKEW_MS = 1_000
+"""Clocks of replicas and stores differ: a stream new to a `new` reader is read from before it."""
+
+
+class Found(NamedTuple):
+    """One entry of one stream; `told` is None for what this reader is not interested in."""
+
+    key: str
+    position: str
+    told: Event | Gap | None
+
+
+class Range(NamedTuple):
+    """A part of a stream that was not read yet."""
+
+    key: str
+    prefix: str
+    at: str
+    end: str
+
+
+class Feed:
+    """Everything a definition asks for behind `cursor`: in order for each stream."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        store: Store,
+        tenant: Tenant | None,
+        definition: Definition,
+        cursor: Positions,
+    ) -> None:
+        self._hub, self._store = hub, store
+        self._wanted = fitting(tenant, definition)
+        self._begin = beginning(definition)
+        self._at = dict(cursor)
+        self._unsure = {key for key, position in cursor.items() if position != START}
+
+    @property
+    def positions(self) -> Positions:
+        """How far it was read."""
+        return self._at
+
+    async def batch(self, most: int) -> list[Found]:
+        """What there is now, with at most `most` events; empty when there is nothing new."""
+        ranges = self._ranges()
+        found = [gap for one in ranges if (gap := await self._gap(one)) is not None]
+        replies = await self._store.insist(lambda: self._ask(ranges))
+        read: list[tuple[tuple[int, int], str, Entry | None]] = []
+        for (key, _, _, end), raw in zip(ranges, replies, strict=True):
+            here = entries(raw)
+            read += [(parsed(entry[0]), key, entry) for entry in here]
+            if len(here) < PAGE and (not here or here[-1][0] != end):
+                read.append((parsed(end), key, None))
+        read.sort(key=lambda one: one[0])
+        origins = self._hub.origins
+        for (ms, seq), key, entry in read:
+            event = None
+            if entry is not None and key in origins:
+                event = origins[key][0].event(key, entry[0], entry[1])
+                event = event if event is not None and self._wanted(event) else None
+            self._at[key] = f"{ms}-{seq}"
+            found.append(Found(key, self._at[key], event))
+            most -= event is not None
+            if most <= 0:
+                break
+        return found
+
+    async def wait(self, seconds: float) -> None:
+        """Until there is news, or the time is over."""
+        news = self._hub.news()
+        if not self._ranges():
+            with anyio.move_on_after(seconds):
+                await news.wait()
+
+    def _ranges(self) -> list[Range]:
+        """Streams with news."""
+        found: list[Range] = []
+        for key, end in self._hub.positions.items():
+            at = self._at.get(key)
+            if at == end or key not in self._hub.origins:
+                continue
+            at = self._begin(key) if at is None else at
+            if parsed(at) < parsed(end):
+                found.append(Range(key, self._hub.origins[key][1], at, end))
+        return found
+
+    async def _ask(self, ranges: Sequence[Range]) -> list[Any]:
+        """All at once: the questions are on their way before the first is waited for."""
+        asked = [
+            self._store.read(prefix, "XRANGE", key, f"({at}", end, "COUNT", PAGE)
+            for key, prefix, at, end in ranges
+        ]
+        return [cast("list[Any]", await one) for one in asked]
+
+    async def _gap(self, range_: Range) -> Found | None:
+        """Whether trimming has overtaken us here. Asked when it may be, not each time."""
+        key, prefix, at, end = range_
+        if key not in self._at:
+            return None
+        if key not in self._unsure and parsed(end)[0] - parsed(at)[0] < BEHIND_MS:
+            return None
+        self._unsure.discard(key)
+        until = await gone_until(self._store, prefix, key, at)
+        if until is None:
+            return None
+        log.warning("bus.events_trimmed_unread", stream=key, from_ms=parsed(at)[0], to_ms=until)
+        return Found(key, at, Gap(parsed(at)[0], until))
+
+
+def fitting(tenant: Tenant | None, definition: Definition) -> Callable[[Event], bool]:
+    """Whether an event is one of those that are asked for."""
+    matches = matcher(definition.types)
+    sources, keys, origins = definition.sources, definition.keys, definition.origins
+
+    def fits(event: Event) -> bool:
+        return (
+            tenant in (None, event.tenant)
+            and matches(event.type)
+            and (not sources or event.source in sources)
+            and (not keys or event.key in keys)
+            and (not origins or event.origin in origins)
+        )
+
+    return fits
+
+
+def beginning(definition: Definition) -> Callable[[str], str]:
+    """Where a stream begins that the cursor does not know. Raises PositionInvalid."""
+    if definition.start == "oldest":
+        return lambda _: START
+    if definition.start == "new":
+        since = f"{max(definition.created_ms - SKEW_MS, 0)}-0"
+        return lambda _: since
+    known: Mapping[bytes, str] = decoded(definition.start)
+    return lambda key: known.get(name_of(key), START)
