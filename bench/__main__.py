@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import agents, queues
+from bench import agents, events, queues
 from bench.ceiling import measure
 from bench.load import Run, drive, request
 from bench.machine import cpu_ms, fsync_ms, peak_rss_mb
@@ -15,7 +15,11 @@ from bench.scenarios import SCENARIOS, Scenario
 from bench.serving import Served, served
 
 MODES = {"everysec": "process", "always": "fsync"}
-OTHERS = {agents.NAME: agents.measure, queues.NAME: queues.measure}
+OTHERS = {
+    agents.NAME: agents.measure,
+    events.NAME: events.measure,
+    queues.NAME: queues.measure,
+}
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Durable readers of tests: what they handled, and the bus they run on."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -60,6 +60,14 @@ async def reading(
     bus.subscribe("r", patterns, reader, options)
     async with bus.running():
         yield bus
+
+
+async def eventually(check: Callable[[], Awaitable[object]], seconds: float = 5) -> None:
+    """Wait until it is so."""
+    clock = SystemClock()
+    with anyio.fail_after(seconds):
+        while not await check():
+            await clock.sleep(0.01)
 
 
 def draft(

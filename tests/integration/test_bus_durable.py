@@ -1,14 +1,17 @@
 """Durable readers on a real store: nothing is missed, whoever stops, dies, or fails."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import anyio
 import msgspec
 import pytest
-from durable_readers import ALL, Reader, a_bus, draft, number, reading
+from durable_readers import ALL, Reader, a_bus, draft, eventually, number, reading
 
 from orchestra.bus import Event, Gap, Reading
-from orchestra.bus.readers import Held, Mark, Readers
+from orchestra.bus.readers import Definition, Held, Mark, Readers
+from orchestra.bus.subscriptions import Subscriptions, WindowLost
+from orchestra.clock import Ids, SystemClock, system_random
 from orchestra.store import keys, reader_keys
 from orchestra.store.client import Store
 from orchestra.store.keys import DEFAULT_TENANT, Tenant
@@ -22,6 +25,17 @@ async def letters(store: Store) -> list[dict[bytes, bytes]]:
     key = reader_keys.reader_dead_letters(OWN, "r")
     raw = cast("list[Any]", await store.read(OWN, "XRANGE", key, "-", "+"))
     return [dict(zip(flat[::2], flat[1::2], strict=True)) for _, flat in raw]
+
+
+async def seen(store: Store) -> None:
+    """Wait until the reader is there."""
+    await eventually(lambda: Readers(store, None).cursor("r"))
+
+
+async def known(store: Store) -> None:
+    """The reader is there, and nobody reads."""
+    async with reading(store, Reader()):
+        await seen(store)
 
 
 async def test_every_event_is_handled_once_and_in_the_order_of_its_key(store: Store) -> None:
@@ -55,16 +69,19 @@ async def test_what_was_let_go_is_gone_on_with_and_nothing_repeats(store: Store)
 
 async def test_one_process_reads_and_another_goes_on_when_it_stops(store: Store) -> None:
     first, second = Reader(), Reader()
+
+    def handled(*numbers: int) -> Callable[[], Awaitable[bool]]:
+        async def check() -> bool:
+            return sorted(first.numbers + second.numbers) == list(numbers)
+
+        return check
+
     async with reading(store, second) as other:
         async with reading(store, first) as bus:
             await bus.publish(draft(1))
-            with anyio.fail_after(5):
-                while not first.told and not second.told:
-                    await anyio.sleep(0.01)
+            await eventually(handled(1))
         await other.publish(draft(2))
-        with anyio.fail_after(3):
-            while sorted(first.numbers + second.numbers) != [1, 2]:
-                await anyio.sleep(0.01)
+        await eventually(handled(1, 2), 3)
 
 
 async def test_new_begins_with_what_comes_after_it_was_first_seen(store: Store) -> None:
@@ -72,9 +89,7 @@ async def test_new_begins_with_what_comes_after_it_was_first_seen(store: Store) 
     await bus.publish(draft(1))
     options = msgspec.structs.replace(ALL, start="new")
     async with reading(store, reader, options) as running:
-        with anyio.fail_after(5):
-            while await Readers(store, None).cursor("r") is None:
-                await anyio.sleep(0.01)
+        await seen(store)
         await running.publish(draft(2))
         await reader.has(1)
 
@@ -99,9 +114,7 @@ async def test_what_cannot_be_handled_is_buried_and_blocks_nobody(store: Store) 
         for n in range(20):
             await bus.publish(draft(n, key=f"k{n % 4}"))
         await reader.has(19)
-        with anyio.fail_after(5):
-            while not await letters(store):
-                await anyio.sleep(0.01)
+        await eventually(lambda: letters(store))
 
     (letter,) = await letters(store)
     assert sorted(reader.numbers) == [n for n in range(20) if n != 5]
@@ -144,8 +157,7 @@ async def test_who_was_overtaken_by_trimming_is_told_of_the_gap(store: Store) ->
 async def test_an_event_that_kills_its_process_is_buried_in_the_end(store: Store) -> None:
     """Three crashes at one cursor, then each alone; the fourth crash names the event."""
     bus, readers, reader = a_bus(store), Readers(store, None), Reader()
-    async with reading(store, Reader()):
-        pass  # the name is known
+    await known(store)
     for n in range(10):
         await bus.publish(draft(n))
 
@@ -164,9 +176,7 @@ async def test_an_event_that_kills_its_process_is_buried_in_the_end(store: Store
     await die("process-3", fourth)
     async with reading(store, reader):
         await reader.has(10)
-        with anyio.fail_after(5):
-            while not await letters(store):
-                await anyio.sleep(0.01)
+        await eventually(lambda: letters(store))
 
     (letter,) = await letters(store)
     assert letter[b"id"].decode() == fourth
@@ -175,8 +185,7 @@ async def test_an_event_that_kills_its_process_is_buried_in_the_end(store: Store
 
 async def test_who_lost_the_claim_moves_nothing_any_more(store: Store) -> None:
     readers = Readers(store, None)
-    async with reading(store, Reader()):
-        pass
+    await known(store)
     first = await readers.claim("r", "one", 1)
     await anyio.sleep(0.01)
     second = await readers.claim("r", "two", 10_000)
@@ -204,3 +213,26 @@ async def test_readers_outlive_lost_connections_scripts_and_data(store: Store) -
         await reader.has(3)
 
     assert reader.numbers == [1, 2, 3]
+
+
+async def test_what_a_client_pulls_is_of_its_tenant_only(store: Store) -> None:
+    bus, clock = a_bus(store), SystemClock()
+    mine, other = Tenant("mine"), Tenant("other")
+    async with bus.running():
+        subscriptions = Subscriptions(bus.hub, store, clock, Ids(clock, system_random()))
+        for tenant in (mine, other):
+            await subscriptions.create(tenant, "s", Definition(1, "oldest"))
+        for n, tenant in enumerate((other, mine, other, mine)):
+            await bus.publish(draft(n, tenant=tenant))
+        events, cursor = await subscriptions.pull(mine, "s", 1, 5)
+        assert cursor is not None
+        with pytest.raises(WindowLost):
+            await subscriptions.ack(other, "s", cursor)
+        await subscriptions.ack(mine, "s", cursor)
+        more, _ = await subscriptions.pull(mine, "s", 9, 5)
+        await subscriptions.remove(mine, "s")
+
+        assert [number(one) for one in events + more] == [1, 3]
+        assert await subscriptions.all(mine) == []
+        assert [name for name, _ in await subscriptions.all(other)] == ["s"]
+        assert (await subscriptions.one(other, "s"))[1].events == 2

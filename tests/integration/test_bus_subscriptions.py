@@ -6,6 +6,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from durable_readers import eventually
 from edge import a_client
 
 from orchestra.app import Ports, prepare, running
@@ -136,9 +137,12 @@ async def test_lag_is_what_waits_and_how_old_it_is(http: httpx.AsyncClient) -> N
     await made(http, event_filter={"event_types": ["order.*"], "sources": ["shop"], "keys": ["o"]})
     await publish(http, 1, 2, 3)
     await publish(http, 4, kind="parcel.sent")
-    with anyio.fail_after(5):
-        while (lag := (await http.get(f"{AT}/s")).json()["lag"])["events"] < 3:
-            await anyio.sleep(0.02)
+
+    async def behind() -> bool:
+        return (await http.get(f"{AT}/s")).json()["lag"]["events"] == 3
+
+    await eventually(behind)
+    lag = (await http.get(f"{AT}/s")).json()["lag"]
 
     assert lag["events"] == 3
     assert not lag["more"]

@@ -76,7 +76,7 @@ class Tenure:
         self._lanes: dict[Lane, deque[Item]] = {}
         self._limit = anyio.Semaphore(subscriber.options.in_flight_max)
         self._alone = ALONE if held.crashes >= CRASHES_MAX else 0
-        self._trying = held.trying if self._alone else ""
+        self._killer = self._trying = held.trying if self._alone else ""
         self._renewed = ground.clock.monotonic()
         self._telling = anyio.Lock()
         self._changed, self._due = anyio.Event(), anyio.Event()
@@ -173,7 +173,7 @@ class Tenure:
     async def _handle_alone(self, found: Found, event: Event) -> None:
         """Handle one while nothing else runs, and let the store know which one it is."""
         item = self._frontier.add(event, found.key, found.position)
-        if event.id == self._trying:
+        if event.id == self._killer:
             await self._bury(event, "the process died while it was handled", self._held.crashes)
         else:
             self._trying = event.id

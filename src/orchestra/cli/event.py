@@ -11,6 +11,7 @@ from orchestra.cli.client import Client, segment
 from orchestra.cli.options import json_object_of, remote
 from orchestra.cli.printing import as_text, console, plain, print_document, print_json
 from orchestra.cli.problems import Unreachable
+from orchestra.cli.subscription import subscription
 
 TYPES = click.option(
     "--type", "types", multiple=True, metavar="PATTERN", help="As step.* or **.failed; repeatable."
@@ -47,6 +48,9 @@ def event() -> None:
       orchestra event list --type step.failed --limit 20
       orchestra event publish order.placed shop order-17 --data '{"total": 120.5}'
     """
+
+
+event.add_command(subscription)
 
 
 @event.command("follow")
