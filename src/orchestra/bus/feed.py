@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 import anyio
 import structlog
 
-from orchestra.bus import Event, Gap
+from orchestra.bus import Event, Gap, Source
 from orchestra.bus.hub import Hub
 from orchestra.bus.missed import gone_until
 from orchestra.bus.patterns import matcher
@@ -41,6 +41,7 @@ class Range(NamedTuple):
     """A part of a stream that was not read yet."""
 
     key: str
+    source: Source
     prefix: str
     at: str
     end: str
@@ -73,18 +74,17 @@ class Feed:
         ranges = self._ranges()
         found = [gap for one in ranges if (gap := await self._gap(one)) is not None]
         replies = await self._store.insist(lambda: self._ask(ranges))
-        read: list[tuple[tuple[int, int], str, Entry | None]] = []
-        for (key, _, _, end), raw in zip(ranges, replies, strict=True):
+        read: list[tuple[tuple[int, int], Range, Entry | None]] = []
+        for one, raw in zip(ranges, replies, strict=True):
             here = entries(raw)
-            read += [(parsed(entry[0]), key, entry) for entry in here]
-            if len(here) < PAGE and (not here or here[-1][0] != end):
-                read.append((parsed(end), key, None))
+            read += [(parsed(entry[0]), one, entry) for entry in here]
+            if len(here) < PAGE and (not here or here[-1][0] != one.end):
+                read.append((parsed(one.end), one, None))
         read.sort(key=lambda one: one[0])
-        origins = self._hub.origins
-        for (ms, seq), key, entry in read:
+        for (ms, seq), (key, source, *_), entry in read:
             event = None
-            if entry is not None and key in origins:
-                event = origins[key][0].event(key, entry[0], entry[1])
+            if entry is not None:
+                event = source.event(key, entry[0], entry[1])
                 event = event if event is not None and self._wanted(event) else None
             self._at[key] = f"{ms}-{seq}"
             found.append(Found(key, self._at[key], event))
@@ -109,20 +109,20 @@ class Feed:
                 continue
             at = self._begin(key) if at is None else at
             if parsed(at) < parsed(end):
-                found.append(Range(key, self._hub.origins[key][1], at, end))
+                found.append(Range(key, *self._hub.origins[key], at, end))
         return found
 
     async def _ask(self, ranges: Sequence[Range]) -> list[Any]:
         """All at once: the questions are on their way before the first is waited for."""
         asked = [
             self._store.read(prefix, "XRANGE", key, f"({at}", end, "COUNT", PAGE)
-            for key, prefix, at, end in ranges
+            for key, _, prefix, at, end in ranges
         ]
         return [cast("list[Any]", await one) for one in asked]
 
     async def _gap(self, range_: Range) -> Found | None:
         """Whether trimming has overtaken us here. Asked when it may be, not each time."""
-        key, prefix, at, end = range_
+        key, _, prefix, at, end = range_
         if key not in self._at:
             return None
         if key not in self._unsure and parsed(end)[0] - parsed(at)[0] < BEHIND_MS:

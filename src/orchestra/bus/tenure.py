@@ -219,7 +219,7 @@ class Tenure:
             mark = msgspec.structs.replace(mark, calm=mark.calm and bool(positions))
             left_s = self._renewed + TTL_MS / 1_000 - _MARGIN_S - sent
             try:
-                with anyio.fail_after(max(left_s, 0.1)):
+                with anyio.fail_after(max(left_s, 0.1), shield=True):
                     alive = await self._readers.advance(
                         self._subscriber.name, self._held.token, TTL_MS, positions, mark
                     )
