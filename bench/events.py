@@ -45,7 +45,7 @@ async def _measure(
     mode: str, durability: str, place: Path, events: int, paced: int
 ) -> dict[str, Any]:
     disk_ms = fsync_ms(place)
-    async with opened(place / "events", durability) as store:
+    async with opened(place / f"events-{mode}", durability) as store:
         bus = a_bus(store)
         publish = functools.partial(_publish, bus)
         append = functools.partial(_append, store)
