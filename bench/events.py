@@ -151,7 +151,7 @@ def quantiles(took: list[float]) -> Times:
 def a_bus(store: Store) -> BusModule:
     """The module, as a server has it."""
     clock, chance = SystemClock(), system_random()
-    return BusModule(store, [], clock, Ids(clock, chance), chance)
+    return BusModule(store, [], (clock, Ids(clock, chance), chance))
 
 
 @asynccontextmanager

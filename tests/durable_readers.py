@@ -48,7 +48,7 @@ class Reader:
 def a_bus(store: Store) -> BusModule:
     """The module, as one process has it."""
     clock, chance = SystemClock(), system_random()
-    return BusModule(store, [], clock, Ids(clock, chance), chance)
+    return BusModule(store, [], (clock, Ids(clock, chance), chance))
 
 
 @asynccontextmanager
