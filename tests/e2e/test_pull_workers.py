@@ -40,9 +40,9 @@ agent.run()
 
 @contextlib.asynccontextmanager
 async def a_worker(
-    folder: Path, name: str, url: str, pause: float = 0.0
+    folder: Path, name: str, url: str, pause: float = 0.0, code: str = WORKER
 ) -> AsyncIterator[subprocess.Popen[bytes]]:
-    (folder / "worker.py").write_text(WORKER)
+    (folder / "worker.py").write_text(code)
     words = [str(folder / "worker.py"), name, url, str(folder / f"{name}.done"), str(pause)]
     process = subprocess.Popen(  # noqa: ASYNC220  -- it is awaited by asking it
         [sys.executable, *words], env=os.environ | {"PYTHONPATH": str(ROOT / "src")}
@@ -160,3 +160,20 @@ async def test_a_worker_whose_agent_was_removed_registers_it_again(tmp_path: Pat
 
         await until(lambda: alive(server, "one"), lambda got: got == "healthy", 10)
         assert (await server.client.get("/api/agents/one")).json()["id"] != before
+
+
+async def test_a_killed_worker_that_waited_is_soon_picked_no_more(tmp_path: Path) -> None:
+    usual = WORKER.replace(", heartbeat=beat", "")
+    async with serving(tmp_path) as server:
+
+        async def status() -> str:
+            return str((await server.client.get("/api/agents/one")).json().get("status"))
+
+        async with a_worker(tmp_path, "one", server.url, code=usual) as worker:
+            await until(status, lambda told: told == "healthy", 10)
+            worker.kill()
+            took_s = await until(status, lambda told: told == "stale", 5)
+            async with a_worker(tmp_path, "one", server.url, code=usual):
+                await until(status, lambda told: told == "healthy", 10)
+
+    assert took_s < 5

@@ -4,7 +4,7 @@
 -- flags: allow-oom
 --   work that was accepted must be able to leave; what it writes is bounded by the queue
 -- returns {'unknown'} when the pool does not have the agent | {'ok', {task, lease, left_ms, envelope}, …}
---   alive_ms 0: the worker leaves; unless another one polls, too, the agent is late at once
+--   alive_ms 0: the worker leaves; unless another one polls, too, the agent is late after wait_ms
 -- repeats takes other tasks: a lost reply is answered by the lease, which ends
 -- cost O(slots log queue)
 
@@ -12,7 +12,7 @@ local agent, slots, session, wait_ms = ARGV[2], tonumber(ARGV[3]), ARGV[6], tonu
 local queue, polls = p .. 'tq:' .. agent, p .. 'tp:' .. agent
 if call('HEXISTS', p .. 'conf', agent) == 0 then return {'unknown'} end
 if ARGV[5] == '0' then
-  call('ZADD', p .. 'hb', 'XX', 'LT', now, agent)
+  call('ZADD', p .. 'hb', 'XX', 'LT', now + wait_ms, agent)
   return {'ok'}
 end
 if call('ZADD', p .. 'hb', 'GT', now + ARGV[5], agent) == 1 then tell('agent.healthy', agent, {reason = 'a worker polls'}) end

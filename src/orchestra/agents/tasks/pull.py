@@ -4,6 +4,7 @@ A poll is a heartbeat. It waits for a task if it may, woken when one arrives; be
 by itself every second. A worker that fell silent loses its leases, and the tasks go elsewhere.
 """
 
+import contextlib
 from collections import deque
 
 import anyio
@@ -20,9 +21,12 @@ from orchestra.agents.tasks.later import in_path
 from orchestra.agents.tasks.mailroom import Waiter
 from orchestra.agents.tasks.post import Post
 from orchestra.clock import Clock, Ids
+from orchestra.errors import OrchestraError
 from orchestra.instants import instant
 
 LOOK_S = 1.0
+GRACE_MS = 1_500
+"""In which another worker of the same agent that waits looks again, and is heard."""
 MAIL_S = 1.0
 Polls = dict[tuple[str, str], deque[anyio.Event]]
 
@@ -74,8 +78,18 @@ class Queues:
     async def poll(self, agent: Agent, slots: int, wait_s: float) -> list[dict[str, object]]:
         """At most `slots` tasks; none when none came within `wait_s`.
 
-        Raises AgentUnknown for one that was removed meanwhile, StoreAway.
+        Raises AgentUnknown for one that was removed meanwhile, StoreAway. A worker that is gone
+        before its answer (this is cancelled) has left.
         """
+        try:
+            return await self._poll(agent, slots, wait_s)
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True, deadline=anyio.current_time() + 1.0):
+                with contextlib.suppress(OrchestraError):
+                    await self.leave(agent)
+            raise
+
+    async def _poll(self, agent: Agent, slots: int, wait_s: float) -> list[dict[str, object]]:
         until = self._clock.monotonic() + wait_s
         while True:
             left = 0.0 if self._closing else until - self._clock.monotonic()
@@ -90,8 +104,8 @@ class Queues:
                 self._unline(agent, event)
 
     async def leave(self, agent: Agent) -> None:
-        """A worker stops: unless another one polls, too, nobody is picked for this agent."""
-        await self._attempts.poll(self.place(agent), agent.id, 0, 0, 0)
+        """A worker is gone: unless another one polls, too, the agent is soon picked no more."""
+        await self._attempts.poll(self.place(agent), agent.id, 0, 0, GRACE_MS)
 
     def close(self) -> None:
         """No poll waits any more: this replica is about to end."""
