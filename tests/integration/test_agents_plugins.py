@@ -15,9 +15,12 @@ from agent_replicas import a_task, store_at
 from orchestra.agents import TaskResult
 from orchestra.agents.module import AgentsModule
 from orchestra.agents.registration.reading import RegistrationInvalid
+from orchestra.agents.routes.plugins import PluginRoutes
 from orchestra.clock import Ids, SystemClock, system_random
+from orchestra.security import Principal
+from orchestra.security.roles import permissions_of
 from orchestra.settings import Settings
-from orchestra.store.keys import DEFAULT_TENANT
+from orchestra.store.keys import DEFAULT_TENANT, Tenant
 
 pytestmark = pytest.mark.anyio
 
@@ -250,3 +253,13 @@ async def test_entry_points_of_packages_are_found_and_can_be_named(
     assert made["status"] == "healthy"
     assert [getattr(one, "code", "") for one in unknown.value.findings] == ["entry_point_unknown"]
     assert [getattr(one, "code", "") for one in other.value.findings] == ["code_not_installed"]
+
+
+async def test_only_the_first_tenant_sees_the_files(agents: AgentsModule) -> None:
+    async def files(tenant: Tenant) -> list[str]:
+        caller = Principal(tenant, "operator", "key_t", permissions_of("operator"))
+        page = await PluginRoutes.page.fn(PluginRoutes, caller, agents.plugins)
+        return [one.file for one in page.items]
+
+    assert await files(DEFAULT_TENANT) == ["greeter.py"]
+    assert await files(Tenant("other")) == []
