@@ -17,7 +17,9 @@ from workflow_documents import EXAMPLES, SHORT_STEPS
 from orchestra.agents import Task
 from orchestra.app import Ports, Running, build_modules, prepare, running
 from orchestra.settings import Settings
+from orchestra.store import keys
 from orchestra.store.client import Store
+from orchestra.store.keys import DEFAULT_TENANT
 
 pytestmark = pytest.mark.anyio
 
@@ -632,6 +634,21 @@ async def test_workflows_are_listed_and_filtered(api: Api) -> None:
     assert [w["name"] for w in await every(api, "/api/workflows/?name=w3", 50)] == ["w3"]
     assert [w["name"] for w in await every(api, "/api/workflows/?label=n=w2", 50)] == ["w2"]
     assert [w["name"] for w in await every(api, "/api/workflows/?q=ABOUT W1", 50)] == ["w1"]
+
+
+async def test_workflows_saved_in_one_millisecond_are_all_listed(api: Api) -> None:
+    names = [f"w{n}" for n in range(5)]
+    prefix = keys.definitions(api.store.space)
+    for name in names:
+        saved = (await api.save(a_value(), name=name))["id"]
+        await api.store.call(
+            prefix, "HSET", keys.workflow(prefix, DEFAULT_TENANT, saved), "created", 5_000
+        )
+        index = keys.workflow_index(prefix, DEFAULT_TENANT)
+        await api.store.call(prefix, "ZADD", index, 5_000, saved)
+
+    assert sorted(one["name"] for one in await every(api, "/api/workflows/", 2)) == names
+    assert (await api.http.get("/api/workflows/?cursor=5")).status_code == 422
 
 
 async def test_a_list_ends_though_all_it_names_is_gone(api: Api) -> None:

@@ -14,6 +14,7 @@ from orchestra.errors import Conflict, Invalid, NotFound
 from orchestra.store import frames, keys
 from orchestra.store.keys import Tenant
 from orchestra.store.scripts import Argument, Script
+from orchestra.workflows.catalogue.cursors import Place
 from orchestra.workflows.language.definition import Json
 from orchestra.workflows.language.reading import definition_of
 from orchestra.workflows.planning.compiling import compile_plan
@@ -201,14 +202,19 @@ class Catalogue:
             raise WorkflowAmbiguous(f"{len(ids)} workflows have this name: use an id", ids=ids)
         return ids[0]
 
-    async def page(self, tenant: Tenant, before_ms: int | None, limit: int) -> list[Workflow]:
-        """Newest first, created before `before_ms`."""
+    async def page(self, tenant: Tenant, before: Place | None, limit: int) -> list[Workflow]:
+        """Newest first, behind `before`; empty at the end. At most `limit` of one millisecond."""
         index = keys.workflow_index(self._prefix, tenant)
-        highest = "+inf" if before_ms is None else f"({before_ms}"
-        ids = await self._store.read(
-            self._prefix, "ZRANGE", index, highest, "-inf", "BYSCORE", "REV", "LIMIT", 0, limit
-        )
-        return [await self.get(tenant, one.decode()) for one in ids]
+        highest, most = ("+inf", limit) if before is None else (str(before[0]), 2 * limit)
+        flat = await self._store.read(
+            self._prefix, "ZRANGE", index, highest, "-inf",
+            "BYSCORE", "REV", "LIMIT", 0, most, "WITHSCORES",
+        )  # fmt: skip
+        places = [
+            (int(float(ms)), one.decode()) for one, ms in zip(flat[::2], flat[1::2], strict=True)
+        ]
+        ids = [place[1] for place in places if before is None or place < before]
+        return [await self.get(tenant, one) for one in ids[:limit]]
 
 
 def _workflow(workflow_id: str, h: dict[bytes, bytes]) -> Workflow:

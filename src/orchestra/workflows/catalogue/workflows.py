@@ -11,6 +11,7 @@ from orchestra.clock import Clock, Ids
 from orchestra.errors import Invalid
 from orchestra.instants import instant
 from orchestra.store.keys import Tenant
+from orchestra.workflows.catalogue.cursors import Place, cursor_of, place_of
 from orchestra.workflows.catalogue.plans import Catalogue, Draft, NoSuchVersion, Workflow
 from orchestra.workflows.language.definition import Json
 from orchestra.workflows.language.digest import digest
@@ -140,21 +141,26 @@ class Workflows:
         await self._catalogue.archive(tenant, workflow_id, self._clock.now_ms())
 
     async def page(
-        self, tenant: Tenant, want: dict[str, str | None], cursor: int | None, limit: int
+        self, tenant: Tenant, want: dict[str, str | None], cursor: str | None, limit: int
     ) -> dict[str, Json]:
         """Newest first. `want`: name, label, q, archived."""
+        before = place_of(cursor)
         found: list[Workflow] = []
         scanned = 0
         while len(found) <= limit and scanned < 20 * LIST_MAX:
-            page = await self._catalogue.page(tenant, cursor, LIST_MAX)
+            page = await self._catalogue.page(tenant, before, LIST_MAX)
             found += [one for one in page if _fits(one, want)]
             scanned += len(page)
             if len(page) < LIST_MAX:
                 break
-            cursor = page[-1].created_ms
+            before = _place(page[-1])
         items = [summary(one, one.active) for one in found[:limit]]
-        more = str(found[limit - 1].created_ms) if len(found) > limit else None
+        more = cursor_of(_place(found[limit - 1])) if len(found) > limit else None
         return {"items": items, "next_cursor": more}
+
+
+def _place(workflow: Workflow) -> Place:
+    return workflow.created_ms, workflow.id
 
 
 def summary(workflow: Workflow, version: int) -> dict[str, Json]:

@@ -1,7 +1,6 @@
 """Lists of executions: one index a partition, merged by start, filtered, bounded."""
 
 import heapq
-import re
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
@@ -9,6 +8,7 @@ from orchestra.errors import Invalid, Problem
 from orchestra.instants import instant
 from orchestra.store import keys
 from orchestra.store.keys import Tenant
+from orchestra.workflows.catalogue.cursors import cursor_of, place_of
 from orchestra.workflows.history.reader import NoSuchExecution, Reader, every
 from orchestra.workflows.history.showing import STATES
 from orchestra.workflows.language.definition import Json
@@ -17,7 +17,6 @@ from orchestra.workflows.planning.framing import unpack_envelope
 from orchestra.workflows.ports import Partitions
 
 PAGE, SCANNED_MAX = 100, 5_000
-_CURSOR = re.compile(r"([0-9]{1,15})\.(exe_[0-9a-f-]{1,64})")
 
 
 class Listing:
@@ -34,7 +33,7 @@ class Listing:
         At most 5,000 executions are looked at for one page; then `next_cursor` goes on from there.
         Raises Invalid for a bad cursor, StoreAway.
         """
-        before = _cursor(cursor)
+        before = place_of(cursor)
         _check_status(want.get("status"))
         items: list[dict[str, Json]] = []
         scanned = 0
@@ -50,7 +49,7 @@ class Listing:
                     if len(items) == limit:
                         before = (shown["_ms"], shown["id"])
                         break
-        return {"items": items, "next_cursor": f"{before[0]}.{before[1]}" if before else None}
+        return {"items": items, "next_cursor": cursor_of(before) if before else None}
 
     async def _newest(
         self, tenant: Tenant, before: tuple[int, str] | None, after: str | None
@@ -154,13 +153,3 @@ def _check_status(text: str | None) -> None:
         message = f"status is of {', '.join(known)}; several with commas"
         finding = Problem("/query/status", "field.range", message)
         raise Invalid("the query is not valid", [finding])
-
-
-def _cursor(text: str | None) -> tuple[int, str] | None:
-    if text is None:
-        return None
-    found = _CURSOR.fullmatch(text)
-    if found is None:
-        finding = Problem("/query/cursor", "field.range", "not a cursor of this list")
-        raise Invalid("the query is not valid", [finding])
-    return int(found[1]), found[2]

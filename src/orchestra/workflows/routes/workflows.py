@@ -75,7 +75,7 @@ class WorkflowRoutes(Controller):
         label: FromQuery[str | None] = None,
         q: FromQuery[str | None] = None,
         archived: FromQuery[bool] = False,
-        cursor: FromQuery[int | None] = None,
+        cursor: FromQuery[str | None] = None,
         limit: Limit = 50,
     ) -> dict[str, Json]:
         """List workflows, newest first."""
