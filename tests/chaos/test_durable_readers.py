@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from store_server import StoreServer
 
-from orchestra.bus.frontier import FLUSH
+from orchestra.bus.readers.frontier import FLUSH
 
 pytestmark = pytest.mark.chaos
 

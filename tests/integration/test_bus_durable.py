@@ -9,8 +9,8 @@ import pytest
 from durable_readers import ALL, Reader, a_bus, draft, eventually, number, reading
 
 from orchestra.bus import Event, Gap, Reading
-from orchestra.bus.readers import Definition, Held, Mark, Readers
-from orchestra.bus.subscriptions import Subscriptions, WindowLost
+from orchestra.bus.readers.records import Definition, Held, Mark, Readers
+from orchestra.bus.readers.subscriptions import Subscriptions, WindowLost
 from orchestra.clock import Ids, SystemClock, system_random
 from orchestra.store import keys, reader_keys
 from orchestra.store.client import Store

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from orchestra.bus import Beat, Draft, Event, Missed, PositionInvalid
-from orchestra.bus.hub import QUEUE_MAX, Hub, Watcher
+from orchestra.bus.events.published import EventTooLarge, Published
+from orchestra.bus.events.reading import Events, EventUnknown, Wanted
+from orchestra.bus.live.hub import QUEUE_MAX, Hub, Watcher
 from orchestra.bus.positions import encoded
-from orchestra.bus.published import EventTooLarge, Published
-from orchestra.bus.reading import Events, EventUnknown, Wanted
 from orchestra.clock import Ids, SystemClock, system_random
 from orchestra.store import keys
 from orchestra.store.client import Store
@@ -157,8 +157,8 @@ async def test_what_was_trimmed_is_told_as_expired(
 async def test_the_tail_rests_while_nobody_watches(
     hub: Hub, published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestra.bus.hub.LINGER_S", 0.02)
-    monkeypatch.setattr("orchestra.bus.hub.LOOK_S", 0.01)
+    monkeypatch.setattr("orchestra.bus.live.hub.LINGER_S", 0.02)
+    monkeypatch.setattr("orchestra.bus.live.hub.LOOK_S", 0.01)
     position = ""
     for n in range(3):
         async with watching(hub) as (watcher, told):
@@ -177,7 +177,7 @@ async def test_the_tail_rests_while_nobody_watches(
 async def test_a_watcher_without_news_is_told_a_beat(
     hub: Hub, published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestra.bus.hub.TICK_S", 0.01)
+    monkeypatch.setattr("orchestra.bus.live.hub.TICK_S", 0.01)
     async with watching(hub) as (_, told):
         with anyio.fail_after(5):
             assert isinstance(await anext(told), Beat)

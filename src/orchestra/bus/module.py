@@ -10,17 +10,17 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from orchestra.bus import Handler, Reading, Source
-from orchestra.bus.durable import Durable
-from orchestra.bus.hub import Hub
-from orchestra.bus.live import Live
+from orchestra.bus.events.published import Published
+from orchestra.bus.events.reading import Events
+from orchestra.bus.events.routes import EventRoutes
+from orchestra.bus.live.hub import Hub
+from orchestra.bus.live.streams import Live
 from orchestra.bus.patterns import is_pattern
-from orchestra.bus.published import Published
 from orchestra.bus.queues.wiring import QueueParts
-from orchestra.bus.reading import Events
-from orchestra.bus.routes import EventRoutes
-from orchestra.bus.subscription_routes import SubscriptionRoutes
-from orchestra.bus.subscriptions import Subscriptions
-from orchestra.bus.tenure import Ground, Subscriber
+from orchestra.bus.readers.durable import Durable
+from orchestra.bus.readers.routes import SubscriptionRoutes
+from orchestra.bus.readers.subscriptions import Subscriptions
+from orchestra.bus.readers.tenure import Ground, Subscriber
 from orchestra.clock import Clock, Ids, Random
 from orchestra.store.client import Store
 

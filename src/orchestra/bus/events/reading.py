@@ -6,7 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from orchestra.bus import Event, PositionInvalid, Source
-from orchestra.bus.missed import Origins
+from orchestra.bus.live.missed import Origins
 from orchestra.bus.patterns import matcher
 from orchestra.bus.positions import decoded, encoded, name_of, parsed
 from orchestra.errors import NotFound

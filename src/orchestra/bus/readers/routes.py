@@ -7,11 +7,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 
 from orchestra.bus import cloudevents, documents
-from orchestra.bus import subscription_descriptions as descriptions
 from orchestra.bus.catalogue import catalogue
 from orchestra.bus.patterns import is_pattern
-from orchestra.bus.readers import Definition
-from orchestra.bus.subscriptions import Subscriptions
+from orchestra.bus.readers import descriptions
+from orchestra.bus.readers.records import Definition
+from orchestra.bus.readers.subscriptions import Subscriptions
 from orchestra.clock import Clock
 from orchestra.errors import Invalid, Problem
 from orchestra.instants import instant

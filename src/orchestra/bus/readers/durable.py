@@ -10,8 +10,8 @@ import anyio
 import structlog
 
 from orchestra.bus import Reading
-from orchestra.bus.readers import Definition, Held, Readers
-from orchestra.bus.tenure import TTL_MS, Ground, Subscriber, Tenure
+from orchestra.bus.readers.records import Definition, Held, Readers
+from orchestra.bus.readers.tenure import TTL_MS, Ground, Subscriber, Tenure
 from orchestra.errors import OrchestraError
 
 log = structlog.get_logger(__name__)

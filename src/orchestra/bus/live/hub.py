@@ -13,7 +13,7 @@ import anyio
 import structlog
 
 from orchestra.bus import Beat, Event, Missed, Source
-from orchestra.bus.missed import Expired, between
+from orchestra.bus.live.missed import Expired, between
 from orchestra.bus.patterns import matcher
 from orchestra.bus.positions import decoded, encoded, name_of, parsed
 from orchestra.errors import OrchestraError

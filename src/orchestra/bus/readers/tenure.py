@@ -14,10 +14,10 @@ import structlog
 
 from orchestra.bus import Event, Gap, Handler, Reading
 from orchestra.bus.cloudevents import shown
-from orchestra.bus.feed import Feed, Found
-from orchestra.bus.frontier import FLUSH, Frontier, Item
-from orchestra.bus.hub import Hub
-from orchestra.bus.readers import Held, Mark, Readers
+from orchestra.bus.live.hub import Hub
+from orchestra.bus.readers.feed import Feed, Found
+from orchestra.bus.readers.frontier import FLUSH, Frontier, Item
+from orchestra.bus.readers.records import Held, Mark, Readers
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError
 from orchestra.store.client import Store

@@ -1,7 +1,7 @@
 """The frontier: a cursor only moves over what is handled."""
 
 from orchestra.bus import Gap
-from orchestra.bus.frontier import AHEAD_MAX, FLUSH, Frontier
+from orchestra.bus.readers.frontier import AHEAD_MAX, FLUSH, Frontier
 
 TOLD = Gap(0, 0)
 

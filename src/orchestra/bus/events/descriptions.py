@@ -4,9 +4,9 @@ from typing import Final
 
 from orchestra.bus import PositionInvalid, documents
 from orchestra.bus.cloudevents import EventInvalid
-from orchestra.bus.live import StreamsExhausted
-from orchestra.bus.published import EventTooLarge
-from orchestra.bus.reading import EventUnknown
+from orchestra.bus.events.published import EventTooLarge
+from orchestra.bus.events.reading import EventUnknown
+from orchestra.bus.live.streams import StreamsExhausted
 from orchestra.described import Answer, Header, described
 from orchestra.errors import Invalid
 from orchestra.security.hardened import JSON_REFUSALS

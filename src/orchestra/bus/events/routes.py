@@ -9,13 +9,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter, SkipValidation
 from litestar.response import Stream
 
-from orchestra.bus import cloudevents, descriptions
+from orchestra.bus import cloudevents
 from orchestra.bus.cloudevents import Incoming
-from orchestra.bus.live import Filter, Live
+from orchestra.bus.events import descriptions
+from orchestra.bus.events.published import Published
+from orchestra.bus.events.reading import Events, Wanted
+from orchestra.bus.live.streams import Filter, Live
 from orchestra.bus.patterns import PATTERNS_MAX, is_pattern
 from orchestra.bus.positions import decoded
-from orchestra.bus.published import Published
-from orchestra.bus.reading import Events, Wanted
 from orchestra.clock import Clock
 from orchestra.errors import Invalid, Problem
 from orchestra.instants import instant

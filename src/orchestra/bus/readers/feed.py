@@ -11,11 +11,11 @@ import anyio
 import structlog
 
 from orchestra.bus import Event, Gap, Source
-from orchestra.bus.hub import Hub
-from orchestra.bus.missed import gone_until
+from orchestra.bus.live.hub import Hub
+from orchestra.bus.live.missed import gone_until
 from orchestra.bus.patterns import matcher
 from orchestra.bus.positions import decoded, name_of, parsed
-from orchestra.bus.readers import Definition, Positions
+from orchestra.bus.readers.records import Definition, Positions
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.tails import START, Entry, entries

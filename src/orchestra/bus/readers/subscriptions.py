@@ -11,10 +11,10 @@ import anyio
 import msgspec
 
 from orchestra.bus import Event
-from orchestra.bus.feed import Feed
-from orchestra.bus.hub import Hub
+from orchestra.bus.live.hub import Hub
 from orchestra.bus.positions import decoded
-from orchestra.bus.readers import READERS_MAX, Definition, Held, Mark, Readers
+from orchestra.bus.readers.feed import Feed
+from orchestra.bus.readers.records import READERS_MAX, Definition, Held, Mark, Readers
 from orchestra.clock import Clock, Ids
 from orchestra.errors import Conflict, NotFound, OrchestraError
 from orchestra.store.client import Store

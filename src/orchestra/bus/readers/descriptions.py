@@ -3,7 +3,12 @@
 from typing import Final
 
 from orchestra.bus import PositionInvalid, documents
-from orchestra.bus.subscriptions import Quota, SubscriptionExists, SubscriptionUnknown, WindowLost
+from orchestra.bus.readers.subscriptions import (
+    Quota,
+    SubscriptionExists,
+    SubscriptionUnknown,
+    WindowLost,
+)
 from orchestra.described import Answer, described
 from orchestra.errors import Invalid
 from orchestra.security.bodies import RequestInvalid

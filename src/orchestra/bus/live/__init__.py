@@ -1,0 +1,1 @@
+"""Events as they happen: one tail a process, and everybody who watches."""

@@ -1,0 +1,1 @@
+"""Durable readers: of our modules, and subscriptions of clients outside."""
