@@ -34,6 +34,9 @@ class Permission(StrEnum):
     QUEUES_SEND = "queues:send"
     QUEUES_OPERATE = "queues:operate"
     EVENTS_SUBSCRIBE = "events:subscribe"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
+    WEBHOOKS_OPERATE = "webhooks:operate"
     KEYS_MANAGE = "keys:manage"
     SYSTEM_READ = "system:read"
 

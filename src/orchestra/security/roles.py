@@ -20,9 +20,12 @@ _ADDED: Final[Mapping[Role, frozenset[Permission]]] = {
             Permission.QUEUES_SEND,
             Permission.QUEUES_OPERATE,
             Permission.EVENTS_SUBSCRIBE,
+            Permission.WEBHOOKS_OPERATE,
         }
     ),
-    "editor": frozenset({Permission.WORKFLOWS_WRITE, Permission.AGENTS_REGISTER}),
+    "editor": frozenset(
+        {Permission.WORKFLOWS_WRITE, Permission.AGENTS_REGISTER, Permission.WEBHOOKS_WRITE}
+    ),
     "admin": frozenset({Permission.SECRETS_WRITE, Permission.KEYS_MANAGE}),
     "platform_admin": frozenset(),
 }

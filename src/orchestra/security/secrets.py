@@ -200,6 +200,17 @@ class Secrets:
             raise SecretUnreadable(f"the secret {name!r} does not open: set it anew")
         return found.opened
 
+    async def seal(self, tenant: Tenant, value: bytes, belongs_to: str) -> bytes:
+        """For a record of another module, which names in `belongs_to` where it is kept.
+
+        Raises MasterKeyMissing, StoreAway.
+        """
+        return (await self._box(tenant)).seal(value, belongs_to)
+
+    async def unseal(self, tenant: Tenant, sealed: bytes, belongs_to: str) -> bytes:
+        """What was sealed. Raises Unopenable, MasterKeyMissing, StoreAway."""
+        return (await self._box(tenant)).open(sealed, belongs_to)
+
     async def _remember(self, tenant: Tenant, name: str, now_s: float) -> _Remembered:
         kept, opened = await self._read(tenant, name), None
         if kept is not None:

@@ -1,0 +1,1 @@
+"""Webhooks: events told to endpoints outside, and hooks by which the outside tells us."""
