@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
-from orchestra.errors import OrchestraError
+from orchestra.errors import OrchestraError, Problem
 from orchestra.store.keys import Tenant
 
 Origin = Literal["engine", "module", "api"]
@@ -157,6 +157,23 @@ class Job(msgspec.Struct, frozen=True):
 
 JobHandler = Callable[[Job], Awaitable[None]]
 """Returning is done, raising is to be tried again."""
+
+
+class Filters(Protocol):
+    """The language of conditions over an `event`: of its id, type, source, subject (the key),
+    origin, time, correlation, causation and data.
+    """
+
+    def check(self, text: str) -> list[Problem]:
+        """Everything wrong with it; pointers are empty."""
+        ...
+
+    def compile(self, text: str) -> Callable[[Mapping[str, object]], bool]:
+        """Whether an event is meant. One on which the condition has no value is not.
+
+        `text` passed `check`.
+        """
+        ...
 
 
 class Bus(Protocol):
