@@ -108,7 +108,7 @@ async def ceiling(messages: int, batch: int, settings: Embedded) -> float:
         hiredis.pack_command(("SCRIPT", "LOAD", SCRIPTS[name].source))
         for name in ("queue_save", "queue_send", "queue_receive", "queue_settle")
     ]
-    first.append(call("queue_save", "put", 5, 600_000, 10**6, "1000"))
+    first.append(call("queue_save", "put", 5, 3, 600_000, 10**6, "1000"))
     async with running(settings, SystemClock()) as server:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(server.socket)

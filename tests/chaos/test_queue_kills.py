@@ -26,7 +26,7 @@ def a_worker(url: str) -> "subprocess.Popen[bytes]":
 
 async def test_no_message_is_lost_when_workers_are_killed(store: Store, store_url: str) -> None:
     queues, killed = queues_of(store), 0
-    await queues.save(DEFAULT_TENANT, "q", Options(tries_max=100))
+    await queues.save(DEFAULT_TENANT, "q", Options(tries_max=100, lost_max=100))
     for first in range(0, MESSAGES, 100):
         batch = range(first, first + 100)
         group = {n: f"g{n // 2 % GROUPS}" if n % 2 else "" for n in batch}

@@ -90,8 +90,8 @@ class Drive:
             return
         message = self.chance.choice(sorted(self.model.held))
         token, until = self.model.held[message]
-        out = self.chance.choice("DDDY")
-        args = (out, "", "e", message, token, 0.5)
+        out = self.chance.choice("DDDYP")
+        args = (out, 0 if out == "P" else "", "e", message, token, 0.5)
         [result] = await self.call("queue_settle", *args)
         if result == 0:
             assert self.now >= until, "refused although its lease was good"
@@ -106,7 +106,7 @@ class Drive:
         """The counts are those of the model."""
         await self.bury()
         look = await self.call("queue_look")
-        ready, in_flight, delayed, dead = look[5:9]
+        ready, in_flight, delayed, dead = look[6:10]
         await self.bury()
         live = len(self.model.sent) - len(self.model.ended)
         assert ready + in_flight + delayed == live
@@ -124,7 +124,7 @@ class Drive:
 
     async def run(self) -> None:
         """All of it; then everything is received and done."""
-        await self.call("queue_save", "put", TRIES, LEASE_MS, 100_000, BACKOFF_MS)
+        await self.call("queue_save", "put", TRIES, 3, LEASE_MS, 100_000, BACKOFF_MS)
         for _ in range(STEPS):
             self.now += self.chance.choice([0, 1, 20, 300])
             await self.bury()

@@ -131,7 +131,8 @@ class Sending(msgspec.Struct, frozen=True):
 class Working(msgspec.Struct, frozen=True):
     """How a queue is worked on; a queue that the worker makes begins with these options, too.
 
-    `backoff_ms`: the waits after each try, with full jitter; the last one is for all later tries.
+    `backoff_ms`: the waits after each try; the last one is for all later tries. `jitter`: `full`
+    draws each evenly from zero to its wait, `fifth` is the wait and at most a fifth more or less.
     `tries_max`: more than the queue allows are not made.
     """
 
@@ -139,6 +140,7 @@ class Working(msgspec.Struct, frozen=True):
     lease_ms: int = 30_000
     tries_max: int = 5
     backoff_ms: tuple[int, ...] = (1_000, 10_000, 60_000, 600_000, 3_600_000)
+    jitter: Literal["full", "fifth"] = "full"
 
 
 SENDING: Final = Sending()
@@ -157,6 +159,36 @@ class Job(msgspec.Struct, frozen=True):
 
 JobHandler = Callable[[Job], Awaitable[None]]
 """Returning is done, raising is to be tried again."""
+
+
+class Again(Exception):
+    """Raised by a JobHandler: again after exactly `delay_ms`.
+
+    `counts=False` postpones: it uses up no try, however often (an open circuit, a limit of rate).
+    """
+
+    def __init__(self, delay_ms: int, *, counts: bool = True, error: str = "") -> None:
+        super().__init__(error or "to be tried again")
+        self.delay_ms, self.counts, self.error = delay_ms, counts, error
+
+
+class Bury(Exception):
+    """Raised by a JobHandler: a dead letter at once, whatever tries are left."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class Worker(Protocol):
+    """Works on a queue until it is stopped, or the bus ends."""
+
+    async def stop(self) -> None:
+        """Take no more, end what is in hand, and give back after 5 s what is not done by then.
+
+        May be repeated. Not for its own handlers: they would wait for themselves.
+        """
+        ...
 
 
 class Filters(Protocol):
@@ -208,11 +240,13 @@ class Bus(Protocol):
 
     def worker(
         self, tenant: Tenant, queue: str, handler: JobHandler, options: Working = WORKING
-    ) -> None:
-        """Work on the queue from the start of the bus until it ends; call it before.
+    ) -> Worker:
+        """Work on the queue while the bus runs. May be called before and at any time later.
 
         A job is leased for as long as its handler runs, is cancelled when it was given to somebody
-        else, and is a dead letter after `tries_max` tries.
+        else, and is a dead letter after `tries_max` tries, or three of them in a row that killed
+        their process. A queue whose name begins with `~` is the modules' own: nobody outside sees
+        it, and it needs no making. A worker with nothing to do costs next to nothing.
         """
         ...
 

@@ -11,6 +11,11 @@ def queue_names(prefix: str, tenant: Tenant) -> str:
     return f"{prefix}mqs:{tenant}"
 
 
+def own_queue_names(prefix: str, tenant: Tenant) -> str:
+    """Set: names of the modules' own queues of the tenant here."""
+    return f"{prefix}mqi:{tenant}"
+
+
 def queue_redrives(prefix: str) -> str:
     """Set: `tenant:name` of queues whose dead letters are going back. Ends with the redrive."""
     return f"{prefix}mqj"

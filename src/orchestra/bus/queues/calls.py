@@ -24,14 +24,13 @@ class Calls:
         tags = self.store.partitions
         return tags[int.from_bytes(digest[:8], "big") % len(tags)]
 
-    async def names(self, tenant: Tenant) -> list[str]:
-        """All queues of the tenant, sorted."""
+    async def names(self, tenant: Tenant, *, own: bool = False) -> list[str]:
+        """All queues of the tenant, or those that modules have for themselves, sorted."""
+        key = queue_keys.own_queue_names if own else queue_keys.queue_names
         found: set[bytes] = set()
         for tag in self.store.partitions:
             prefix = self.store.prefix(tag)
-            found |= set(
-                await self.read(prefix, "SMEMBERS", queue_keys.queue_names(prefix, tenant))
-            )
+            found |= set(await self.read(prefix, "SMEMBERS", key(prefix, tenant)))
         return sorted(name.decode() for name in found)
 
     async def run(self, tenant: Tenant, name: str, script: str, **args: Argument) -> list[Any]:
@@ -67,6 +66,19 @@ class Calls:
             "list[Any]",
             await self.store.insist(lambda: self.store.run(known, prefix, *more, **given)),
         )
+
+    async def due(self, queues: Sequence[bytes]) -> list[bytes]:
+        """Those of these queues of one partition that have something to receive by now."""
+        tenant, _, name = queues[0].decode().partition(":")
+        return await self.tried(Tenant(tenant), name, "queue_due", queues, {})
+
+    def placed(self, queues: Sequence[bytes]) -> list[list[bytes]]:
+        """The same queues, those of a partition together."""
+        found: dict[int, list[bytes]] = {}
+        for queue in queues:
+            tenant, _, name = queue.decode().partition(":")
+            found.setdefault(self.tag(Tenant(tenant), name), []).append(queue)
+        return list(found.values())
 
     async def read(self, prefix: str, *command: str) -> Any:
         """One reading command, repeated until it was answered."""

@@ -19,7 +19,7 @@ from orchestra.security.hardened import JSON_REFUSALS
 from orchestra.store.failures import NotReplicated, StoreAway, StoreDiskFull, StoreFull
 
 _WRITES: Final = (StoreAway, NotReplicated, StoreFull, StoreDiskFull)
-_SETTLES: Final = [*JSON_REFUSALS, QueueInvalid, StoreAway, NotReplicated]
+_SETTLES: Final = [*JSON_REFUSALS, QueueInvalid, QueueUnknown, StoreAway, NotReplicated]
 _RESULTS: Final = Answer("What became of each receipt.", [documents.ReceiptResults])
 _RECEIPT: Final = "bXNnXzAxOWFi"
 _JOB: Final = Answer("How far it is.", [documents.RedriveJob])
@@ -50,7 +50,8 @@ DROP: Final = described(
 SEND: Final = described(
     {202: Answer("All of them are kept for good.", [documents.MessagesSent])},
     refusals=[
-        *JSON_REFUSALS, QueueInvalid, MessageTooLarge, QueueFull, QueuesExhausted, *_WRITES,
+        *JSON_REFUSALS, QueueInvalid, QueueUnknown, MessageTooLarge, QueueFull, QueuesExhausted,
+        *_WRITES,
     ],
     body=documents.SendBody,
     examples={

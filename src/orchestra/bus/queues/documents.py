@@ -20,6 +20,9 @@ from orchestra.bus.queues.records import BATCH_MAX
 
 Name = Annotated[str, Meta(examples=["orders"], pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 Tries = Annotated[int, Meta(ge=1, le=TRIES_MAX, description="Then it is a dead letter.")]
+Lost = Annotated[
+    int, Meta(ge=1, le=TRIES_MAX, description="Leases that run out in a row; then it is dead.")
+]
 Lease = Annotated[int, Meta(ge=LEASE_MS[0], le=LEASE_MS[1])]
 Depth = Annotated[int, Meta(ge=1, le=DEPTH_MAX, description="Messages at most, else 429.")]
 Waits = Annotated[
@@ -49,6 +52,7 @@ class QueueBody(Closed, frozen=True):
 
     name: Name
     tries_max: Tries = 5
+    lost_max: Lost = 3
     lease_ms: Lease = 30_000
     depth_max: Depth = 100_000
     backoff_ms: Waits | Unset = msgspec.UNSET
@@ -58,6 +62,7 @@ class QueueChange(Closed, frozen=True):
     """Options to be changed; the others stay."""
 
     tries_max: Tries | Unset = msgspec.UNSET
+    lost_max: Lost | Unset = msgspec.UNSET
     lease_ms: Lease | Unset = msgspec.UNSET
     depth_max: Depth | Unset = msgspec.UNSET
     backoff_ms: Waits | Unset = msgspec.UNSET
@@ -69,6 +74,7 @@ class Queue(Closed, frozen=True):
     name: Name
     created_at: Instant
     tries_max: Tries
+    lost_max: Lost
     lease_ms: Lease
     depth_max: Depth
     backoff_ms: Waits

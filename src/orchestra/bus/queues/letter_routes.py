@@ -10,7 +10,7 @@ from orchestra.bus.queues import descriptions, reading, showing
 from orchestra.bus.queues.letters import Letters
 from orchestra.bus.queues.records import Redrive
 from orchestra.bus.queues.redriving import Redriving
-from orchestra.bus.queues.routes import Caller, burial
+from orchestra.bus.queues.routes import Caller, burial, hide_own
 from orchestra.bus.queues.showing import Document
 from orchestra.clock import Clock, Ids
 from orchestra.security import Permission, requires
@@ -26,6 +26,7 @@ class LetterRoutes(Controller):
 
     path = "/api/queues/{name:str}"
     tags = ("queues",)
+    before_request = hide_own
 
     @get("/dead", guards=[requires(Permission.QUEUES_READ)], opt=descriptions.DEAD)
     async def dead(

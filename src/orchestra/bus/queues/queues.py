@@ -11,6 +11,8 @@ from orchestra.bus.queues import receipts
 from orchestra.bus.queues.calls import Calls, rows, unknown
 from orchestra.bus.queues.records import (
     BODY_MAX_BYTES,
+    OWN,
+    OWN_OPTIONS,
     QUEUES_MAX,
     Change,
     Counts,
@@ -35,8 +37,8 @@ FULL_RETRY_MS: Final = 1_000
 
 Settled = Literal["ok", "dead", "gone"]
 _SETTLED: tuple[Settled, ...] = ("gone", "ok", "dead")
-Outcome = Literal["done", "again", "bury"]
-_OUTCOMES: Mapping[Outcome, str] = {"done": "D", "again": "Y", "bury": "X"}
+Outcome = Literal["done", "again", "postpone", "bury"]
+_OUTCOMES: Mapping[Outcome, str] = {"done": "D", "again": "Y", "postpone": "P", "bury": "X"}
 
 
 class Queues:
@@ -67,21 +69,29 @@ class Queues:
                 dead=reply[2],
             )
 
+    async def purge(self, tenant: Tenant, name: str) -> None:
+        """Delete the queue with all that is in it. Safe to repeat, and when there is none."""
+        await self._calls.tried(tenant, name, "queue_drop", (), {"purge": 1})
+
     async def names(self, tenant: Tenant) -> list[str]:
         """All queues of the tenant, sorted."""
         return await self._calls.names(tenant)
+
+    async def own_names(self, tenant: Tenant) -> list[str]:
+        """All queues that modules have for themselves, sorted."""
+        return await self._calls.names(tenant, own=True)
 
     async def look(self, tenant: Tenant, name: str) -> Queue:
         """Raises QueueUnknown."""
         reply = await self._calls.run(tenant, name, "queue_look")
         if not reply:
             raise unknown()
-        made, tries, lease, depth = map(int, reply[:4])
-        backoff = tuple(int(wait) for wait in reply[4].split(b",") if wait)
-        ready, in_flight, delayed, dead, oldest_ms = reply[5:]
+        made, tries, lost, lease, depth = map(int, reply[:5])
+        backoff = tuple(int(wait) for wait in reply[5].split(b",") if wait)
+        ready, in_flight, delayed, dead, oldest_ms = reply[6:]
         total = ready + in_flight + delayed
         counts = Counts(total, ready, in_flight, delayed, dead, oldest_ms)
-        return Queue(name, made, Options(tries, lease, depth, backoff), counts)
+        return Queue(name, made, Options(tries, lost, lease, depth, backoff), counts)
 
     async def look_at(self, tenant: Tenant, names: Sequence[str]) -> list[Queue]:
         """Those of them that are there."""
@@ -96,7 +106,8 @@ class Queues:
 
         Raises MessageTooLarge, QueueFull, QueuesExhausted, StoreFull.
         """
-        if any(len(bytes(one.body)) > BODY_MAX_BYTES for one in messages):
+        most = BODY_MAX_BYTES * (2 if name.startswith(OWN) else 1)  # an event and what to do
+        if any(len(bytes(one.body)) > most for one in messages):
             raise MessageTooLarge(
                 "the body of a message has at most 256 KiB", limit_bytes=BODY_MAX_BYTES
             )
@@ -115,7 +126,8 @@ class Queues:
         }  # fmt: skip
         reply = await self._calls.tried(tenant, name, "queue_send", more, args)
         if reply[0] == -1:
-            await self.ensure(tenant, name, Options())
+            own = name.startswith(OWN)
+            await self.ensure(tenant, name, OWN_OPTIONS if own else Options())
             reply = await self._calls.known(tenant, name, "queue_send", more, args)
         if reply[0] == 0:
             raise QueueFull("the queue is full", depth=reply[1], retry_after_ms=FULL_RETRY_MS)
@@ -182,13 +194,14 @@ class Queues:
         return [_SETTLED[one] for one in reply]
 
     async def _save(self, tenant: Tenant, name: str, mode: str, fields: Mapping[str, Any]) -> bool:
-        if mode != "patch":
+        if mode != "patch" and not name.startswith(OWN):
             names = await self.names(tenant)
             if name not in names and len(names) >= QUEUES_MAX:
                 raise QueuesExhausted(f"a tenant has at most {QUEUES_MAX} queues", limit=QUEUES_MAX)
         waits = fields["backoff_ms"]
         given = {
             "tries": fields["tries_max"],
+            "lost": fields["lost_max"],
             "lease": fields["lease_ms"],
             "depth": fields["depth_max"],
             "backoff": None if waits is None else ",".join(map(str, waits)),

@@ -10,15 +10,18 @@ from orchestra.bus.queues.records import (
     BATCH_MAX,
     BODY_MAX_BYTES,
     HOUR_MS,
+    OWN,
     PRIORITY,
     Change,
     Options,
     QueueInvalid,
+    QueueUnknown,
     Sent,
 )
 from orchestra.errors import Problem
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
+OWN_NAME: Final = re.compile(r"~[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}")
 LEASE_MS: Final = (1_000, 12 * HOUR_MS)
 DELAY_MS_MAX: Final = 7 * 24 * HOUR_MS
 WAIT_MS_MAX: Final = 20_000
@@ -27,7 +30,7 @@ TRIES_MAX: Final = 100
 PER_S_MAX: Final = 10_000
 ERROR_MAX: Final = 4_000
 IDS_MAX: Final = 1_000
-_OPTIONS = ("tries_max", "lease_ms", "depth_max", "backoff_ms")
+_OPTIONS = ("tries_max", "lost_max", "lease_ms", "depth_max", "backoff_ms")
 _SENDING = ("body", "priority", "delay_ms", "group", "dedup_id")
 
 
@@ -85,6 +88,17 @@ def read_name(name: str) -> str:
         told = Problem("", "format", f"the name of a queue must match {NAME.pattern}")
         raise QueueInvalid("no queue can have this name", [told])
     return name
+
+
+def shown(name: str) -> None:
+    """Raises QueueUnknown for a queue that callers know nothing of: the modules' own."""
+    if name.startswith(OWN):
+        raise QueueUnknown("no queue has this name")
+
+
+def read_own_name(name: str) -> str:
+    """As `read_name`, of a module: it may be one of its own."""
+    return name if OWN_NAME.fullmatch(name) else read_name(name)
 
 
 def read_messages(body: object) -> list[Sent]:
@@ -159,6 +173,7 @@ def _message(fields: Fields) -> Sent:
 def _changed(fields: Fields) -> Change:
     return Change(
         fields.whole("tries_max", 1, TRIES_MAX),
+        fields.whole("lost_max", 1, TRIES_MAX),
         fields.whole("lease_ms", *LEASE_MS),
         fields.whole("depth_max", 1, DEPTH_MAX),
         fields.wholes("backoff_ms", 20, LEASE_MS[1]),

@@ -16,18 +16,29 @@ HOUR_MS: Final = 3_600_000
 
 
 class Options(msgspec.Struct, frozen=True):
-    """How a queue behaves. `backoff_ms`: the wait after each try; the last one is for all later."""
+    """How a queue behaves. `backoff_ms`: the wait after each try; the last one is for all later.
+
+    `lost_max`: leases that run out in a row make a dead letter: it kills who takes it.
+    """
 
     tries_max: int = 5
+    lost_max: int = 3
     lease_ms: int = 30_000
     depth_max: int = 100_000
     backoff_ms: tuple[int, ...] = (1_000, 10_000, 60_000, 600_000, HOUR_MS)
+
+
+OWN: Final = "~"
+"""The names of the modules' own queues begin so."""
+OWN_OPTIONS: Final = Options(tries_max=1_000_000, depth_max=1_000_000)
+"""Of the modules' own: their worker says how many tries it makes."""
 
 
 class Change(msgspec.Struct, frozen=True):
     """The options that are to change; None stays as it is."""
 
     tries_max: int | None = None
+    lost_max: int | None = None
     lease_ms: int | None = None
     depth_max: int | None = None
     backoff_ms: tuple[int, ...] | None = None

@@ -24,11 +24,17 @@ READ, SENDS = Permission.QUEUES_READ, Permission.QUEUES_SEND
 OPERATES = Permission.QUEUES_OPERATE
 
 
+async def hide_own(request: Asking) -> None:
+    """The queues of our modules are nobody's business. Raises QueueUnknown."""
+    reading.shown(request.path_params.get("name", ""))
+
+
 class QueueRoutes(Controller):
     """Queues, and their messages."""
 
     path = "/api/queues"
     tags = ("queues",)
+    before_request = hide_own
 
     @post("/", guards=[requires(OPERATES)], opt=descriptions.SAVE)
     async def save(self, request: Asking, principal: Caller, queues: Shelf) -> Response[Document]:

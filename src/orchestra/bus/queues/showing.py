@@ -16,6 +16,7 @@ def queue(one: Queue) -> Document:
         "name": one.name,
         "created_at": instant(one.created_ms),
         "tries_max": options.tries_max,
+        "lost_max": options.lost_max,
         "lease_ms": options.lease_ms,
         "depth_max": options.depth_max,
         "backoff_ms": options.backoff_ms,

@@ -6,17 +6,22 @@ from functools import partial
 from typing import Final
 
 import anyio
+import structlog
 
+from orchestra.bus.queues.calls import Calls
 from orchestra.bus.queues.queues import Queues
-from orchestra.bus.queues.records import Received
+from orchestra.bus.queues.records import OWN, QueueUnknown, Received
 from orchestra.clock import Clock
+from orchestra.errors import OrchestraError
 from orchestra.store import queue_keys
-from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.wakes import Topics
 
+log = structlog.get_logger(__name__)
+
 LOOK_S: Final = 2.0
 """Wake-ups may be lost; so long a message lies unseen then."""
+_SWEEP_MAX: Final = 200
 _LEAST_S: Final = 0.01
 
 
@@ -40,8 +45,9 @@ class Bell:
 class Waiting:
     """Receives, and waits for something to receive."""
 
-    def __init__(self, store: Store, queues: Queues, clock: Clock) -> None:
-        self._store, self._queues, self._clock = store, queues, clock
+    def __init__(self, calls: Calls, queues: Queues, clock: Clock) -> None:
+        self._calls, self._store = calls, calls.store
+        self._queues, self._clock = queues, clock
         self._bells: dict[bytes, set[Bell]] = {}
         self._closed = False
 
@@ -51,7 +57,26 @@ class Waiting:
             queue_keys.queue_wakes(self._store.prefix(tag)): self._heard
             for tag in self._store.partitions
         }
-        await self._store.follow(Topics(channels))
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._store.follow, Topics(channels))
+            group.start_soon(self._sweep)
+
+    async def _sweep(self) -> None:
+        """Until cancelled: who waits need not look itself whether a wake-up was lost.
+
+        One call for all queues of a partition, so that a thousand idle workers cost nothing.
+        """
+        while True:
+            await anyio.sleep(LOOK_S)
+            for names in self._calls.placed(list(self._bells)):
+                for i in range(0, len(names), _SWEEP_MAX):
+                    try:
+                        due = await self._calls.due(names[i : i + _SWEEP_MAX])
+                    except OrchestraError as error:
+                        log.debug("queue.not_looked_at", reason=error.detail)
+                        continue
+                    for queue in due:
+                        self._heard(queue)
 
     def close(self) -> None:
         """Nobody waits any more."""
@@ -74,8 +99,8 @@ class Waiting:
                 more_s = until - self._clock.monotonic()
                 if found or more_s <= 0 or self._closed:
                     return found
-                soon_s = LOOK_S if soon_ms is None else soon_ms / 1_000
-                await bell.wait(max(min(more_s, soon_s, LOOK_S), _LEAST_S))
+                soon_s = more_s if soon_ms is None else soon_ms / 1_000
+                await bell.wait(max(min(more_s, soon_s), _LEAST_S))
         return []
 
     @contextmanager
@@ -101,5 +126,10 @@ class Receiving:
         self._call = partial(Queues.receive, tenant=tenant, name=name, most=most, lease_ms=lease_ms)
 
     async def __call__(self, queues: Queues) -> tuple[list[Received], int | None]:
-        """What is ready now."""
-        return await self._call(queues)
+        """What is ready now. A module's own queue is there when something is."""
+        try:
+            return await self._call(queues)
+        except QueueUnknown:
+            if not self.name.startswith(OWN):
+                raise
+            return [], None

@@ -8,12 +8,12 @@ from litestar import Router
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
-from orchestra.bus import SENDING, WORKING, JobHandler, Sending, Working
+from orchestra.bus import SENDING, WORKING, JobHandler, Sending, Worker, Working
 from orchestra.bus.queues.calls import Calls
 from orchestra.bus.queues.letter_routes import LetterRoutes
 from orchestra.bus.queues.letters import Letters
 from orchestra.bus.queues.queues import Queues
-from orchestra.bus.queues.reading import read_name
+from orchestra.bus.queues.reading import read_own_name
 from orchestra.bus.queues.records import Sent
 from orchestra.bus.queues.redriving import Redriving
 from orchestra.bus.queues.routes import QueueRoutes
@@ -31,7 +31,7 @@ class QueueParts:
         self._store = store
         calls = Calls(store)
         self.queues, self.letters = Queues(calls, ids, chance), Letters(calls, ids)
-        self.waiting = Waiting(store, self.queues, clock)
+        self.waiting = Waiting(calls, self.queues, clock)
         self.redriving = Redriving(calls, self.letters, chance)
         self._workers = Workers(self.queues, self.waiting, chance)
         parts = {
@@ -76,13 +76,13 @@ class QueueParts:
             options.group,
             options.dedup,
         )
-        return (await self.queues.send(tenant, read_name(queue), [sent]))[0]
+        return (await self.queues.send(tenant, read_own_name(queue), [sent]))[0]
 
     def worker(
         self, tenant: Tenant, queue: str, handler: JobHandler, options: Working = WORKING
-    ) -> None:
+    ) -> Worker:
         """See `Bus.worker`."""
-        self._workers.add(tenant, read_name(queue), handler, options)
+        return self._workers.add(tenant, read_own_name(queue), handler, options)
 
 
 def _constant(part: object) -> Callable[[], object]:

@@ -4,14 +4,15 @@
 --
 -- KEYS[1] is the prefix of a partition, "o:{tag}:"; it never exists as a key. ARGV[1] is `at`: '' means the server's TIME,
 -- a number is the virtual clock of a simulator. ARGV[2] is `queue`, "<tenant>:<name>". Under "<prefix>mq:<queue>:"
---   c  HASH made, tries, lease, depth, backoff (waits in ms, with commas), seq (arrivals so far), dseq (burials so far)
---   b  HASH id -> body              f  HASH id -> facts: state|class|arrival|tries|born|due|token|group
+--   c  HASH made, tries, lost, lease, depth, backoff (waits in ms, with commas), seq (arrivals so far), dseq (burials so far)
+--   b  HASH id -> body              f  HASH id -> facts: state|class|arrival|tries|born|due|lost|token|group
 --   r  ZSET ready: class * 2^48 + arrival     l  ZSET leased: until when     d  ZSET delayed: until when
 --   w  ZSET waiting for their turn in a group: "<group> NUL <arrival, 16 digits> NUL <id>", all of one score, so by name
 --   h  HASH group -> id of its head, which is ready, delayed or leased
 --   z  ZSET dead: burial            e  HASH id -> why it is dead               j  HASH the last redrive
 -- A message is in exactly one of r l d w z, and its state is that letter. A message without a group is never in w.
--- Beside them: mqs:<tenant> SET of names; mqj SET of queues with a redrive that runs; i:<digest> what a repeat finds.
+-- `lost` counts leases that ran out in a row. A name that begins with ~ is a module's own.
+-- Beside them: mqs:<tenant> SET of names, mqi:<tenant> of the modules' own; mqj SET of queues with a redrive that runs; i:<digest> what a repeat finds.
 
 local p, at = KEYS[1], ARGV[1]
 local call, fmt, match = redis.call, string.format, string.match
@@ -42,13 +43,13 @@ local function exists() return call('EXISTS', q .. 'c') == 1 end
 local function fetch(id)
   local text = call('HGET', q .. 'f', id)
   if not text then return nil end
-  local s, class, seq, tries, born, due, token, group = match(text, '^(%a)|(%d)|(%d+)|(%d+)|(%d+)|(%d+)|([^|]*)|(.*)$')
+  local s, class, seq, tries, born, due, lost, token, group = match(text, '^(%a)|(%d)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|([^|]*)|(.*)$')
   return {id = id, s = s, class = tonumber(class), seq = tonumber(seq), tries = tonumber(tries), born = tonumber(born),
-          due = tonumber(due), token = token, group = group}
+          due = tonumber(due), lost = tonumber(lost), token = token, group = group}
 end
 
 local function keep(m)
-  local numbers = fmt('%s|%d|%.0f|%d|%.0f|%.0f|', m.s, m.class, m.seq, m.tries, m.born, m.due)
+  local numbers = fmt('%s|%d|%.0f|%d|%.0f|%.0f|%d|', m.s, m.class, m.seq, m.tries, m.born, m.due, m.lost)
   call('HSET', q .. 'f', m.id, numbers .. m.token .. '|' .. m.group)
 end
 
@@ -124,7 +125,7 @@ local function put_back(id, t)
   if call('ZREM', q .. 'z', id) == 0 then return 0 end
   call('HDEL', q .. 'e', id)
   local m = fetch(id)
-  m.tries, m.due, m.seq = 0, 0, call('HINCRBY', q .. 'c', 'seq', 1)
+  m.tries, m.lost, m.due, m.seq = 0, 0, 0, call('HINCRBY', q .. 'c', 'seq', 1)
   enter(m, t)
   return 1
 end
@@ -136,12 +137,23 @@ local function advance(t)
     line_up(fetch(id), t)
   end
   local lost = call('ZRANGEBYSCORE', q .. 'l', '-inf', t, 'LIMIT', 0, BITE)
-  local tries = lost[1] and tonumber(call('HGET', q .. 'c', 'tries'))
+  local most = lost[1] and call('HMGET', q .. 'c', 'tries', 'lost')
   for _, id in ipairs(lost) do
     call('ZREM', q .. 'l', id)
     local m = fetch(id)
-    if m.tries >= tries then bury(m, 'the lease ran out: its worker died, or was too slow', t) else line_up(m, t) end
+    m.lost = m.lost + 1
+    if m.tries >= tonumber(most[1]) or m.lost >= tonumber(most[2]) then
+      bury(m, 'the lease ran out: its worker died, or was too slow', t)
+    else
+      line_up(m, t)
+    end
   end
+end
+
+-- The set that the name of the queue is in, and the name.
+local function shelf()
+  local tenant, name = match(ARGV[2], '^([^:]*):(.*)$')
+  return p .. (string.sub(name, 1, 1) == '~' and 'mqi:' or 'mqs:') .. tenant, name
 end
 
 -- The message that a receipt stands for, when it is still held by it.

@@ -26,7 +26,7 @@ for i = 6, #ARGV, 6 do
     local delay = tonumber(ARGV[i + 2])
     call('HSET', q .. 'b', id, ARGV[i + 5])
     enter({id = id, class = tonumber(ARGV[i + 1]), seq = call('HINCRBY', q .. 'c', 'seq', 1), tries = 0, born = t,
-           due = delay > 0 and t + delay or 0, token = '', group = ARGV[i + 3]}, t)
+           due = delay > 0 and t + delay or 0, lost = 0, token = '', group = ARGV[i + 3]}, t)
   end
   out[#out + 1] = known or id
 end

@@ -4,6 +4,7 @@
 -- prelude: yes
 -- flags: allow-oom
 --   out       D done, and gone   Y to be tried again, or buried when that was the last try   X buried
+--             P postponed: again after delay_ms, and this was no try
 --   delay_ms  '' the queue's wait for that try times chance, 0 to 1 (full jitter)
 -- returns for each 1 settled, 2 buried, 0 not held by this receipt: settled before, or given to somebody else
 -- repeats 0 for each
@@ -18,6 +19,10 @@ for i = 6, #ARGV, 3 do
   if m and ARGV[3] == 'D' then
     forget(m.id)
     follow(m.group, t)
+  elseif m and ARGV[3] == 'P' then
+    local wait = tonumber(ARGV[4])
+    m.tries, m.lost, m.due = m.tries - 1, 0, wait > 0 and t + wait or 0
+    line_up(m, t)
   elseif m and (ARGV[3] == 'X' or m.tries >= tonumber(c[1])) then
     out[n] = 2
     bury(m, why, t)
@@ -31,7 +36,7 @@ for i = 6, #ARGV, 3 do
       end
       wait = math.floor((wait or 0) * tonumber(ARGV[i + 2]))
     end
-    m.due = wait > 0 and t + wait or 0
+    m.lost, m.due = 0, wait > 0 and t + wait or 0
     line_up(m, t)
   end
 end
