@@ -5,7 +5,6 @@ with `structlog.contextvars` (request, tenant, execution) is merged into every l
 is off costs one call of an empty function.
 """
 
-import json
 import logging
 import re
 import sys
@@ -18,11 +17,13 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor
 
+from orchestra.covering import MASK, Covered
 from orchestra.settings import Settings
+from orchestra.tap import Tap
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-MASK = "***"
-COVERED_MAX = 1_000
+FIRST = ("ts", "level", "event")
+"""A line begins with these: whoever reads lines by the million finds them without decoding."""
 
 _SECRET_NAMES = re.compile(
     r"(^|[_-])(authorization|cookie|password|passwd|passphrase|secret|token|credentials?|pepper)$"
@@ -32,37 +33,9 @@ _SECRET_NAMES = re.compile(
 _SECRET_VALUES = re.compile(r"orc_(?:live|dev)_\w+|(?<=://)[^/\s@]+@|(?i:bearer\s+)\S+")
 
 
-class Covered:
-    """Values that no line shows, however it came to hold them: live secrets.
-
-    One for the process, as the log itself is: whatever logs, logs through it.
-    """
-
-    def __init__(self) -> None:
-        self._forms: tuple[str, ...] = ()
-        self._values: dict[str, frozenset[str]] = {}
-
-    def add(self, value: str) -> None:
-        """Cover it from now on. Of more than 1,000 the oldest is let go. Safe to repeat."""
-        if value in self._values:
-            return
-        while len(self._values) >= COVERED_MAX:
-            self._values.pop(next(iter(self._values)))
-        ascii_only, wide = json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]
-        self._values[value] = frozenset({value, ascii_only, wide, repr(value)[1:-1]})
-        # The longest first: one may begin with another.
-        forms = frozenset[str]().union(*self._values.values())
-        self._forms = tuple(sorted(forms, key=len, reverse=True))
-
-    def over(self, text: str) -> str:
-        """`text` with each of the values covered."""
-        for form in self._forms:
-            if form in text:
-                text = text.replace(form, MASK)
-        return text
-
-
 COVERED = Covered()
+TAP = Tap()
+"""One of each for the process, as the log itself is: whatever logs, logs through them."""
 
 
 def configure(settings: Settings, stream: TextIO | None = None) -> None:
@@ -74,10 +47,10 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", utc=True, key="ts"),
             _failure,
             mask,
-            _covered(_renderer(on_terminal) if console else _json),
+            _written(_renderer(on_terminal) if console else None),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[settings.log_level]),
         logger_factory=structlog.WriteLoggerFactory(target),
@@ -155,18 +128,37 @@ def _failure(_: object, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def _covered(render: Processor) -> Processor:
-    """The last step: the finished line, without live secrets."""
+def _written(render: Processor | None) -> Processor:
+    """The last step: the finished line, without live secrets; as JSON unless `render` is given."""
 
-    def covered(logger: Any, method: str, event: EventDict) -> str:
+    def written(logger: Any, method: str, event: EventDict) -> str:
+        line = b""
+        if render is None or TAP.open:
+            line = COVERED.over_line(_json(event))
+        if TAP.open:
+            TAP.put(str(event["level"]), str(event.get("tenant", "")), line)
+        if render is None:
+            return line.decode()
+        event["timestamp"] = event.pop("ts")
         return COVERED.over(cast("str", render(logger, method, event)))
 
-    return covered
+    return written
 
 
-def _json(_: object, __: str, event: EventDict) -> str:
-    first = {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event}
-    return msgspec.json.encode({**first, **event}, enc_hook=str).decode()
+def _json(event: EventDict) -> bytes:
+    first = {name: event[name] for name in FIRST if name in event}
+    if TAP.replica:
+        event["replica"] = TAP.replica
+    try:
+        return msgspec.json.encode({**first, **event}, enc_hook=str)
+    except (ValueError, TypeError, RecursionError, msgspec.MsgspecError):
+        # Half a surrogate, an integer beyond 64 bits, a key that is no text: a line all the same.
+        told = {name: _encodable(repr(event[name])) for name in event if name not in FIRST}
+        return msgspec.json.encode({**first, **told})
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", errors="replace").decode()
 
 
 def _renderer(colors: bool) -> Processor:

@@ -33,7 +33,7 @@ def test_a_line_holds_the_event_its_facts_and_the_context(out: io.StringIO) -> N
     structlog.get_logger("x").info("execution.completed", steps=4)
 
     (line,) = lines(out)
-    assert line.pop("timestamp").endswith("Z")
+    assert line.pop("ts").endswith("Z")
     assert line == {
         "level": "info", "event": "execution.completed", "request_id": "req_1", "steps": 4,
     }  # fmt: skip

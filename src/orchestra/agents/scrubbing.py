@@ -4,14 +4,10 @@ An answer that echoes its credentials must not carry them into a record. What is
 is noted by `SealedCredentials`, in the context of that call and of the tasks it starts.
 """
 
-import json
-import re
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import cast
-from urllib.parse import quote, quote_plus
 
 import msgspec
 
@@ -27,12 +23,11 @@ from orchestra.agents.providers import (
     Provider,
 )
 from orchestra.agents.records import Agent
-from orchestra.log import COVERED, MASK
+from orchestra.covering import MASK, forms_of
+from orchestra.log import COVERED
 from orchestra.security.secrets import MASKED_FROM
 from orchestra.store.failures import StoreAway
 
-_ESCAPE = re.compile("%[0-9A-F]{2}")
-_URL_SAFE = str.maketrans("+/", "-_")
 UNUSABLE_GATE_MS = 5_000
 """As long as an opened secret is remembered: then it may have been set."""
 
@@ -204,28 +199,6 @@ def note_sent(*values: str) -> None:
             COVERED.add(value)
             if sent is not None:
                 sent.values.update(forms_of(value))
-
-
-def forms_of(value: str) -> set[str]:
-    """A value as echoes show it: plain, in JSON that is quoted as text, in a URL, in base64.
-
-    What base64 makes of it depends on what stands before it: the middle of each of the three.
-    """
-    raw = value.encode()
-    quoted = quote(value, safe="")
-    found = {value, msgspec.json.encode(value).decode()[1:-1], json.dumps(value)[1:-1]}
-    found |= {quoted, quote_plus(value), quote(value), _ESCAPE.sub(_lowered, quoted)}
-    for before in range(3):
-        text = b64encode(b"\0" * before + raw).decode()
-        whole = (len(raw) + before) // 3 * 4
-        middle = text[(0, 2, 3)[before] : whole]
-        if len(middle) >= MASKED_FROM:
-            found |= {middle, middle.translate(_URL_SAFE)}
-    return found
-
-
-def _lowered(escape: re.Match[str]) -> str:
-    return escape[0].lower()
 
 
 def note_unusable() -> None:

@@ -1,0 +1,81 @@
+"""The tap: every line of this process's log, for whoever gathers them. Bounded, and for threads.
+
+Nothing is kept until it is opened. Over its bound it lets the least important go first: debug,
+then info, then what is oldest; each is counted, and told with the next lines that are taken.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterable
+from typing import Final, TypeAlias
+
+LINES_MAX: Final = 10_000
+BYTES_MAX: Final = 16 * 1_048_576
+
+Line: TypeAlias = "tuple[int, str, str, bytes]"
+"""Its number, its level, the tenant it is about ('' for none), the line itself: a JSON object."""
+
+RANKS: Final = {"debug": 0, "info": 1, "warning": 2, "error": 3, "critical": 3}
+
+
+class Tap:
+    """What was logged and not yet taken."""
+
+    def __init__(self, lines_max: int = LINES_MAX, bytes_max: int = BYTES_MAX) -> None:
+        self._lines_max, self._bytes_max = lines_max, bytes_max
+        self._lock = threading.Lock()
+        self._waiting: tuple[deque[Line], ...] = tuple(deque() for _ in range(4))
+        self._count = self._bytes = self._number = self._lost = 0
+        self.open = False
+        self.replica = ""
+        """Stands in every line once it is set."""
+
+    def __len__(self) -> int:
+        return self._count
+
+    def put(self, level: str, tenant: str, line: bytes) -> None:
+        """One more line, from any thread."""
+        with self._lock:
+            self._number += 1
+            self._waiting[RANKS.get(level, 1)].append((self._number, level, tenant, line))
+            self._count += 1
+            self._bytes += len(line)
+            if self._count > self._lines_max or self._bytes > self._bytes_max:
+                self._shrink()
+
+    def _shrink(self) -> None:
+        for waiting in self._waiting:
+            while waiting and (self._count > self._lines_max or self._bytes > self._bytes_max):
+                self._count -= 1
+                self._bytes -= len(waiting.popleft()[3])
+                self._lost += 1
+
+    def take(self, least: str = "debug") -> list[Line]:
+        """All lines from level `least` up, in the order in which they came; the others wait on."""
+        with self._lock:
+            taken = [one for waiting in self._waiting[RANKS[least] :] for one in waiting]
+            for waiting in self._waiting[RANKS[least] :]:
+                waiting.clear()
+            self._count -= len(taken)
+            self._bytes -= sum(len(line[3]) for line in taken)
+        taken.sort()
+        return taken
+
+    def put_back(self, lines: Iterable[Line]) -> None:
+        """Lines that could not be handed on: the next to be taken."""
+        with self._lock:
+            for line in lines:
+                self._waiting[RANKS.get(line[1], 1)].append(line)
+                self._count += 1
+                self._bytes += len(line[3])
+            for waiting in self._waiting:
+                ordered = sorted(waiting)
+                waiting.clear()
+                waiting.extend(ordered)
+            self._shrink()
+
+    def lost(self) -> int:
+        """How many were let go since the last time."""
+        with self._lock:
+            lost, self._lost = self._lost, 0
+        return lost
