@@ -10,7 +10,8 @@ import pytest
 from orchestra.bus import Beat, Draft, Event, Missed, PositionInvalid
 from orchestra.bus.events.published import EventTooLarge, Published
 from orchestra.bus.events.reading import Events, EventUnknown, Wanted
-from orchestra.bus.live.hub import QUEUE_MAX, Hub, Watcher
+from orchestra.bus.live.hub import Hub
+from orchestra.bus.live.watcher import QUEUE_MAX, Watcher
 from orchestra.bus.positions import encoded
 from orchestra.clock import Ids, SystemClock, system_random
 from orchestra.store import keys

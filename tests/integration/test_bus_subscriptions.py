@@ -10,7 +10,7 @@ from durable_readers import eventually
 from edge import a_client
 
 from orchestra.app import Ports, prepare, running
-from orchestra.bus import subscriptions
+from orchestra.bus.readers import subscriptions
 from orchestra.settings import Settings
 
 pytestmark = pytest.mark.anyio

@@ -5,17 +5,18 @@ A watcher is registered first and then reads what it missed up to where the tail
 moment; what the tail brings later waits in its queue. So nothing is missed, and nothing told twice.
 """
 
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 import structlog
 
-from orchestra.bus import Beat, Event, Missed, Source
-from orchestra.bus.live.missed import Expired, between
+from orchestra.bus import Event, Source
+from orchestra.bus.live.missed import between
+from orchestra.bus.live.recent import Recent, Told
+from orchestra.bus.live.watcher import Watcher
 from orchestra.bus.patterns import matcher
-from orchestra.bus.positions import decoded, encoded, name_of, parsed
+from orchestra.bus.positions import parsed
 from orchestra.errors import OrchestraError
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
@@ -23,8 +24,6 @@ from orchestra.store.tails import START, Entry, Tail, entries
 
 log = structlog.get_logger(__name__)
 
-QUEUE_MAX = 1_024
-BEAT_S = 15
 TICK_S = 1.0
 """One clock for all watchers: a timer and a scope of its own would be 3 KB of each."""
 LOOK_S = 1.0
@@ -32,108 +31,6 @@ LINGER_S = 10.0
 """The tail goes on for so long after the last watcher: clients come back."""
 OVERLAP_MS = 5_000
 """A stream that is seen for the first time is told from so far back."""
-
-
-class Watcher:
-    """One watcher: what it wants, and what it has not been told yet.
-
-    While nothing waits to be told it is where the hub is, and keeps no positions of its own.
-    """
-
-    __slots__ = (
-        "_ending", "_ends", "_hub", "_matches", "_news", "_only", "_overflow", "_positions",
-        "_queue", "_quiet", "tenant",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        hub: "Hub",
-        tenant: Tenant,
-        matches: Callable[[str], bool],
-        only: Callable[[Event], bool] | None,
-    ) -> None:
-        self.tenant, self._matches, self._only = tenant, matches, only
-        self._hub = hub
-        self._queue: deque[tuple[str, str, Event]] | None = None
-        self._news = anyio.Event()
-        self._overflow = self._ending = False
-        self._quiet = 0
-        self._positions: dict[str, str] | None = None
-        self._ends: Mapping[str, str] | None = None
-
-    def wants(self, event: Event) -> bool:
-        """Whether it is to be told of an event of its tenant. Else it need not wake up."""
-        return self._matches(event.type) and (self._only is None or self._only(event))
-
-    def offer(self, key: str, position: str, event: Event) -> None:
-        """Something happened. Too much of it makes the watcher start anew."""
-        if self._queue is None:
-            self._queue = deque()
-        if self._positions is None:
-            self._positions = dict(self._hub.positions)
-        if len(self._queue) >= QUEUE_MAX:
-            self._overflow = True
-            self._queue.clear()
-        if not self._overflow:
-            self._queue.append((key, position, event))
-        self._news.set()
-
-    def tick(self) -> None:
-        """Another `TICK_S` has passed. After `BEAT_S` of them without news it is told a beat."""
-        self._quiet += 1
-        if self._quiet >= BEAT_S:
-            self._news.set()
-
-    def end(self) -> None:
-        """Tell nothing more: the process stops."""
-        self._ending = True
-        self._news.set()
-
-    def begin(self, since: str) -> None:
-        """Go on from `since`. Raises PositionInvalid."""
-        known = decoded(since)
-        self._ends = dict(self._hub.positions)
-        self._positions = {key: known.get(name_of(key), START) for key in self._ends}
-
-    def position(self) -> str:
-        """Where to go on from."""
-        if not self._queue and not self._overflow and self._ends is None:
-            self._positions = None
-        return encoded(self._hub.positions if self._positions is None else self._positions)
-
-    async def __aiter__(self) -> AsyncIterator[Event | Missed | Beat]:
-        if self._ends is not None:
-            async for told in self._caught_up(self._ends):
-                yield told
-            self._ends = None
-        while not self._ending:
-            while self._queue:
-                key, position, event = self._queue.popleft()
-                if self._positions is not None:
-                    self._positions[key] = position
-                yield event
-            self._queue = None
-            if self._overflow:
-                self._overflow = False
-                self._positions = None
-                yield Missed("overflow")
-                continue
-            self._news, self._quiet = anyio.Event(), 0
-            await self._news.wait()
-            if self._ending or (self._queue is None and not self._overflow):
-                yield Beat()
-
-    async def _caught_up(self, ends: Mapping[str, str]) -> AsyncIterator[Event | Missed]:
-        assert self._positions is not None
-        at = self._positions
-        try:
-            async for key, position, event in self._hub.between(dict(at), ends):
-                at[key] = position
-                if event is not None and event.tenant == self.tenant and self.wants(event):
-                    yield event
-        except Expired:
-            yield Missed("expired")
-        at.update(ends)
 
 
 class Hub:
@@ -144,6 +41,7 @@ class Hub:
         self._tail = Tail(self._arrived)
         self._watchers: dict[Tenant, set[Watcher]] = {}
         self._origin: dict[str, tuple[Source, str]] = {}
+        self._recent: dict[str, Recent] = {}
         self._wanted, self._following = anyio.Event(), anyio.Event()
         self._watches = 0
         self._news: anyio.Event | None = None
@@ -164,10 +62,10 @@ class Hub:
         """How far each stream was read. Changes with the next turn of the loop."""
         return self._tail.positions
 
-    def event(self, key: str, position: str, fields: Entry) -> Event | None:
-        """What an entry means."""
-        source, _ = self._origin[key]
-        return source.event(key, position, fields[1])
+    def recent(self, key: str, at: str, most: int) -> list[Told] | None:
+        """The next entries of a stream behind `at`; None when they must be read from the store."""
+        ring = self._recent.get(key)
+        return ring.after(at, most) if ring is not None else None
 
     def between(
         self, start: Mapping[str, str], end: Mapping[str, str]
@@ -233,6 +131,7 @@ class Hub:
                 self._wanted, self._following = anyio.Event(), anyio.Event()
                 self._tail.forget(list(self._tail.positions))
                 self._origin = {}
+                self._recent = {}
                 group.cancel_scope.cancel()
 
     async def _tick(self) -> None:
@@ -257,7 +156,10 @@ class Hub:
             for key, prefix in source.streams().items()
         }
         new = now.keys() - self._origin.keys()
-        self._tail.forget(self._origin.keys() - now.keys())
+        gone = self._origin.keys() - now.keys()
+        self._tail.forget(gone)
+        for key in gone:
+            self._recent.pop(key, None)
         self._origin = now
         async with anyio.create_task_group() as group:
             for key in new:
@@ -277,18 +179,23 @@ class Hub:
         if raw:
             ms, seq = parsed(entries(raw)[0][0])
             position = f"{max(ms - overlap_ms, 0)}-0" if overlap_ms else f"{ms}-{seq}"
+        self._recent[key] = Recent(self._origin[key][0], key, position)
         self._tail.follow(key, position)
 
     def _arrived(self, key: str, found: Sequence[Entry]) -> None:
         if self._news is not None:
             self._news.set()
             self._news = None
-        if not self._watchers or key not in self._origin:
+        ring = self._recent.get(key)
+        if ring is None:
             return
-        for entry in found:
-            event = self.event(key, entry[0], entry)
+        told = ring.add(found)
+        if not self._watchers:
+            return
+        for entry in told:
+            event = entry.event
             if event is None:
                 continue
             for watcher in self._watchers.get(event.tenant, ()):
                 if watcher.wants(event):
-                    watcher.offer(key, entry[0], event)
+                    watcher.offer(key, entry.position, event)

@@ -12,7 +12,8 @@ import msgspec
 
 from orchestra.bus import Beat, Event, Missed
 from orchestra.bus.cloudevents import shown
-from orchestra.bus.live.hub import Hub, Watcher
+from orchestra.bus.live.hub import Hub
+from orchestra.bus.live.watcher import Watcher
 from orchestra.clock import Clock, Random
 from orchestra.errors import TooMany
 from orchestra.store.keys import Tenant

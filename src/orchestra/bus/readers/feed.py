@@ -13,12 +13,13 @@ import structlog
 from orchestra.bus import Event, Gap, Source
 from orchestra.bus.live.hub import Hub
 from orchestra.bus.live.missed import gone_until
+from orchestra.bus.live.recent import Told
 from orchestra.bus.patterns import matcher
 from orchestra.bus.positions import decoded, name_of, parsed
 from orchestra.bus.readers.records import Definition, Positions
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
-from orchestra.store.tails import START, Entry, entries
+from orchestra.store.tails import START, entries
 
 log = structlog.get_logger(__name__)
 
@@ -73,19 +74,21 @@ class Feed:
         """What there is now, with at most `most` events; empty when there is nothing new."""
         ranges = self._ranges()
         found = [gap for one in ranges if (gap := await self._gap(one)) is not None]
-        replies = await self._store.insist(lambda: self._ask(ranges))
-        read: list[tuple[tuple[int, int], Range, Entry | None]] = []
-        for one, raw in zip(ranges, replies, strict=True):
-            here = entries(raw)
-            read += [(parsed(entry[0]), one, entry) for entry in here]
-            if len(here) < PAGE and (not here or here[-1][0] != one.end):
-                read.append((parsed(one.end), one, None))
+        pages = [self._hub.recent(one.key, one.at, PAGE) for one in ranges]
+        behind = [one for one, page in zip(ranges, pages, strict=True) if page is None]
+        asked = iter(await self._store.insist(lambda: self._ask(behind)) if behind else ())
+        read: list[tuple[tuple[int, int], str, Told | None]] = []
+        for one, page in zip(ranges, pages, strict=True):
+            here = page
+            if here is None:
+                here = [Told(one.source, one.key, entry) for entry in entries(next(asked))]
+            read += [(entry.at, one.key, entry) for entry in here]
+            if len(here) < PAGE and (not here or here[-1].position != one.end):
+                read.append((parsed(one.end), one.key, None))
         read.sort(key=lambda one: one[0])
-        for (ms, seq), (key, source, *_), entry in read:
-            event = None
-            if entry is not None:
-                event = source.event(key, entry[0], entry[1])
-                event = event if event is not None and self._wanted(event) else None
+        for (ms, seq), key, entry in read:
+            event = entry.event if entry is not None else None
+            event = event if event is not None and self._wanted(event) else None
             self._at[key] = f"{ms}-{seq}"
             found.append(Found(key, self._at[key], event))
             most -= event is not None
