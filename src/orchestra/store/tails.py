@@ -1,7 +1,8 @@
 """Tails: what is appended to streams, as it is appended, over one more connection a primary.
 
 A server alone is asked for all its streams at once and answers when something was appended. In a
-cluster streams of different slots cannot be asked for together: there each slot is asked in turn.
+cluster streams of different slots cannot be asked for together: there each slot is asked in turn,
+unless there is only one.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ START = "0-0"
 _BLOCK_MS = 1_000
 _BATCH = 500
 _TURN_S = 0.05
+_IDLE_S = 0.2
 _RETRY_S = 1.0
 
 
@@ -103,6 +105,9 @@ async def _connected(primaries: Primaries, address: Address, tail: Tail) -> None
         await line.ask(access.hello("orchestra-tail"))
         while True:
             commands = _commands(primaries, address, tail)
+            if not commands:
+                await asyncio.sleep(_IDLE_S)
+                continue
             found = [tail.take(reply) for reply in await line.ask(commands)]
             if not any(found) and (len(commands) != 1 or "BLOCK" not in commands[0]):
                 await asyncio.sleep(_TURN_S)
@@ -118,7 +123,7 @@ def _commands(primaries: Primaries, address: Address, tail: Tail) -> list[tuple[
         number = slot(key)
         if primaries.address(number) == address:
             groups.setdefault(number if cluster else 0, []).append(key)
-    wait: tuple[Word, ...] = () if cluster else ("BLOCK", _BLOCK_MS)
+    wait: tuple[Word, ...] = () if len(groups) > 1 else ("BLOCK", _BLOCK_MS)
     return [
         ("XREAD", "COUNT", _BATCH, *wait, "STREAMS", *keys, *(tail.positions[key] for key in keys))
         for keys in groups.values()
