@@ -20,6 +20,7 @@ from orchestra.agents import PythonAgent
 from orchestra.agents.module import AgentsModule
 from orchestra.assets import Assets, folder
 from orchestra.bus.module import BusModule
+from orchestra.bus.webhooks.wiring import Needs
 from orchestra.clock import Clock, Ids, Random, SystemClock, system_random
 from orchestra.connectors.builtin import BUILT_IN
 from orchestra.health import Health
@@ -49,6 +50,7 @@ from orchestra.settings import Settings
 from orchestra.store.client import Store
 from orchestra.store.durability import Durability
 from orchestra.store.opening import StoreOptions, open_store
+from orchestra.workflows.expressions.filters import EventFilters
 from orchestra.workflows.module import WorkflowsModule
 
 log = structlog.get_logger(__name__)
@@ -108,7 +110,8 @@ def build_modules(
     workflows = WorkflowsModule(store, agents, ports.clock, ports.ids, ports.chance, settings)
     sources = (workflows.journal, agents.happenings)
     of_bus = (ports.clock, ports.ids, ports.chance)
-    bus = BusModule(store, sources, of_bus, settings.drain_s)
+    needs = Needs(agents.secrets, EventFilters(), settings)
+    bus = BusModule(store, sources, of_bus, settings.drain_s, needs)
     return (SecretsModule(agents.secrets), agents, workflows, bus)
 
 

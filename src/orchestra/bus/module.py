@@ -21,6 +21,7 @@ from orchestra.bus.readers.durable import Durable
 from orchestra.bus.readers.routes import SubscriptionRoutes
 from orchestra.bus.readers.subscriptions import Subscriptions
 from orchestra.bus.readers.tenure import Ground, Subscriber
+from orchestra.bus.webhooks.wiring import Needs, WebhookParts
 from orchestra.clock import Clock, Ids, Random
 from orchestra.store.client import Store
 
@@ -38,6 +39,7 @@ class BusModule:
         sources: Sequence[Source],
         ports: tuple[Clock, Ids, Random],
         drain_s: float = 30.0,
+        webhooks: Needs | None = None,
     ) -> None:
         clock, ids, chance = ports
         self._drain_s = drain_s
@@ -48,6 +50,7 @@ class BusModule:
         self.publish, self.watch = published.publish, self.hub.watch
         self.queues = QueueParts(store, clock, ids, chance)
         self.enqueue, self.worker = self.queues.enqueue, self.queues.worker
+        self.webhooks = WebhookParts(store, clock, ids, webhooks) if webhooks else None
         self._ground = Ground(self.hub, store, clock, ids.new("rdr"))
         self._durables: list[Durable] = []
         self._group: anyio.abc.TaskGroup | None = None
@@ -64,6 +67,7 @@ class BusModule:
         self.routes: Sequence[ControllerRouterHandler] = (
             Router("/", route_handlers=[EventRoutes, SubscriptionRoutes], dependencies=provided),
             *self.queues.routes,
+            *(self.webhooks.routes if self.webhooks else ()),
         )
 
     def subscribe(
@@ -83,9 +87,13 @@ class BusModule:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Who watches is told, and who subscribed, for the duration of the block."""
+        if self.webhooks:
+            await self.webhooks.prepare()
         async with anyio.create_task_group() as group:
             group.start_soon(self.hub.serve)
             group.start_soon(self.queues.serve)
+            if self.webhooks:
+                group.start_soon(self.webhooks.serve)
             for durable in self._durables:
                 group.start_soon(durable.serve)
             self._group = group

@@ -31,3 +31,8 @@ def inbound(prefix: str, tenant: Tenant) -> str:
 def inbound_tenants(prefix: str) -> str:
     """Hash: inbound hook id -> tenant. Until it is deleted."""
     return f"{prefix}ht"
+
+
+def remembered(prefix: str, digest: str) -> str:
+    """String with TTL 24 h: id|digest of what an `Idempotency-Key` made."""
+    return f"{prefix}i:{digest}"

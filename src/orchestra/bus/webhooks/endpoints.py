@@ -83,8 +83,9 @@ class Endpoints:
         return sorted(_readable(found[1::2]), key=lambda one: (one.created_ms, one.id))
 
     async def create(self, endpoint: Endpoint) -> Endpoint:
-        """Keep a new endpoint. Raises Quota."""
-        await self._put(endpoint)
+        """Keep a new endpoint. Raises Quota; WebhookMoved when there is one of this id."""
+        if not await self._put(endpoint):
+            raise WebhookMoved("there is a webhook of this id")
         return endpoint
 
     async def change(self, before: Endpoint, after: Endpoint) -> Endpoint:

@@ -40,6 +40,10 @@ class WebhookMoved(Conflict):
     status = 412
 
 
+class KeysExhausted(Conflict):
+    """As many signing keys live as may: rotate with `overlap_h` 0. Context: `limit`."""
+
+
 class SigningKey(msgspec.Struct, frozen=True):
     """A key deliveries are signed with. `expires_ms` None: until it is replaced."""
 

@@ -1,0 +1,75 @@
+"""The webhooks of one replica, put together."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import anyio
+import msgspec
+from litestar import Router
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from orchestra.bus import Filters
+from orchestra.bus.webhooks.desk import Desk, Outside
+from orchestra.bus.webhooks.endpoints import Endpoints
+from orchestra.bus.webhooks.repeats import Repeats
+from orchestra.bus.webhooks.routes import WebhookRoutes
+from orchestra.clock import Clock, Ids
+from orchestra.security.destinations import policy
+from orchestra.security.ourselves import keep_judged, policy_of
+from orchestra.security.outbound import Outbound
+from orchestra.security.secrets import Secrets
+from orchestra.settings import Settings
+from orchestra.store.client import Store
+
+CLOSE_S: Final = 1.0
+
+
+class Needs(msgspec.Struct, frozen=True):
+    """What webhooks need beyond the bus."""
+
+    secrets: Secrets
+    filters: Filters
+    settings: Settings
+
+
+class WebhookParts:
+    """What the bus has of webhooks."""
+
+    def __init__(self, store: Store, clock: Clock, ids: Ids, needs: Needs) -> None:
+        self._store, self._clock, self._settings = store, clock, needs.settings
+        self.outbound = Outbound(policy(needs.settings.network_allow))
+        self.endpoints = Endpoints(store, clock, needs.secrets)
+        outside = Outside(self.outbound, needs.secrets, needs.filters)
+        desk = Desk(self.endpoints, Repeats(store), outside, clock, ids)
+        parts = {"endpoints": self.endpoints, "desk": desk, "store": store}
+        provided = {
+            name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
+        }
+        self.routes: Sequence[ControllerRouterHandler] = (
+            Router("/", route_handlers=[WebhookRoutes], dependencies=provided),
+        )
+
+    async def prepare(self) -> None:
+        """Before anything is asked: know where we are, so that we never call ourselves."""
+        self.outbound.adopt(await policy_of(self._settings, self._store.servers))
+
+    async def serve(self) -> None:
+        """Until cancelled."""
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self.endpoints.serve)
+                group.start_soon(self._keep_judged)
+        finally:
+            with anyio.move_on_after(CLOSE_S, shield=True):
+                await self.outbound.aclose()
+
+    async def _keep_judged(self) -> None:
+        await keep_judged(self.outbound, self._settings, lambda: self._store.servers, self._clock)
+
+
+def _constant(part: object) -> Callable[[], object]:
+    def provide() -> object:
+        return part
+
+    return provide
