@@ -49,9 +49,8 @@ async def a_product(
 ) -> AsyncIterator[Product]:
     """A running replica. Not `own`: callers come from elsewhere, and need a key."""
     fields: dict[str, Any] = {"store_url": store_url, "durability": "no", "drain_s": 1.0, "port": 1}
-    settings = Settings(
-        allow_weaker_durability=True, network_allow=("127.0.0.1",), **(fields | given)
-    )
+    fields["network_allow"] = ("127.0.0.1",)
+    settings = Settings(allow_weaker_durability=True, **(fields | given))
     stage = prepare(settings, [("127.0.0.1", 8000)], Ports.of_the_machine())
     stage.gateway._is_own = lambda _, __: own
     build = functools.partial(build_modules, python_agents=agents)
