@@ -37,6 +37,9 @@ class Permission(StrEnum):
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
     WEBHOOKS_OPERATE = "webhooks:operate"
+    METRICS_READ = "metrics:read"
+    METRICS_RECORD = "metrics:record"
+    ALERTS_WRITE = "alerts:write"
     KEYS_MANAGE = "keys:manage"
     SYSTEM_READ = "system:read"
 

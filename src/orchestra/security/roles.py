@@ -21,10 +21,16 @@ _ADDED: Final[Mapping[Role, frozenset[Permission]]] = {
             Permission.QUEUES_OPERATE,
             Permission.EVENTS_SUBSCRIBE,
             Permission.WEBHOOKS_OPERATE,
+            Permission.METRICS_RECORD,
         }
     ),
     "editor": frozenset(
-        {Permission.WORKFLOWS_WRITE, Permission.AGENTS_REGISTER, Permission.WEBHOOKS_WRITE}
+        {
+            Permission.WORKFLOWS_WRITE,
+            Permission.AGENTS_REGISTER,
+            Permission.WEBHOOKS_WRITE,
+            Permission.ALERTS_WRITE,
+        }
     ),
     "admin": frozenset({Permission.SECRETS_WRITE, Permission.KEYS_MANAGE}),
     "platform_admin": frozenset(),

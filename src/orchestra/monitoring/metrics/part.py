@@ -1,0 +1,106 @@
+"""The metrics part of monitoring: wiring and lifetime."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import anyio
+import structlog
+from litestar import Router
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from orchestra.clock import Clock, Ids
+from orchestra.errors import OrchestraError
+from orchestra.instruments import histogram
+from orchestra.monitoring.metrics.admission import Admission
+from orchestra.monitoring.metrics.answering import Answers
+from orchestra.monitoring.metrics.buffer import Buffer
+from orchestra.monitoring.metrics.forgetting import Forgetting
+from orchestra.monitoring.metrics.gathering import Gatherer
+from orchestra.monitoring.metrics.leading import Leading
+from orchestra.monitoring.metrics.recording import Recorder
+from orchestra.monitoring.metrics.routes import MetricRoutes
+from orchestra.monitoring.metrics.sealing import LOOK_S, Sealer
+from orchestra.monitoring.metrics.shelf import Shelf
+from orchestra.store.client import Store
+
+log = structlog.get_logger(__name__)
+
+FLUSH_S: Final = 1.0
+_LAST_S: Final = 2.0
+_FLUSH = histogram("orchestra_flush_seconds")
+
+
+class MetricsPart:
+    """Metrics of one replica. A `Part` of monitoring."""
+
+    def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
+        self._store, self._clock = store, clock
+        self.session = ids.new("mon").rpartition("-")[2]
+        self.admission = Admission(store, clock)
+        self.buffer = Buffer(store, self.session)
+        self.recorder = Recorder(self.admission, self.buffer, clock)
+        self.gatherer = Gatherer(self.admission, self.buffer, clock)
+        self.answers = Answers(self.admission, Shelf(store), clock)
+        self.sealer = Sealer(store, self.admission, clock)
+        self.leading = Leading(store, clock, self.session)
+        parts = {
+            "recorder": self.recorder,
+            "answers": self.answers,
+            "forgetting": Forgetting(store, self.admission, clock),
+            "clock": clock,
+        }
+        provided = {
+            name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
+        }
+        self.routes: Sequence[ControllerRouterHandler] = (
+            Router("/", route_handlers=[MetricRoutes], dependencies=provided),
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Hand over once a second what is measured; the last of it at the exit."""
+        async with anyio.create_task_group() as group, self.leading.running():
+            group.start_soon(self._flush_always)
+            group.start_soon(self._seal_always)
+            yield
+            group.cancel_scope.cancel()
+        with anyio.move_on_after(_LAST_S, shield=True):
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Hand over all there is. What the store does not take now is handed over later."""
+        began = self._clock.monotonic()
+        try:
+            await self.gatherer.gather()
+            await self.recorder.refresh()
+            await self.buffer.flush()
+        except OrchestraError as away:
+            log.debug("metrics.not_flushed", error=away.code)
+            if self.recorder.away_since is None:
+                self.recorder.away_since = began
+        else:
+            self.recorder.away_since = None
+            _FLUSH.observe(self._clock.monotonic() - began)
+
+    async def _flush_always(self) -> None:
+        while True:
+            await self._clock.sleep(FLUSH_S)
+            await self.flush()
+
+    async def _seal_always(self) -> None:
+        while True:
+            await self._clock.sleep(LOOK_S)
+            if self.leading.leads:
+                try:
+                    await self.sealer.look()
+                except OrchestraError as away:
+                    log.debug("metrics.not_sealed", error=away.code)
+
+
+def _constant(part: object) -> Callable[[], object]:
+    def provide() -> object:
+        return part
+
+    return provide
