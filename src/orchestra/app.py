@@ -19,12 +19,14 @@ from litestar.types import ControllerRouterHandler
 from orchestra.agents import PythonAgent
 from orchestra.agents.module import AgentsModule
 from orchestra.assets import Assets, folder
+from orchestra.bus.limits import Limits
 from orchestra.bus.module import BusModule
 from orchestra.bus.webhooks.wiring import Needs
 from orchestra.clock import Clock, Ids, Random, SystemClock, system_random
 from orchestra.connectors.builtin import BUILT_IN
 from orchestra.health import Health
 from orchestra.module import Module, run_modules
+from orchestra.monitoring.module import MonitoringModule, parts_of
 from orchestra.openapi import documentation
 from orchestra.problems import handlers
 from orchestra.security import Principal, principal_of
@@ -51,6 +53,7 @@ from orchestra.store.client import Store
 from orchestra.store.durability import Durability
 from orchestra.store.opening import StoreOptions, open_store
 from orchestra.workflows.expressions.filters import EventFilters
+from orchestra.views import ProductViews
 from orchestra.workflows.module import WorkflowsModule
 
 log = structlog.get_logger(__name__)
@@ -111,8 +114,11 @@ def build_modules(
     sources = (workflows.journal, agents.happenings)
     of_bus = (ports.clock, ports.ids, ports.chance)
     needs = Needs(agents.secrets, EventFilters(), settings)
-    bus = BusModule(store, sources, of_bus, settings.drain_s, needs)
-    return (SecretsModule(agents.secrets), agents, workflows, bus)
+    limits = limits_of(settings)
+    bus = BusModule(store, sources, of_bus, settings.drain_s, needs, limits=limits)
+    views = ProductViews(agents, workflows, bus)
+    monitoring = MonitoringModule(parts_of(store, ports.clock, ports.ids, views))
+    return (SecretsModule(agents.secrets), agents, workflows, monitoring, bus)
 
 
 def prepare(settings: Settings, listeners: Sequence[Address | str], ports: Ports) -> Stage:
@@ -209,6 +215,19 @@ def application(modules: Sequence[Module], stage: Stage, settings: Settings) -> 
 
 def _principal(request: Request[Any, Any, Any]) -> Principal:
     return principal_of(request)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What tenants may ask of events, and how long they are kept."""
+    return Limits(
+        keep_ms=round(settings.events_keep_s * 1_000),
+        keep_bytes=settings.events_keep_mb * 1_048_576,
+        journal_keep_ms=round(settings.journal_keep_s * 1_000),
+        per_s=settings.events_per_s,
+        burst=settings.events_burst,
+        streams_max=settings.streams_max,
+        streams_each_max=settings.streams_each_max,
+    )
 
 
 def store_options(settings: Settings) -> StoreOptions:

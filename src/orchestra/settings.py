@@ -18,6 +18,7 @@ from msgspec import Meta
 from msgspec.structs import FieldInfo, fields
 
 from orchestra.errors import Invalid, Problem
+from orchestra.event_settings import EventSettings
 
 PREFIX = "ORCHESTRA_"
 FILE = "orchestra.toml"
@@ -29,7 +30,7 @@ class SettingsInvalid(Invalid):
     """The configuration cannot be used. `findings` has every reason, each a `Problem`."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(EventSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How this process runs. Nothing changes it after the start."""
 
     host: Annotated[str, Meta(min_length=1, description="Address to listen on.")] = "127.0.0.1"

@@ -1,27 +1,20 @@
 """The bus module: wiring and lifetime."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
 import anyio.abc
-from litestar import Router
-from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from orchestra.bus import Handler, Reading, Source
-from orchestra.bus.events.published import Published
-from orchestra.bus.events.reading import Events
-from orchestra.bus.events.routes import EventRoutes
-from orchestra.bus.live.hub import Hub
-from orchestra.bus.live.streams import Live
+from orchestra.bus.limits import LIMITS, Limits
 from orchestra.bus.patterns import is_pattern
 from orchestra.bus.queues.wiring import QueueParts
 from orchestra.bus.readers.durable import Durable
-from orchestra.bus.readers.routes import SubscriptionRoutes
-from orchestra.bus.readers.subscriptions import Subscriptions
 from orchestra.bus.readers.tenure import Ground, Subscriber
 from orchestra.bus.webhooks.wiring import Needs, WebhookParts
+from orchestra.bus.wiring import EventParts
 from orchestra.clock import Clock, Ids, Random
 from orchestra.store.client import Store
 
@@ -40,32 +33,22 @@ class BusModule:
         ports: tuple[Clock, Ids, Random],
         drain_s: float = 30.0,
         webhooks: Needs | None = None,
+        *,
+        limits: Limits = LIMITS,
     ) -> None:
         clock, ids, chance = ports
         self._drain_s = drain_s
-        published = Published(store, ids)
-        everything = (*sources, published)
-        self.hub = Hub(store, everything)
-        self.live = Live(self.hub, clock, chance)
-        self.publish, self.watch = published.publish, self.hub.watch
+        self.events = EventParts(store, sources, ports, limits)
+        self.hub, self.live = self.events.hub, self.events.live
+        self.publish, self.watch = self.events.published.publish, self.hub.watch
         self.queues = QueueParts(store, clock, ids, chance)
         self.enqueue, self.worker = self.queues.enqueue, self.queues.worker
         self.webhooks = WebhookParts(store, clock, ids, webhooks) if webhooks else None
         self._ground = Ground(self.hub, store, clock, ids.new("rdr"))
         self._durables: list[Durable] = []
         self._group: anyio.abc.TaskGroup | None = None
-        parts = {
-            "published": published,
-            "events": Events(store, everything),
-            "live": self.live,
-            "subscriptions": Subscriptions(self.hub, store, clock, ids),
-            "clock": clock,
-        }
-        provided = {
-            name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
-        }
         self.routes: Sequence[ControllerRouterHandler] = (
-            Router("/", route_handlers=[EventRoutes, SubscriptionRoutes], dependencies=provided),
+            *self.events.routes,
             *self.queues.routes,
             *(self.webhooks.routes if self.webhooks else ()),
         )
@@ -90,7 +73,7 @@ class BusModule:
         if self.webhooks:
             await self.webhooks.prepare()
         async with anyio.create_task_group() as group:
-            group.start_soon(self.hub.serve)
+            group.start_soon(self.events.serve)
             group.start_soon(self.queues.serve)
             if self.webhooks:
                 group.start_soon(self.webhooks.serve)
@@ -114,10 +97,3 @@ class BusModule:
 
     async def check(self) -> None:
         """The bus is as well as the store, which is checked by itself."""
-
-
-def _constant(part: object) -> Callable[[], object]:
-    def provide() -> object:
-        return part
-
-    return provide

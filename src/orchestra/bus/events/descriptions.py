@@ -5,8 +5,9 @@ from typing import Final
 from orchestra.bus import PositionInvalid, documents
 from orchestra.bus.cloudevents import EventInvalid
 from orchestra.bus.events.published import EventTooLarge
+from orchestra.bus.events.quota import PublishingTooFast
 from orchestra.bus.events.reading import EventUnknown
-from orchestra.bus.live.streams import StreamsExhausted
+from orchestra.bus.live.places import StreamsExhausted
 from orchestra.described import Answer, Header, described
 from orchestra.errors import Invalid
 from orchestra.security.hardened import JSON_REFUSALS
@@ -16,7 +17,7 @@ _WRITES: Final = (StoreAway, NotReplicated, StoreFull, StoreDiskFull)
 
 PUBLISH: Final = described(
     {202: Answer("Kept for good.", [documents.EventPublished])},
-    refusals=[*JSON_REFUSALS, EventInvalid, EventTooLarge, *_WRITES],
+    refusals=[*JSON_REFUSALS, EventInvalid, EventTooLarge, PublishingTooFast, *_WRITES],
     body=documents.PublishBody,
     examples={
         "an order": {
@@ -29,7 +30,7 @@ PUBLISH: Final = described(
 )
 ACCEPT: Final = described(
     {202: Answer("All of them are kept for good.", [documents.EventsAccepted])},
-    refusals=[*JSON_REFUSALS, EventInvalid, EventTooLarge, *_WRITES],
+    refusals=[*JSON_REFUSALS, EventInvalid, EventTooLarge, PublishingTooFast, *_WRITES],
     body=documents.CloudEvents,
     examples={
         "an order": {
@@ -50,6 +51,6 @@ ONE: Final = described(
 )
 STREAM: Final = described(
     {200: Answer("Events.", [documents.EventStream], media_type="text/event-stream")},
-    refusals=[Invalid, PositionInvalid, StreamsExhausted],
+    refusals=[Invalid, PositionInvalid, StreamsExhausted, StoreAway, NotReplicated],
     headers=[Header("Last-Event-ID", "Go on behind this id.", 8_192)],
 )

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from orchestra.bus import Draft, Event
+from orchestra.bus.limits import LIMITS, Limits
 from orchestra.clock import Ids
 from orchestra.errors import TooLarge
 from orchestra.store import keys, partitions
@@ -17,7 +18,6 @@ from orchestra.store.scripts import load_scripts
 DATA_MAX_BYTES: Final = 262_144
 DEDUP_MS: Final = 86_400_000
 REPEAT_MS: Final = 60_000
-KEEP_MS: Final = 7 * 86_400_000
 STREAM: Final = 1
 
 
@@ -41,8 +41,8 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 class Published:
     """Publishes, and is the `Source` of what was published."""
 
-    def __init__(self, store: Store, ids: Ids) -> None:
-        self._store, self._ids = store, ids
+    def __init__(self, store: Store, ids: Ids, limits: Limits = LIMITS) -> None:
+        self._store, self._ids, self._limits = store, ids, limits
         self._scripts = load_scripts(__package__ or "")
         self._tags = {keys.published(store.prefix(tag)): tag for tag in store.partitions}
 
@@ -75,7 +75,8 @@ class Published:
                 event=msgspec.json.encode(kept),
                 dedup=unique[:40],
                 dedup_ms=DEDUP_MS if dedup is not None else REPEAT_MS,
-                keep_ms=KEEP_MS,
+                keep_ms=self._limits.keep_ms,
+                keep_bytes=self._limits.keep_bytes,
             )
         )
         return partitions.event_id(STREAM, tag, position.decode())

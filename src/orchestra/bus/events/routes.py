@@ -13,6 +13,7 @@ from orchestra.bus import cloudevents
 from orchestra.bus.cloudevents import Incoming
 from orchestra.bus.events import descriptions
 from orchestra.bus.events.published import Published
+from orchestra.bus.events.quota import Quota
 from orchestra.bus.events.reading import Events, Wanted
 from orchestra.bus.live.streams import Filter, Live
 from orchestra.bus.patterns import PATTERNS_MAX, is_pattern
@@ -24,6 +25,7 @@ from orchestra.security import Permission, Principal, requires
 from orchestra.security.hardened import loads
 
 Caller = NamedDependency[SkipValidation[Principal]]
+Rates = NamedDependency[SkipValidation[Quota]]
 Document = dict[str, Any]
 
 BATCH = "application/cloudevents-batch+json"
@@ -55,10 +57,12 @@ class EventRoutes(Controller):
         request: Request[Any, Any, Any],
         principal: Caller,
         published: NamedDependency[SkipValidation[Published]],
+        quota: Rates,
         clock: NamedDependency[SkipValidation[Clock]],
     ) -> Document:
         """Publish one event. It is kept before the answer."""
         incoming = cloudevents.read_plain(loads(await request.body()), principal.tenant)
+        await quota.spend(principal.tenant, 1)
         event_id = await published.publish(incoming.draft, dedup=incoming.dedup)
         return {
             "event_id": event_id,
@@ -78,6 +82,7 @@ class EventRoutes(Controller):
         request: Request[Any, Any, Any],
         principal: Caller,
         published: NamedDependency[SkipValidation[Published]],
+        quota: Rates,
     ) -> Document:
         """Publish CloudEvents: one in JSON, one in binary mode (`ce-*` headers), or a batch."""
         body = loads(await request.body())
@@ -89,6 +94,7 @@ class EventRoutes(Controller):
             found = [cloudevents.read_binary(headers, body, principal.tenant)]
         else:
             found = [cloudevents.read_structured(body, principal.tenant)]
+        await quota.spend(principal.tenant, len(found))
         ids = [await published.publish(one.draft, dedup=one.dedup) for one in found]
         return {"accepted": ids}
 
@@ -137,9 +143,9 @@ class EventRoutes(Controller):
         start = request.headers.get("last-event-id") or since
         if start:
             decoded(start)
-        live.admit(principal.tenant)
         wanted = Filter(checked(types), execution_id, source, follow)
-        frames: AsyncIterator[bytes] = live.frames(principal.tenant, wanted, start or None)
+        place = await live.admit(principal.tenant, principal.actor)
+        frames: AsyncIterator[bytes] = live.frames(place, wanted, start or None)
         return Stream(frames, media_type="text/event-stream", headers=STREAMING)
 
     @get("/{event_id:str}", guards=[requires(Permission.EVENTS_READ)], opt=descriptions.ONE)

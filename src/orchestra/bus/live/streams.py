@@ -13,20 +13,14 @@ import msgspec
 from orchestra.bus import Beat, Event, Missed
 from orchestra.bus.cloudevents import shown
 from orchestra.bus.live.hub import Hub
+from orchestra.bus.live.places import Place, Places
 from orchestra.bus.live.watcher import Watcher
 from orchestra.clock import Clock, Random
-from orchestra.errors import TooMany
 from orchestra.store.keys import Tenant
 
-STREAMS_MAX: Final = 2_000
-"""Streams that one tenant may have open on one replica."""
 ID_S: Final = 1.0
 LIFE_S: Final = (1_500.0, 2_100.0)
 FRAMES_KEPT: Final = 512
-
-
-class StreamsExhausted(TooMany):
-    """The tenant has as many streams open here as it may. Context: `limit`."""
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -44,40 +38,35 @@ class Filter(msgspec.Struct, frozen=True):
 
 
 class Live:
-    """Opens streams, and counts them. What an event looks like is worked out once for all."""
+    """Opens streams. What an event looks like is worked out once for all."""
 
-    def __init__(self, hub: Hub, clock: Clock, chance: Random) -> None:
-        self._hub, self._clock, self._chance = hub, clock, chance
-        self._open: dict[Tenant, int] = {}
+    def __init__(self, hub: Hub, places: Places, clock: Clock, chance: Random) -> None:
+        self._hub, self._places, self._clock, self._chance = hub, places, clock, chance
         self._frames: OrderedDict[str, bytes] = OrderedDict()
 
-    def admit(self, tenant: Tenant) -> None:
-        """Raises StreamsExhausted."""
-        if self._open.get(tenant, 0) >= STREAMS_MAX:
-            raise StreamsExhausted("too many streams are open", limit=STREAMS_MAX)
+    async def admit(self, tenant: Tenant, actor: str) -> Place:
+        """A place for one stream. Raises StreamsExhausted."""
+        return await self._places.take(tenant, actor)
 
     def close(self) -> None:
         """Every stream ends, with where it was, so that clients go to another replica."""
         self._hub.end()
 
-    async def frames(
-        self, tenant: Tenant, wanted: Filter, since: str | None
-    ) -> AsyncIterator[bytes]:
+    async def frames(self, place: Place, wanted: Filter, since: str | None) -> AsyncIterator[bytes]:
         """The body of one response."""
-        self._open[tenant] = self._open.get(tenant, 0) + 1
+        # In here: a generator whose client left before its first item is never run.
+        self._places.keep(place)
         try:
             retry_ms = 2_000 + int(3_000 * self._chance.random())
             yield b"retry: %d\n\n" % retry_ms
             only = wanted.fits if wanted.key or wanted.source else None
-            async with self._hub.watch(tenant, wanted.types, since, only=only) as watcher:
+            async with self._hub.watch(place.tenant, wanted.types, since, only=only) as watcher:
                 if not wanted.follow:
                     watcher.end()
                 async for part in self._told(watcher):
                     yield part
         finally:
-            self._open[tenant] -= 1
-            if not self._open[tenant]:
-                del self._open[tenant]
+            await self._places.leave(place)
 
     async def _told(self, watcher: Watcher) -> AsyncIterator[bytes]:
         now = self._clock.monotonic

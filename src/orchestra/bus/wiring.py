@@ -1,0 +1,70 @@
+"""The events of one replica, put together: published, kept, read, and told as they happen."""
+
+from collections.abc import Callable, Sequence
+
+import anyio
+from litestar import Router
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from orchestra.bus import Source
+from orchestra.bus.events.keeping import Keeper
+from orchestra.bus.events.published import Published
+from orchestra.bus.events.quota import Quota
+from orchestra.bus.events.reading import Events
+from orchestra.bus.events.routes import EventRoutes
+from orchestra.bus.limits import Limits
+from orchestra.bus.live.hub import Hub
+from orchestra.bus.live.places import Places
+from orchestra.bus.live.streams import Live
+from orchestra.bus.readers.routes import SubscriptionRoutes
+from orchestra.bus.readers.subscriptions import Subscriptions
+from orchestra.clock import Clock, Ids, Random
+from orchestra.store.client import Store
+
+
+class EventParts:
+    """What the bus has of events."""
+
+    def __init__(
+        self,
+        store: Store,
+        sources: Sequence[Source],
+        ports: tuple[Clock, Ids, Random],
+        limits: Limits,
+    ) -> None:
+        clock, ids, chance = ports
+        self.published = Published(store, ids, limits)
+        everything = (*sources, self.published)
+        self.hub = Hub(store, everything)
+        self._places = Places(store, clock, ids, limits)
+        self.live = Live(self.hub, self._places, clock, chance)
+        self._keeper = Keeper(store, clock, chance, limits)
+        parts = {
+            "published": self.published,
+            "quota": Quota(store, clock, limits),
+            "events": Events(store, everything),
+            "live": self.live,
+            "subscriptions": Subscriptions(self.hub, store, clock, ids),
+            "clock": clock,
+        }
+        provided = {
+            name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
+        }
+        self.routes: Sequence[ControllerRouterHandler] = (
+            Router("/", route_handlers=[EventRoutes, SubscriptionRoutes], dependencies=provided),
+        )
+
+    async def serve(self) -> None:
+        """Until cancelled."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self.hub.serve)
+            group.start_soon(self._places.serve)
+            group.start_soon(self._keeper.serve)
+
+
+def _constant(part: object) -> Callable[[], object]:
+    def provide() -> object:
+        return part
+
+    return provide
