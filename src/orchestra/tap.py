@@ -6,7 +6,6 @@ then info, then what is oldest; each is counted, and told with the next lines th
 
 import threading
 from collections import deque
-from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 LINES_MAX: Final = 10_000
@@ -50,32 +49,26 @@ class Tap:
                 self._bytes -= len(waiting.popleft()[3])
                 self._lost += 1
 
-    def take(self, least: str = "debug") -> list[Line]:
-        """All lines from level `least` up, in the order in which they came; the others wait on."""
+    def take(self, least: str = "debug", most: int = LINES_MAX) -> list[Line]:
+        """The first lines from level `least` up, in the order in which they came."""
         with self._lock:
-            taken = [one for waiting in self._waiting[RANKS[least] :] for one in waiting]
-            for waiting in self._waiting[RANKS[least] :]:
-                waiting.clear()
+            waiting = [one for one in self._waiting[RANKS[least] :] if one]
+            taken: list[Line] = []
+            while waiting and len(taken) < most:
+                first = min(waiting, key=_head) if len(waiting) > 1 else waiting[0]
+                taken.append(first.popleft())
+                if not first:
+                    waiting.remove(first)
             self._count -= len(taken)
             self._bytes -= sum(len(line[3]) for line in taken)
-        taken.sort()
         return taken
-
-    def put_back(self, lines: Iterable[Line]) -> None:
-        """Lines that could not be handed on: the next to be taken."""
-        with self._lock:
-            for line in lines:
-                self._waiting[RANKS.get(line[1], 1)].append(line)
-                self._count += 1
-                self._bytes += len(line[3])
-            for waiting in self._waiting:
-                ordered = sorted(waiting)
-                waiting.clear()
-                waiting.extend(ordered)
-            self._shrink()
 
     def lost(self) -> int:
         """How many were let go since the last time."""
         with self._lock:
             lost, self._lost = self._lost, 0
         return lost
+
+
+def _head(waiting: deque[Line]) -> int:
+    return waiting[0][0]

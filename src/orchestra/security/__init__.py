@@ -37,6 +37,7 @@ class Permission(StrEnum):
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
     WEBHOOKS_OPERATE = "webhooks:operate"
+    LOGS_READ = "logs:read"
     METRICS_READ = "metrics:read"
     METRICS_RECORD = "metrics:record"
     ALERTS_WRITE = "alerts:write"

@@ -1,0 +1,66 @@
+"""The logs of one replica, put together: a part of monitoring."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+from litestar import Router
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from orchestra.clock import Clock
+from orchestra.log import TAP
+from orchestra.monitoring.logs.asking import Asking
+from orchestra.monitoring.logs.ingesting import Ingesting
+from orchestra.monitoring.logs.routes import LogRoutes
+from orchestra.monitoring.logs.shelf import Keeping, Shelf
+from orchestra.monitoring.logs.shipping import Shipping
+from orchestra.monitoring.logs.streaming import Streaming
+from orchestra.store.client import Store
+from orchestra.tap import Tap
+
+
+class LogParts:
+    """What monitoring has of logs."""
+
+    def __init__(
+        self, store: Store, clock: Clock, replica: str, keeping: Keeping, tap: Tap = TAP
+    ) -> None:
+        shelf = Shelf(store, keeping)
+        self.shipping = Shipping(shelf, tap, clock, replica)
+        self.streaming = Streaming(shelf, clock)
+        parts = {
+            "asking": Asking(shelf, clock),
+            "ingesting": Ingesting(shelf, clock),
+            "streaming": self.streaming,
+            "clock": clock,
+        }
+        provided = {
+            name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
+        }
+        self.routes: Sequence[ControllerRouterHandler] = (
+            Router("/", route_handlers=[LogRoutes], dependencies=provided),
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Lines go to the store for the duration of the block, the last ones at its end."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self.shipping.serve)
+            group.start_soon(self.streaming.serve)
+            try:
+                yield
+            finally:
+                group.cancel_scope.cancel()
+        await self.shipping.leave()
+
+    async def quiesce(self) -> None:
+        """Streams end, so that their clients go to another replica."""
+        self.streaming.close()
+
+
+def _constant(part: object) -> Callable[[], object]:
+    def provide() -> object:
+        return part
+
+    return provide
