@@ -26,7 +26,6 @@ from orchestra.clock import Clock, Ids, Random, SystemClock, system_random
 from orchestra.connectors.builtin import BUILT_IN
 from orchestra.health import Health
 from orchestra.module import Module, run_modules
-from orchestra.monitoring.module import MonitoringModule, parts_of
 from orchestra.openapi import documentation
 from orchestra.problems import handlers
 from orchestra.security import Principal, principal_of
@@ -53,7 +52,6 @@ from orchestra.store.client import Store
 from orchestra.store.durability import Durability
 from orchestra.store.opening import StoreOptions, open_store
 from orchestra.workflows.expressions.filters import EventFilters
-from orchestra.views import ProductViews
 from orchestra.workflows.module import WorkflowsModule
 
 log = structlog.get_logger(__name__)
@@ -116,9 +114,7 @@ def build_modules(
     needs = Needs(agents.secrets, EventFilters(), settings)
     limits = limits_of(settings)
     bus = BusModule(store, sources, of_bus, settings.drain_s, needs, limits=limits)
-    views = ProductViews(agents, workflows, bus)
-    monitoring = MonitoringModule(parts_of(store, ports.clock, ports.ids, views))
-    return (SecretsModule(agents.secrets), agents, workflows, monitoring, bus)
+    return (SecretsModule(agents.secrets), agents, workflows, bus)
 
 
 def prepare(settings: Settings, listeners: Sequence[Address | str], ports: Ports) -> Stage:
