@@ -18,8 +18,8 @@ from orchestra.agents import PythonAgent
 from orchestra.agents.discovery.adopting import adopted
 from orchestra.agents.registration.capabilities import CAPABILITIES_MAX, CAPABILITY
 from orchestra.agents.registration.reading import NAME, TYPE
-from orchestra.agents.registration.schemas import fault_of
 from orchestra.agents.registration.versions import parse
+from orchestra.schemas.judging import fault_of
 
 VARIABLE: Final = "agent"
 SOURCE_MAX_BYTES: Final = 1_048_576

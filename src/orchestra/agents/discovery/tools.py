@@ -10,7 +10,7 @@ from orchestra.agents.discovery.told import DESCRIPTION_MAX_CHARS, Offered, Told
 from orchestra.agents.providers.freshness import bounded_s
 from orchestra.agents.providers.mcp_wire import McpWire, Wanted
 from orchestra.agents.records import Agent, McpReach
-from orchestra.agents.registration.schemas import fault_of
+from orchestra.schemas.judging import fault_of
 
 PAGES_MAX = 16
 TOOLS_MAX = 1_024

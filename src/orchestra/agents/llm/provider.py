@@ -20,9 +20,9 @@ from orchestra.agents.providers import Answer, Call, Credentials, CredentialsUnu
 from orchestra.agents.providers.python import late
 from orchestra.agents.records import Agent, LlmReach
 from orchestra.agents.registration.prompt_text import BadPrompt
-from orchestra.agents.registration.validators import is_large
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError, Problem
+from orchestra.schemas.validators import is_large
 
 UNFIT_MAX = 1_000
 

@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 
 from orchestra.agents.llm import Message, Said
-from orchestra.agents.registration.validators import compiled
 from orchestra.errors import Problem
+from orchestra.schemas.validators import compiled
 
 ERRORS_MAX: Final = 5
 QUOTED_MAX_CHARS: Final = 100_000

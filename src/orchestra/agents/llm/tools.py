@@ -12,7 +12,7 @@ from orchestra.agents import Capability, Task, TaskResult
 from orchestra.agents.llm import ToolCall, ToolSpec
 from orchestra.agents.providers import Call
 from orchestra.agents.records import Agent, LlmReach
-from orchestra.agents.registration.validators import compiled
+from orchestra.schemas.validators import compiled
 from orchestra.store.keys import Tenant
 
 DEPTH_MAX: Final = 3

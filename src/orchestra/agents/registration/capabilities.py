@@ -6,8 +6,8 @@ from typing import cast
 
 from orchestra.agents import Capability
 from orchestra.agents.registration.fields import Fields
-from orchestra.agents.registration.schemas import fault_of
 from orchestra.errors import Problem
+from orchestra.schemas.judging import fault_of
 
 CAPABILITIES_MAX = 64
 TIMEOUT_MS = (100, 3_600_000)

@@ -10,7 +10,7 @@ from orchestra.agents.records import A2AReach, LlmReach, McpReach, Prompt, Reach
 from orchestra.agents.registration.endpoints import read_http, read_url
 from orchestra.agents.registration.fields import Fields
 from orchestra.agents.registration.prompt_text import BadPrompt, compiled
-from orchestra.agents.registration.schemas import fault_of
+from orchestra.schemas.judging import fault_of
 
 PROVIDERS: Final = ("http", "openai", "anthropic", "a2a", "mcp", "python", "pull")
 TELL_THEMSELVES: Final = frozenset({"a2a", "mcp"})

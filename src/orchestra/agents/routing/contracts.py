@@ -12,8 +12,8 @@ import anyio.to_thread
 from orchestra.agents import Capability, PythonAgent, Task, TaskError
 from orchestra.agents.providers import Answer, Call, Failure, Provider
 from orchestra.agents.records import Agent
-from orchestra.agents.registration.validators import ERRORS_MAX, Validator, compiled, is_large
 from orchestra.errors import Problem
+from orchestra.schemas.validators import ERRORS_MAX, Validator, compiled, is_large
 
 KEPT_MAX = 10_000
 TOLD_MAX = 5

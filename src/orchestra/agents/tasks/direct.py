@@ -18,7 +18,6 @@ from orchestra.agents import (
 from orchestra.agents.pools.wishes import STRATEGIES
 from orchestra.agents.registration.fields import Fields
 from orchestra.agents.registration.policies import micro_usd
-from orchestra.agents.registration.schemas import fault_of
 from orchestra.agents.registration.versions import BadRange, matches
 from orchestra.errors import (
     Invalid,
@@ -27,6 +26,7 @@ from orchestra.errors import (
     TooMany,
     Unavailable,
 )
+from orchestra.schemas.judging import fault_of
 from orchestra.security import hops, traces
 from orchestra.store.keys import Tenant
 

@@ -6,16 +6,16 @@ from typing import Any, cast
 
 import msgspec
 
-from orchestra.agents.registration.fields import escaped
-from orchestra.agents.registration.schema_work import patterns_in
-from orchestra.agents.registration.schemas import validator_of
 from orchestra.errors import Problem
+from orchestra.schemas.judging import validator_of
+from orchestra.schemas.work import patterns_in
 
 KEPT_MAX = 512
 LARGE_KEPT_MAX = 32
 """Schemas with patterns, which may take up to 1 MiB each."""
 ERRORS_MAX = 20
 MESSAGE_MAX_CHARS = 300
+PART_MAX_CHARS = 64
 LARGE_NODES = 2_000
 LARGE_CHARS = 65_536
 
@@ -36,7 +36,7 @@ class Validator:
         """What is wrong, with pointers below `at`; empty when it fits."""
         found: list[Problem] = []
         for error in self._validator.iter_errors(value):
-            path = "".join(f"/{escaped(str(part))}" for part in error.instance_path)
+            path = "".join(f"/{_escaped(str(part))}" for part in error.instance_path)
             message = error.message[:MESSAGE_MAX_CHARS]
             found.append(Problem(at + path, str(error.kind.name), message))
             if len(found) >= most:
@@ -56,6 +56,11 @@ def _validator(source: bytes) -> Validator:
 
 _compiled = functools.lru_cache(maxsize=KEPT_MAX)(_validator)
 _compiled_large = functools.lru_cache(maxsize=LARGE_KEPT_MAX)(_validator)
+
+
+def _escaped(part: str) -> str:
+    """One part of a JSON Pointer (RFC 6901, section 4), at most 64 characters of it."""
+    return part[:PART_MAX_CHARS].replace("~", "~0").replace("/", "~1")
 
 
 def is_large(value: object) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, NoReturn, cast
 import jsonschema_rs
 import msgspec
 
-from orchestra.agents.registration.schema_work import (
+from orchestra.schemas.work import (
     MEETING_MAX,
     Endless,
     meeting,

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from orchestra.agents.registration.schemas import fault_of
+from orchestra.schemas.judging import fault_of
 
 JSON = {
     "anyOf": [
