@@ -12,7 +12,7 @@ from edge import a_client
 
 from orchestra.agents import PythonAgent
 from orchestra.agents.module import AgentsModule
-from orchestra.app import Ports, build_modules, prepare, running
+from orchestra.app import Ports, Stage, build_modules, prepare, running
 from orchestra.settings import Settings
 
 
@@ -22,6 +22,7 @@ class Product:
 
     http: httpx.AsyncClient
     agents: AgentsModule
+    stage: Stage
 
     async def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
         """One request with a JSON body."""
@@ -56,4 +57,4 @@ async def a_product(
     build = functools.partial(build_modules, python_agents=agents)
     async with running(settings, stage, build) as parts, a_client(stage) as http:
         module = next(one for one in parts.modules if isinstance(one, AgentsModule))
-        yield Product(http, module)
+        yield Product(http, module, stage)

@@ -5,7 +5,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from edge import OneKey
 from products import Product, a_product
+
+from orchestra.security import Principal, Role
+from orchestra.security.key_text import new_key
+from orchestra.security.roles import permissions_of
+from orchestra.store.keys import Tenant
 
 EXAMPLE: dict[str, Any] = {
     "name": "on call",
@@ -29,3 +35,11 @@ async def a_webhook(one: Product, **given: Any) -> dict[str, Any]:
     answer = await one.post("/api/webhooks/", EXAMPLE | given)
     assert answer.status_code == 201, answer.text
     return answer.json()
+
+
+def come_as(one: Product, role: Role, tenant: str = "default") -> None:
+    """Whoever asks from now on is this."""
+    text = new_key()
+    principal = Principal(Tenant(tenant), role, "key_t", permissions_of(role))
+    one.stage.gateway.verifier = OneKey(text, principal)
+    one.http.headers["x-api-key"] = text
