@@ -4,7 +4,7 @@ from typing import Final
 
 from orchestra.bus import PositionInvalid
 from orchestra.bus.webhooks import documents
-from orchestra.bus.webhooks.endpoints import SigningKeyUnreadable
+from orchestra.bus.webhooks.keybox import SigningKeyUnreadable
 from orchestra.bus.webhooks.reading import WebhookInvalid
 from orchestra.bus.webhooks.records import (
     KeysExhausted,

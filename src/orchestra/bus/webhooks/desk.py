@@ -159,7 +159,7 @@ class Desk:
 
     async def _kept(self, endpoint: Endpoint, signing: Key) -> SigningKey:
         fresh = SigningKey(self._ids.new("sgk"), b"", created_ms=self._clock.now_ms())
-        return await self._endpoints.sealed(endpoint.tenant, endpoint.id, signing, fresh)
+        return await self._endpoints.sealed(endpoint, signing, fresh)
 
 
 def _kind(endpoint: Endpoint) -> Kind:

@@ -1,60 +1,51 @@
 """The endpoints of webhooks: kept in the store, and this replica's picture of them.
 
-The picture is renewed when a change is heard of, and every 5 s; who reads it never waits. Signing
-keys are sealed in the record and opened for use; the last few hundred stay open in memory.
+The picture is renewed when a change is heard of, and every 5 s; who reads it never waits.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import anyio
 import msgspec
 import structlog
 
+from orchestra.bus.webhooks.keybox import KeyBox, living
 from orchestra.bus.webhooks.records import (
     ENDPOINTS_MAX,
     Endpoint,
-    Quota,
     SigningKey,
     State,
     WebhookMoved,
     WebhookUnknown,
 )
+from orchestra.bus.webhooks.shelf import Shelf
 from orchestra.bus.webhooks.signing import Key
 from orchestra.clock import Clock
-from orchestra.errors import Conflict, OrchestraError
-from orchestra.log import COVERED
-from orchestra.security.sealing import Unopenable
+from orchestra.errors import OrchestraError
 from orchestra.security.secrets import Secrets
-from orchestra.store import frames, webhook_keys
+from orchestra.store import webhook_keys
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
-from orchestra.store.scripts import load_scripts
 from orchestra.store.wakes import Topics
 
 log = structlog.get_logger(__name__)
 
 LOOK_S: Final = 5.0
-OPENED_MAX: Final = 500
 TRIES: Final = 8
-
-
-class SigningKeyUnreadable(Conflict):
-    """A signing key is there and does not open: rotate the secret of the webhook."""
 
 
 class Endpoints:
     """Writes endpoints, and knows them. `serve` must run for others' changes to be seen."""
 
     def __init__(self, store: Store, clock: Clock, secrets: Secrets) -> None:
-        self._store, self._clock, self._secrets = store, clock, secrets
+        self._store, self._clock, self._box = store, clock, KeyBox(secrets)
         self._prefix = webhook_keys.webhooks(store.space)
-        self._scripts = load_scripts(__package__ or "")
+        unknown = WebhookUnknown("there is no webhook of this id")
+        self._shelf = Shelf(store, "e", Endpoint, ENDPOINTS_MAX, unknown)
         self._known: dict[Tenant, tuple[Endpoint, ...]] = {}
         self._active: dict[Tenant, tuple[Endpoint, ...]] = {}
         self._revisions: dict[Tenant, int] = {}
-        self._opened: OrderedDict[tuple[str, str], Key] = OrderedDict()
         self._loading = anyio.Lock()
         self._heard = anyio.Event()
         self.changed = anyio.Event()
@@ -70,17 +61,12 @@ class Endpoints:
 
     async def get(self, tenant: Tenant, endpoint_id: str) -> Endpoint:
         """As it is in the store now. Raises WebhookUnknown."""
-        key = webhook_keys.endpoints(self._prefix, tenant)
-        found = cast("bytes | None", await self._read("HGET", key, endpoint_id))
-        if found is None:
-            raise unknown()
-        return _decoded(found)
+        return await self._shelf.get(tenant, endpoint_id)
 
     async def of_tenant(self, tenant: Tenant) -> list[Endpoint]:
         """All of a tenant, as they are in the store now, the oldest first."""
-        key = webhook_keys.endpoints(self._prefix, tenant)
-        found = cast("list[bytes]", await self._read("HGETALL", key))
-        return sorted(_readable(found[1::2]), key=lambda one: (one.created_ms, one.id))
+        found = await self._shelf.of_tenant(tenant)
+        return sorted(found, key=lambda one: (one.created_ms, one.id))
 
     async def create(self, endpoint: Endpoint) -> Endpoint:
         """Keep a new endpoint. Raises Quota; WebhookMoved when there is one of this id."""
@@ -100,17 +86,10 @@ class Endpoints:
 
     async def remove(self, endpoint: Endpoint) -> None:
         """Forget it. Raises WebhookUnknown."""
-        gone = await self._store.insist(
-            lambda: self._store.run(
-                self._scripts["endpoint_drop"],
-                self._prefix,
-                tenant=endpoint.tenant,
-                id=endpoint.id,
-            )
-        )
+        gone = await self._shelf.drop(endpoint.tenant, endpoint.id)
         await self.refresh()
         if not gone:
-            raise unknown()
+            raise self._shelf.unknown()
 
     async def disable(self, endpoint: Endpoint, reason: str) -> Endpoint:
         """Tell it nothing more. Safe to repeat; who calls says so in an event.
@@ -128,46 +107,26 @@ class Endpoints:
 
         Raises SigningKeyUnreadable, StoreAway.
         """
-        now_ms = self._clock.now_ms()
         return [
-            await self.opened(endpoint.tenant, endpoint.id, one)
-            for one in endpoint.secrets
-            if one.expires_ms is None or one.expires_ms > now_ms
+            Key(await self._box.opened(endpoint.tenant, endpoint.id, one), one.kind)
+            for one in living(endpoint.secrets, self._clock.now_ms())
         ]
 
-    async def sealed(self, tenant: Tenant, owner: str, key: Key, as_: SigningKey) -> SigningKey:
+    async def sealed(self, endpoint: Endpoint, key: Key, as_: SigningKey) -> SigningKey:
         """`as_` with `key` in it. Raises MasterKeyMissing, StoreAway."""
-        value = await self._secrets.seal(tenant, key.value, as_.belongs_to(tenant, owner))
-        COVERED.add(key.text)
-        return msgspec.structs.replace(as_, sealed=value, kind=key.kind)
-
-    async def opened(self, tenant: Tenant, owner: str, kept: SigningKey) -> Key:
-        """The key itself. Raises SigningKeyUnreadable, MasterKeyMissing, StoreAway."""
-        found = self._opened.get((owner, kept.id))
-        if found is None:
-            try:
-                belongs_to = kept.belongs_to(tenant, owner)
-                value = await self._secrets.unseal(tenant, kept.sealed, belongs_to)
-            except Unopenable:
-                log.error("webhook.key_unopenable", webhook=owner)  # noqa: TRY400 -- says all of it
-                raise SigningKeyUnreadable("a signing key does not open: rotate it") from None
-            found = self._opened[owner, kept.id] = Key(value, kept.kind)
-            COVERED.add(found.text)
-            while len(self._opened) > OPENED_MAX:
-                self._opened.popitem(last=False)
-        return found
+        as_ = msgspec.structs.replace(as_, kind=key.kind)
+        return await self._box.sealed(endpoint.tenant, endpoint.id, key.value, as_)
 
     async def refresh(self) -> None:
         """Look whose endpoints changed, and renew the picture. Raises StoreAway."""
         async with self._loading:
             flat = cast(
-                "list[bytes]", await self._read("HGETALL", webhook_keys.revisions(self._prefix))
+                "list[bytes]",
+                await self._shelf.read("HGETALL", webhook_keys.revisions(self._prefix)),
             )
             pairs = zip(flat[::2], flat[1::2], strict=True)
             now = {Tenant(tenant.decode()): int(count) for tenant, count in pairs}
-            moved = [
-                tenant for tenant, count in now.items() if self._revisions.get(tenant) != count
-            ]
+            moved = [one for one, count in now.items() if self._revisions.get(one) != count]
             for tenant in moved:
                 self._know(tenant, tuple(await self.of_tenant(tenant)))
                 self._revisions[tenant] = now[tenant]
@@ -210,30 +169,9 @@ class Endpoints:
         raise WebhookMoved("others change this webhook at the same time")
 
     async def _put(self, endpoint: Endpoint) -> bool:
-        record = frames.pack(msgspec.json.encode(endpoint))
-        stored = await self._store.insist(
-            lambda: self._store.run(
-                self._scripts["endpoint_put"],
-                self._prefix,
-                tenant=endpoint.tenant,
-                id=endpoint.id,
-                revision=endpoint.revision,
-                record=record,
-                most=ENDPOINTS_MAX,
-            )
-        )
-        if stored == -1:
-            raise Quota(f"a tenant has at most {ENDPOINTS_MAX} webhooks", limit=ENDPOINTS_MAX)
+        stored = await self._shelf.put(endpoint.tenant, endpoint.id, endpoint.revision, endpoint)
         await self.refresh()
-        return bool(stored)
-
-    async def _read(self, *command: str) -> Any:
-        return await self._store.insist(lambda: self._store.read(self._prefix, *command))
-
-
-def unknown() -> WebhookUnknown:
-    """The one text for it."""
-    return WebhookUnknown("there is no webhook of this id")
+        return stored
 
 
 def _with(
@@ -242,17 +180,3 @@ def _with(
     """A new mapping, so that who reads the old one is not disturbed."""
     rest = {one: endpoints for one, endpoints in known.items() if one != tenant}
     return rest | {tenant: found} if found else rest
-
-
-def _decoded(record: bytes) -> Endpoint:
-    return msgspec.json.decode(frames.unpack(record.partition(b"|")[2]), type=Endpoint)
-
-
-def _readable(records: list[bytes]) -> list[Endpoint]:
-    found: list[Endpoint] = []
-    for record in records:
-        try:
-            found.append(_decoded(record))
-        except (frames.CorruptRecord, msgspec.DecodeError):
-            log.exception("webhook.unreadable")
-    return found
