@@ -26,6 +26,8 @@ from orchestra.clock import Clock, Ids, Random, SystemClock, system_random
 from orchestra.connectors.builtin import BUILT_IN
 from orchestra.health import Health
 from orchestra.module import Module, run_modules
+from orchestra.monitoring.logs.wiring import LogParts
+from orchestra.monitoring.module import MonitoringModule
 from orchestra.openapi import documentation
 from orchestra.problems import handlers
 from orchestra.security import Principal, principal_of
@@ -114,7 +116,9 @@ def build_modules(
     needs = Needs(agents.secrets, EventFilters(), settings)
     limits = limits_of(settings)
     bus = BusModule(store, sources, of_bus, settings.drain_s, needs, limits=limits)
-    return (SecretsModule(agents.secrets), agents, workflows, bus)
+    monitoring = MonitoringModule((LogParts(settings, store, ports.clock, ports.ids),))
+    # The first to start is the last to stop: it gathers what the others log at their end.
+    return (monitoring, SecretsModule(agents.secrets), agents, workflows, bus)
 
 
 def prepare(settings: Settings, listeners: Sequence[Address | str], ports: Ports) -> Stage:

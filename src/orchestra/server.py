@@ -8,6 +8,7 @@ what is in flight and let running steps end, leave the store. A second signal sk
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import socket
 import sys
@@ -26,7 +27,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from orchestra import __version__
 from orchestra.app import BuildModules, Ports, Running, Stage, build_modules, prepare, running
 from orchestra.errors import OrchestraError, Unavailable
-from orchestra.log import configure
+from orchestra.log import TAP, configure
 from orchestra.module import quiesce
 from orchestra.security.connection_guard import Bounds, guarded
 from orchestra.settings import Settings
@@ -46,6 +47,7 @@ FAILED: Final = 1
 def serve(settings: Settings, build: BuildModules = build_modules) -> None:
     """Run until told to stop. Exits with 2 when the start is refused, 1 when it cannot be done."""
     configure(settings)
+    TAP.open, TAP.replica = settings.log_keep_mb > 0, f"{socket.gethostname()}:{os.getpid()}"[-64:]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(_serve(settings, build))
     if code:

@@ -18,7 +18,7 @@ from msgspec import Meta
 from msgspec.structs import FieldInfo, fields
 
 from orchestra.errors import Invalid, Problem
-from orchestra.event_settings import EventSettings
+from orchestra.log_settings import LogSettings
 
 PREFIX = "ORCHESTRA_"
 FILE = "orchestra.toml"
@@ -30,7 +30,7 @@ class SettingsInvalid(Invalid):
     """The configuration cannot be used. `findings` has every reason, each a `Problem`."""
 
 
-class Settings(EventSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(LogSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How this process runs. Nothing changes it after the start."""
 
     host: Annotated[str, Meta(min_length=1, description="Address to listen on.")] = "127.0.0.1"
@@ -93,12 +93,6 @@ class Settings(EventSettings, frozen=True, kw_only=True, forbid_unknown_fields=T
     budget_usd_per_day: Annotated[
         int | None, Meta(ge=0, description="Most that a tenant's models may cost a day, in USD.")
     ] = None
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="Least level that is shown.")
-    ] = "info"
-    log_format: Annotated[
-        Literal["auto", "console", "json"], Meta(description="auto: console on a terminal.")
-    ] = "auto"
     body_max_bytes: Annotated[
         int, Meta(ge=1_024, le=16_777_216, description="Longest request body.")
     ] = 1_048_576

@@ -65,7 +65,7 @@ def filled(path: str) -> str:
     """A path with ids that nothing has; a stream is asked to end."""
     path = path.replace("{version}", "1").replace("{number}", "1")
     path = re.sub(r"{\w+}", "exe_01900000-0000-7000-8000-0000000000ff", path)
-    return f"{path}?follow=false" if path.endswith("/stream") else path
+    return f"{path}?follow=false" if path.endswith(("/stream", "/tail")) else path
 
 
 def as_role(role: Role) -> tuple[str, OneKey]:

@@ -24,6 +24,10 @@ class Part(Protocol):
         """Enter: background work is up. Exit: what was gathered is handed over, and it is gone."""
         ...
 
+    async def quiesce(self) -> None:
+        """Let go of who is waiting here, such as streams. Safe to repeat."""
+        ...
+
 
 class AgentCounts(msgspec.Struct, frozen=True):
     """How many agents a tenant has, and how they are."""

@@ -29,6 +29,8 @@ class MonitoringModule:
 
     async def quiesce(self) -> None:
         """Nothing is refused: what is recorded while others end is handed over at the exit."""
+        for part in self._parts:
+            await part.quiesce()
 
     async def check(self) -> None:
         """Monitoring is as well as the store, which is checked by itself."""

@@ -130,14 +130,18 @@ class LogRoutes(Controller):
         streaming: NamedDependency[SkipValidation[Streaming]],
         q: Query = "",
         after: FromQuery[str | None] = None,
+        follow: FromQuery[bool] = True,
     ) -> Stream:
-        """Lines as they come, as server-sent events. `after` is the id to go on behind."""
+        """Lines as they come, as server-sent events. `after` is the id to go on behind.
+
+        With `follow=false` it ends with what has come by now.
+        """
         tenants = visible(principal)
         start = request.headers.get("last-event-id") or after
         since = position_of(start, len(tenants)) if start else None
         matcher = asking.asked(Wanted(tenants, q)).matcher
         streaming.admit(tenants[0])
-        frames = streaming.frames(tenants, matcher, since)
+        frames = streaming.frames(tenants, matcher, since, follow)
         return Stream(frames, media_type="text/event-stream", headers=STREAMING)
 
     @post(

@@ -103,13 +103,22 @@ class Streaming:
             raise LogStreamsExhausted("too many streams are open", limit=STREAMS_MAX)
 
     async def frames(
-        self, tenants: Sequence[Tenant], matcher: Matcher, since: Sequence[str] | None
+        self,
+        tenants: Sequence[Tenant],
+        matcher: Matcher,
+        since: Sequence[str] | None,
+        follow: bool = True,
     ) -> AsyncIterator[bytes]:
-        """The body of one response. The first of the tenants is the caller's."""
+        """The body of one response. The first of the tenants is the caller's.
+
+        Not `follow`: it ends with what is known now.
+        """
         self._open[tenants[0]] = self._open.get(tenants[0], 0) + 1
         try:
             yield b"retry: 2000\n\n"
             async with self._watching(tenants, since) as watcher:
+                if not follow:
+                    watcher.end()
                 async for frame in self._told(watcher, matcher, resumed=since is not None):
                     yield frame
         finally:

@@ -8,7 +8,7 @@ from litestar import Router
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
-from orchestra.clock import Clock
+from orchestra.clock import Clock, Ids
 from orchestra.log import TAP
 from orchestra.monitoring.logs.asking import Asking
 from orchestra.monitoring.logs.ingesting import Ingesting
@@ -16,6 +16,7 @@ from orchestra.monitoring.logs.routes import LogRoutes
 from orchestra.monitoring.logs.shelf import Keeping, Shelf
 from orchestra.monitoring.logs.shipping import Shipping
 from orchestra.monitoring.logs.streaming import Streaming
+from orchestra.settings import Settings
 from orchestra.store.client import Store
 from orchestra.tap import Tap
 
@@ -24,10 +25,10 @@ class LogParts:
     """What monitoring has of logs."""
 
     def __init__(
-        self, store: Store, clock: Clock, replica: str, keeping: Keeping, tap: Tap = TAP
+        self, settings: Settings, store: Store, clock: Clock, ids: Ids, tap: Tap = TAP
     ) -> None:
-        shelf = Shelf(store, keeping)
-        self.shipping = Shipping(shelf, tap, clock, replica)
+        shelf = Shelf(store, Keeping(settings.log_keep_s, settings.log_keep_mb * 1_048_576))
+        self.shipping = Shipping(shelf, tap, clock, ids.new("log"))
         self.streaming = Streaming(shelf, clock)
         parts = {
             "asking": Asking(shelf, clock),
