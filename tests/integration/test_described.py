@@ -126,6 +126,7 @@ async def test_every_route_answers_as_described(client: Client) -> None:
     await ask_workers(client)
     await ask_tasks(client)
     await ask_secrets(client)
+    await ask_logs(client)
 
     routes = {(method, path) for method, path, _ in operations(client.witness.document)}
     callback = ("post", "/api/agents/tasks/{task}/callback")  # see test_agents_later
@@ -317,6 +318,24 @@ async def ask_agents(client: Client) -> None:
         await client.http.post("/api/agents/execute", json=wrong)
     assert (await client.http.delete(at)).status_code == 204
     await client.http.get(at)
+
+
+async def ask_logs(client: Client) -> None:
+    at, lines = "/api/logs", [{"message": f"said {n}", "n": n} for n in range(3)]
+    await client.post(f"{at}/ingest", {"logs": lines})
+    for wrong in ({"logs": [1]}, {"lines": []}, [{}] * 1_001):
+        await client.http.post(f"{at}/ingest", json=wrong)
+    await client.http.post(f"{at}/ingest", content=b"{", headers={"content-type": "text/plain"})
+    page = await client.get(f"{at}/search?q=said&limit=1")
+    assert [line["n"] for line in page["lines"]] == [2]
+    await client.get(f"{at}/search?q=said&limit=1&cursor={page['next_cursor']}")
+    for wrong in ("q=%22", "from=x", "cursor=x", "limit=0", "q=level:x"):
+        await client.http.get(f"{at}/search?{wrong}")
+    await client.get(f"{at}/context?at={page['lines'][0]['ts']}")
+    await client.http.get(f"{at}/context?at=x")
+    await client.get(f"{at}/histogram?q=said&buckets=3")
+    for path in ("export?q=said", "tail?follow=false", "tail?after=x", "export?q=//"):
+        await client.http.get(f"{at}/{path}")
 
 
 async def ask_secrets(client: Client) -> None:
