@@ -33,7 +33,8 @@ class AnswerTooLarge(OrchestraError):
 
 
 class Timeouts(msgspec.Struct, frozen=True):
-    """Seconds: for everything; until the head of the answer; between two parts of its body.
+    """Seconds: for everything; until the head of the answer; between two parts of its body; for
+    the connection.
 
     None is as long as `total_s`, which includes what the caller does with the parts.
     """
@@ -41,6 +42,7 @@ class Timeouts(msgspec.Struct, frozen=True):
     total_s: float
     first_s: float | None = None
     idle_s: float | None = None
+    connect_s: float = 3.0
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -52,7 +54,10 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Stream:
-    """An answer whose body is still to be read. Names of headers are in lower case."""
+    """An answer whose body is still to be read. Names of headers are in lower case.
+
+    `address` is the one that was dialled.
+    """
 
     def __init__(
         self,
@@ -61,8 +66,9 @@ class Stream:
         parts: AsyncIterator[bytes],
         idle_s: float | None,
         most: int,
+        address: str = "",
     ) -> None:
-        self.status, self.headers = status, headers
+        self.status, self.headers, self.address = status, headers, address
         self._parts, self._idle_s, self._most = parts, idle_s, most
 
     @property

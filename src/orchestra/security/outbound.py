@@ -16,9 +16,10 @@ from collections.abc import (
     Iterable,
     Iterator,
     Mapping,
+    Sequence,
 )
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import NoReturn, cast
+from typing import Any, NoReturn, cast
 
 import anyio
 import httpcore
@@ -202,8 +203,9 @@ class Outbound:
                 with anyio.fail_after(timeouts.first_s):
                     response = await stack.enter_async_context(asked)
                 parts = _parts(response)
+                head = _headers(response)
                 yield Stream(
-                    response.status, _headers(response), parts, timeouts.idle_s, body_max_bytes
+                    response.status, head, parts, timeouts.idle_s, body_max_bytes, _peer(response)
                 )
 
     async def aclose(self) -> None:
@@ -271,6 +273,17 @@ def _headers(response: httpcore.Response) -> dict[str, str]:
     }
 
 
+def _peer(response: httpcore.Response) -> str:
+    """The address the connection was made to."""
+    wire = cast("Any", response).extensions.get("network_stream")
+    assert isinstance(wire, httpcore.AsyncNetworkStream)
+    try:
+        address = cast("Sequence[object] | None", wire.get_extra_info("server_addr"))
+    except OSError:  # it has hung up by now
+        address = None
+    return str(address[0]) if address else ""
+
+
 async def _parts(response: httpcore.Response) -> AsyncIterator[bytes]:
     with _typed():
         async for part in response.aiter_stream():
@@ -279,7 +292,7 @@ async def _parts(response: httpcore.Response) -> AsyncIterator[bytes]:
 
 def _extensions(timeouts: Timeouts) -> dict[str, object]:
     """The deadlines of single reads and writes are ours, around the calls; these end dials."""
-    connect_s = min(CONNECT_S, timeouts.total_s)
+    connect_s = min(timeouts.connect_s, timeouts.total_s)
     return {"timeout": {"connect": connect_s, "pool": connect_s}}
 
 
