@@ -108,7 +108,7 @@ async def ceiling(messages: int, batch: int, settings: Embedded) -> float:
         hiredis.pack_command(("SCRIPT", "LOAD", SCRIPTS[name].source))
         for name in ("queue_save", "queue_send", "queue_receive", "queue_settle")
     ]
-    first.append(call("queue_save", "put", 5, 3, 600_000, 10**6, "1000"))
+    first.append(call("queue_save", "put", 5, 3, 600_000, 10**6, "1000", 0, ""))
     async with running(settings, SystemClock()) as server:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(server.socket)
@@ -129,9 +129,9 @@ def commands(messages: int, batch: int) -> Iterator[bytes]:
     body = json.dumps(BODY)
     for n, some in enumerate(batches):
         more = [part for one in some for part in (one, 2, 0, "", "", body)]
-        yield call("queue_send", f"s{n}", 15_000, 86_400_000, *more)
+        yield call("queue_send", f"s{n}", 15_000, 86_400_000, 0, *more)
     for n in range(count):
-        yield call("queue_receive", f"{n:016x}", batch, "", 15_000)
+        yield call("queue_receive", f"{n:016x}", batch, "", 15_000, 0)
     for n, some in enumerate(batches):
         yield call(
             "queue_settle", "D", "", "", *(part for one in some for part in (one, f"{n:016x}", 0))

@@ -246,22 +246,23 @@ async def test_a_page_of_dead_letters_goes_on_where_the_last_one_ended(
 async def test_a_redrive_keeps_its_rate_and_can_be_stopped(queues: Queues, store: Store) -> None:
     letters = letters_of(store)
     await buried(queues, 30)
+    [part] = await queues.parts(HOME, "q")
     begun = await letters.begin(HOME, "q", per_s=100)
     with pytest.raises(RedriveRunning):
         await letters.begin(HOME, "q", per_s=100)
     before = anyio.current_time()
     with anyio.fail_after(5):
         while (await letters.job(HOME, "q")).moved < 10:
-            await letters.step(HOME, "q")  # everybody may, the store keeps the rate
+            await letters.step(part)  # everybody may, the store keeps the rate
     stopped = await letters.job(HOME, "q", stop=True)
 
     assert anyio.current_time() - before >= 0.09
     assert (begun.state, begun.total) == ("running", 30)
     assert stopped.state == "stopped"
-    assert not await letters.step(HOME, "q")
+    assert not await letters.step(part)
     again = await letters.begin(HOME, "q", per_s=10_000)
     with anyio.fail_after(5):
-        while await letters.step(HOME, "q"):  # noqa: ASYNC110  -- time passes in the store
+        while await letters.step(part):  # noqa: ASYNC110  -- time passes in the store
             await anyio.sleep(0.001)
     done = await letters.job(HOME, "q")
     assert (done.id, done.state, done.moved) == (again.id, "completed", 30 - stopped.moved)

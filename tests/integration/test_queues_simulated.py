@@ -67,15 +67,15 @@ class Drive:
             self.model.order.setdefault(group, []).append(message)
             messages += [message, self.chance.randrange(4), delay, group, "", '"x"']
         token = f"s{self.chance.getrandbits(64):x}"
-        first = await self.call("queue_send", token, 60_000, 60_000, *messages)
+        first = await self.call("queue_send", token, 60_000, 60_000, 0, *messages)
         assert first[0] == 1
         if self.chance.random() < 0.2:  # its reply was lost
-            assert await self.call("queue_send", token, 60_000, 60_000, *messages) == first
+            assert await self.call("queue_send", token, 60_000, 60_000, 0, *messages) == first
 
     async def receive(self) -> None:
         """Lease some; sometimes the reply is lost, and asked for again."""
         token = f"{self.chance.getrandbits(64):016x}"
-        args = (token, self.chance.randint(1, 5), LEASE_MS, 60_000)
+        args = (token, self.chance.randint(1, 5), LEASE_MS, 60_000, 0)
         reply = await self.call("queue_receive", *args)
         if self.chance.random() < 0.2:
             assert (await self.call("queue_receive", *args))[2:] == reply[2:]
@@ -106,7 +106,7 @@ class Drive:
         """The counts are those of the model."""
         await self.bury()
         look = await self.call("queue_look")
-        ready, in_flight, delayed, dead = look[6:10]
+        ready, in_flight, delayed, dead = look[7:11]
         await self.bury()
         live = len(self.model.sent) - len(self.model.ended)
         assert ready + in_flight + delayed == live
@@ -116,7 +116,7 @@ class Drive:
 
     async def bury(self) -> None:
         """What became a dead letter because its last lease ran out."""
-        for message in (await self.call("queue_dead", "", 10_000))[2::9]:
+        for message in (await self.call("queue_dead", "", 10_000, ""))[2::8]:
             if message.decode() not in self.model.ended:
                 _, until = self.model.held[message.decode()]
                 assert self.now >= until
@@ -124,7 +124,7 @@ class Drive:
 
     async def run(self) -> None:
         """All of it; then everything is received and done."""
-        await self.call("queue_save", "put", TRIES, 3, LEASE_MS, 100_000, BACKOFF_MS)
+        await self.call("queue_save", "put", TRIES, 3, LEASE_MS, 100_000, BACKOFF_MS, 0, "")
         for _ in range(STEPS):
             self.now += self.chance.choice([0, 1, 20, 300])
             await self.bury()

@@ -1,8 +1,8 @@
-"""How a script of a queue is called: in its partition, repeated until the outcome is known."""
+"""How a script of a queue is called: in a partition of it, repeated until the outcome is known."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, cast
 
 from orchestra.bus.queues.records import QueueUnknown
 from orchestra.store import queue_keys
@@ -10,19 +10,68 @@ from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.scripts import Argument, load_scripts
 
+_KNOWN_MAX: Final = 10_000
+UNKNOWN: Final = -1
+ELSEWHERE: Final = -2
+"""The queue is spread and was not taken for it, or the other way round."""
+
+
+class Part(NamedTuple):
+    """What a partition has of a queue: all of it, and `number` is None, when it is not spread."""
+
+    tenant: Tenant
+    name: str
+    tag: int
+    number: int | None = None
+
+    @property
+    def queue(self) -> str:
+        """As the scripts name it."""
+        return f"{self.tenant}:{self.name}"
+
 
 class Calls:
-    """The scripts, where they run."""
+    """The scripts, where they run, and which queues are known to be spread."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self._scripts = load_scripts(__package__ or "")
+        self._spread: set[tuple[Tenant, str]] = set()
 
     def tag(self, tenant: Tenant, name: str) -> int:
-        """The partition of a queue."""
-        digest = hashlib.sha256(f"{tenant}|{name}".encode()).digest()
+        """The partition of a queue, or of the first part of one that is spread."""
+        return self.home(tenant, name).tag
+
+    def home(self, tenant: Tenant, name: str) -> Part:
+        """The partition that has the queue, or of a spread one the part that knows of it."""
+        return Part(tenant, name, self._placed(f"{tenant}|{name}")[1])
+
+    def part(self, tenant: Tenant, name: str, index: int) -> Part | None:
+        """That part of a spread queue; None: it can have none such."""
         tags = self.store.partitions
-        return tags[int.from_bytes(digest[:8], "big") % len(tags)]
+        return Part(tenant, name, tags[index], index) if index < len(tags) else None
+
+    def parts(self, tenant: Tenant, name: str) -> list[Part]:
+        """All parts of a spread queue; which one is the home, `home` tells."""
+        return [Part(tenant, name, tag, i) for i, tag in enumerate(self.store.partitions)]
+
+    def part_of(self, tenant: Tenant, name: str, unique: str) -> Part:
+        """The part of a spread queue that has this group."""
+        index, tag = self._placed(f"{tenant}|{name}|{unique}")
+        return Part(tenant, name, tag, index)
+
+    def is_spread(self, tenant: Tenant, name: str) -> bool:
+        """As far as is known here: a script says so when it is wrong."""
+        return (tenant, name) in self._spread
+
+    def learn(self, tenant: Tenant, name: str, *, spread: bool) -> None:
+        """It is so."""
+        if not spread:
+            self._spread.discard((tenant, name))
+        else:
+            if len(self._spread) >= _KNOWN_MAX:
+                self._spread.clear()  # it is learnt again
+            self._spread.add((tenant, name))
 
     async def names(self, tenant: Tenant, *, own: bool = False) -> list[str]:
         """All queues of the tenant, or those that modules have for themselves, sorted."""
@@ -33,56 +82,62 @@ class Calls:
             found |= set(await self.read(prefix, "SMEMBERS", key(prefix, tenant)))
         return sorted(name.decode() for name in found)
 
-    async def run(self, tenant: Tenant, name: str, script: str, **args: Argument) -> list[Any]:
-        """The reply of a script. Raises QueueUnknown."""
-        return await self.known(tenant, name, script, (), args)
-
     async def known(
-        self,
-        tenant: Tenant,
-        name: str,
-        script: str,
-        more: Sequence[bytes],
-        args: Mapping[str, Argument],
+        self, part: Part, script: str, args: Mapping[str, Argument], more: Sequence[bytes] = ()
     ) -> list[Any]:
-        """As `run`, with what follows the args."""
-        reply = await self.tried(tenant, name, script, more, args)
-        if reply[:1] == [-1]:
+        """The reply of a script; `more` follows its args. Raises QueueUnknown."""
+        reply = await self.tried(part, script, args, more)
+        if reply[:1] == [UNKNOWN]:
             raise unknown()
         return reply
 
     async def tried(
-        self,
-        tenant: Tenant,
-        name: str,
-        script: str,
-        more: Sequence[bytes],
-        args: Mapping[str, Argument],
+        self, part: Part, script: str, args: Mapping[str, Argument], more: Sequence[bytes] = ()
     ) -> list[Any]:
         """As `known`, and -1 for a queue that is not there."""
-        known, prefix = self._scripts[script], self.store.prefix(self.tag(tenant, name))
-        given = {"queue": f"{tenant}:{name}", **args}
+        known, prefix = self._scripts[script], self.store.prefix(part.tag)
+        given = {"queue": part.queue, **args}
         return cast(
             "list[Any]",
             await self.store.insist(lambda: self.store.run(known, prefix, *more, **given)),
         )
 
-    async def due(self, queues: Sequence[bytes]) -> list[bytes]:
-        """Those of these queues of one partition that have something to receive by now."""
-        tenant, _, name = queues[0].decode().partition(":")
-        return await self.tried(Tenant(tenant), name, "queue_due", queues, {})
+    async def glance(self, part: Part, queues: Sequence[bytes]) -> "list[Glance]":
+        """What there is to receive in these queues, as far as this partition has them."""
+        reply = await self.tried(part, "queue_glance", {}, queues)
+        return [
+            Glance(spread, soon if isinstance(soon, int) else None, depth, depth_max)
+            for spread, soon, depth, depth_max in rows(reply, 4)
+        ]
 
-    def placed(self, queues: Sequence[bytes]) -> list[list[bytes]]:
-        """The same queues, those of a partition together."""
-        found: dict[int, list[bytes]] = {}
+    def placed(self, queues: Iterable[bytes]) -> list[tuple[Part, list[bytes]]]:
+        """The queues by partition, each with one of its parts there."""
+        found: dict[int, tuple[Part, list[bytes]]] = {}
         for queue in queues:
             tenant, _, name = queue.decode().partition(":")
-            found.setdefault(self.tag(Tenant(tenant), name), []).append(queue)
+            at = Tenant(tenant)
+            spread = self.is_spread(at, name)
+            for part in self.parts(at, name) if spread else [self.home(at, name)]:
+                found.setdefault(part.tag, (part, []))[1].append(queue)
         return list(found.values())
 
     async def read(self, prefix: str, *command: str) -> Any:
         """One reading command, repeated until it was answered."""
         return await self.store.insist(lambda: self.store.read(prefix, *command))
+
+    def _placed(self, text: str) -> tuple[int, int]:
+        tags = self.store.partitions
+        index = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % len(tags)
+        return index, tags[index]
+
+
+class Glance(NamedTuple):
+    """What is in a part of a queue. `spread` -1: nothing, there is no such queue."""
+
+    spread: int
+    soon_ms: int | None
+    depth: int
+    depth_max: int
 
 
 def unknown() -> QueueUnknown:

@@ -30,7 +30,7 @@ SAVE: Final = described(
         200: Answer("It was there, and is changed.", [documents.Queue]),
         201: Answer("Made.", [documents.Queue], headers=["Location"]),
     },
-    refusals=[*JSON_REFUSALS, QueueInvalid, QueuesExhausted, *_WRITES],
+    refusals=[*JSON_REFUSALS, QueueInvalid, QueuesExhausted, QueueNotEmpty, *_WRITES],
     body=documents.QueueBody,
     examples={"orders": {"name": "orders", "tries_max": 3, "lease_ms": 60_000}},
 )
@@ -40,7 +40,7 @@ LIST: Final = described(
 ONE: Final = described({200: _QUEUE}, refusals=[QueueUnknown, StoreAway])
 CHANGE: Final = described(
     {200: _QUEUE},
-    refusals=[*JSON_REFUSALS, QueueInvalid, QueueUnknown, *_WRITES],
+    refusals=[*JSON_REFUSALS, QueueInvalid, QueueUnknown, QueueNotEmpty, *_WRITES],
     body=documents.QueueChange,
     examples={"patience": {"backoff_ms": [1_000, 60_000, 3_600_000]}},
 )
@@ -84,9 +84,13 @@ EXTEND: Final = described(
     body=documents.ExtendBody,
     examples={"a minute more": {"receipts": [_RECEIPT], "lease_ms": 60_000}},
 )
+PEEK: Final = described(
+    {200: Answer("A page.", [documents.PeekedPage])},
+    refusals=[PositionInvalid, QueueUnknown, StoreAway],
+)
 DEAD: Final = described(
     {200: Answer("A page.", [documents.DeadPage])},
-    refusals=[PositionInvalid, QueueUnknown, StoreAway],
+    refusals=[PositionInvalid, QueueInvalid, QueueUnknown, StoreAway],
 )
 FORGET: Final = described(
     {200: Answer("They are gone for good.", [documents.DeadDeleted])},
@@ -96,7 +100,10 @@ REDRIVE: Final = described(
     {202: Answer("With `ids` it is completed, else it goes on.", [documents.RedriveJob])},
     refusals=[*JSON_REFUSALS, QueueInvalid, QueueUnknown, RedriveRunning, *_WRITES],
     body=documents.RedriveBody,
-    examples={"all": {"all": True, "per_s": 100}},
+    examples={
+        "all": {"all": True, "per_s": 100},
+        "some": {"filter": {"error": "timed out", "since": "2026-11-23T01:30:00Z"}},
+    },
 )
 REDRIVEN: Final = described({200: _JOB}, refusals=[QueueUnknown, RedriveUnknown, StoreAway])
 STOP: Final = described(

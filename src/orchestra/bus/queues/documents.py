@@ -33,6 +33,13 @@ Waits = Annotated[
         description="Wait after each try, with full jitter; the last one is for all later tries.",
     ),
 ]
+Spread = Annotated[
+    bool,
+    Meta(
+        description="Over all partitions: as quick as all of them, in order only within a group. "
+        "Changed only while the queue is empty."
+    ),
+]
 Delay = Annotated[int, Meta(ge=0, le=DELAY_MS_MAX)]
 Receipts = Annotated[list[str], Meta(min_length=1, max_length=BATCH_MAX)]
 MessageId = Annotated[str, Meta(examples=["msg_019ab12c-4f7e-7c31-9d52-0b6c8f1e2a44"])]
@@ -56,6 +63,7 @@ class QueueBody(Closed, frozen=True):
     lease_ms: Lease = 30_000
     depth_max: Depth = 100_000
     backoff_ms: Waits | Unset = msgspec.UNSET
+    spread: Spread = False
 
 
 class QueueChange(Closed, frozen=True):
@@ -66,6 +74,21 @@ class QueueChange(Closed, frozen=True):
     lease_ms: Lease | Unset = msgspec.UNSET
     depth_max: Depth | Unset = msgspec.UNSET
     backoff_ms: Waits | Unset = msgspec.UNSET
+    spread: Spread | Unset = msgspec.UNSET
+
+
+class Totals(Closed, frozen=True):
+    """How often what happened since the queue was made: sent + redriven = acked + dead + depth."""
+
+    sent: int
+    received: int
+    acked: int
+    nacked: Annotated[int, Meta(description="Handed back as failed.")]
+    postponed: Annotated[int, Meta(description="Put off without using up a try.")]
+    retried: Annotated[int, Meta(description="To be tried again, after a failure.")]
+    expired: Annotated[int, Meta(description="Leases that ran out.")]
+    dead: Annotated[int, Meta(description="Became dead letters.")]
+    redriven: Annotated[int, Meta(description="Dead letters that were put back in line.")]
 
 
 class Queue(Closed, frozen=True):
@@ -78,12 +101,14 @@ class Queue(Closed, frozen=True):
     lease_ms: Lease
     depth_max: Depth
     backoff_ms: Waits
+    spread: Spread
     depth: Annotated[int, Meta(description="Ready, in flight and delayed.")]
     ready: Annotated[int, Meta(description="With those that wait for their turn in a group.")]
     in_flight: int
     delayed: int
     dead: int
     oldest_ms: Annotated[int, Meta(description="Since the oldest ready one was sent; 0: none is.")]
+    totals: Totals
 
 
 class QueuePage(Closed, frozen=True):
@@ -147,6 +172,28 @@ class ReceivedMessages(Closed, frozen=True):
     messages: list[ReceivedMessage]
 
 
+class PeekedMessage(Closed, frozen=True):
+    """A message as it is. Nobody took it by looking."""
+
+    id: MessageId
+    state: Literal["ready", "waiting", "delayed", "in_flight"]
+    body: Any
+    attempts: Annotated[int, Meta(description="Begun so far.")]
+    enqueued_at: Instant
+    priority: int
+    group: str | None
+    until: Annotated[
+        Instant | None, Meta(description="Delayed: when it is due. In flight: when its lease ends.")
+    ]
+
+
+class PeekedPage(Closed, frozen=True):
+    """Messages, in line."""
+
+    messages: list[PeekedMessage]
+    cursor: Cursor
+
+
 class AckBody(Closed, frozen=True):
     """Messages that are done."""
 
@@ -184,11 +231,21 @@ class ReceiptResults(Closed, frozen=True):
     results: list[ReceiptResult]
 
 
+Kind = Annotated[
+    Literal["failed", "lost", "buried"],
+    Meta(
+        description="`failed`: its tries were used up. `lost`: its leases ran out, its workers "
+        "died or were too slow. `buried`: its handler gave it up."
+    ),
+]
+
+
 class DeadMessage(Closed, frozen=True):
     """A message that was given up."""
 
     id: MessageId
     body: Any
+    kind: Kind
     error: str
     attempts: int
     enqueued_at: Instant
@@ -210,12 +267,25 @@ class DeadDeleted(Closed, frozen=True):
     deleted: int
 
 
+class DeadFilter(Closed, frozen=True):
+    """Which dead letters: those that suit all of it."""
+
+    kind: Kind | Unset = msgspec.UNSET
+    error: Annotated[str, Meta(description="A part of the reason, in whatever case.")] | Unset = (
+        msgspec.UNSET
+    )
+    group: Group | Unset = msgspec.UNSET
+    since: Annotated[Instant, Meta(description="Died then or later.")] | Unset = msgspec.UNSET
+    until: Annotated[Instant, Meta(description="Died before.")] | Unset = msgspec.UNSET
+
+
 class RedriveBody(Closed, frozen=True):
-    """Either these dead letters, at once, or all of them, so many a second."""
+    """These dead letters, at once; or all of them, or those of a filter, so many a second."""
 
     ids: Ids | Unset = msgspec.UNSET
     all: bool = False
-    per_s: Annotated[int, Meta(ge=1, le=PER_S_MAX, description="With `all`.")] = 100
+    filter: DeadFilter | Unset = msgspec.UNSET
+    per_s: Annotated[int, Meta(ge=1, le=PER_S_MAX, description="Not with `ids`.")] = 100
 
 
 class RedriveJob(Closed, frozen=True):

@@ -1,6 +1,7 @@
 """Reading JSON bodies member by member, keeping every finding instead of stopping at one."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import cast
 
 import msgspec
@@ -100,6 +101,24 @@ class Fields:
             if type(one) is not int or not 0 <= one <= high:
                 self.find(f"{name}/{i}", "out_of_range", f"must be a number from 0 to {high}")
         return None if found is None else tuple(one for one in found if isinstance(one, int))
+
+    def moment_ms(self, name: str) -> int | None:
+        """An instant as RFC 3339 has it, in ms since 1970; None when it was not given."""
+        value = self._body.get(name)
+        if value is None:
+            return None
+        try:
+            found = msgspec.convert(value, datetime)
+        except msgspec.ValidationError:
+            found = None
+        if found is None or found.tzinfo is None:
+            self.find(name, "format", "must be an instant such as 2026-11-23T01:30:12Z")
+            return None
+        return int(found.timestamp() * 1_000)
+
+    def within(self, name: str, known: Collection[str]) -> "Fields":
+        """The object under this name."""
+        return Fields(self._body.get(name), self._findings, known, f"{self._at}/{name}")
 
     def raw(self, name: str, most_bytes: int) -> msgspec.Raw:
         """Anything that is JSON, and must be there."""

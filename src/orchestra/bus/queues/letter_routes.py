@@ -8,9 +8,9 @@ from litestar.params import FromPath, FromQuery, QueryParameter, SkipValidation
 
 from orchestra.bus.queues import descriptions, reading, showing
 from orchestra.bus.queues.letters import Letters
-from orchestra.bus.queues.records import Redrive
+from orchestra.bus.queues.records import Cause, Redrive
 from orchestra.bus.queues.redriving import Redriving
-from orchestra.bus.queues.routes import Caller, burial, hide_own
+from orchestra.bus.queues.routes import Caller, cursor_of, hide_own, place
 from orchestra.bus.queues.showing import Document
 from orchestra.clock import Clock, Ids
 from orchestra.security import Permission, requires
@@ -18,6 +18,9 @@ from orchestra.security.hardened import loads
 
 Dead = NamedDependency[SkipValidation[Letters]]
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Dead letters on a page.")]
+Kind = Annotated[Cause | None, QueryParameter(description="How they died.")]
+Error = Annotated[str | None, QueryParameter(description="A part of the reason.")]
+Of = Annotated[str | None, QueryParameter(description="Only of this group.")]
 OPERATES = Permission.QUEUES_OPERATE
 
 
@@ -36,13 +39,20 @@ class LetterRoutes(Controller):
         letters: Dead,
         cursor: FromQuery[str | None] = None,
         limit: Limit = 50,
+        kind: Kind = None,
+        error: Error = None,
+        group: Of = None,
+        since: FromQuery[str | None] = None,
+        until: FromQuery[str | None] = None,
     ) -> Document:
-        """Dead letters, the oldest first, each with its reason. 10,000 are kept, for 14 days."""
-        found, more = await letters.dead(principal.tenant, name, limit, burial(cursor))
-        return {
-            "messages": [showing.letter(one) for one in found],
-            "cursor": None if more is None else str(more),
-        }
+        """Dead letters, the oldest first, each with its reason. 10,000 are kept, for 14 days.
+
+        With a filter a page may be short, and still have a cursor.
+        """
+        given = {"kind": kind, "error": error, "group": group, "since": since, "until": until}
+        choice, at = reading.read_choice(given), place(cursor)
+        found, more = await letters.dead(principal.tenant, name, limit, at, choice)
+        return {"messages": [showing.letter(one) for one in found], "cursor": cursor_of(more)}
 
     @delete("/dead", status_code=200, guards=[requires(OPERATES)], opt=descriptions.FORGET)
     async def forget(
@@ -68,10 +78,10 @@ class LetterRoutes(Controller):
         clock: NamedDependency[SkipValidation[Clock]],
         new_ids: NamedDependency[SkipValidation[Ids]],
     ) -> Document:
-        """Put dead letters back in line, their tries at zero: some at once, or all as a job."""
+        """Put dead letters back in line, their tries at zero: some at once, or many as a job."""
         wanted = reading.read_revival(loads(await request.body()))
         if wanted.ids is None:
-            job = await letters.begin(principal.tenant, name, wanted.per_s)
+            job = await letters.begin(principal.tenant, name, wanted.per_s, wanted.choice)
             redriving.begun()
             return showing.redrive(job)
         began_ms = clock.now_ms()

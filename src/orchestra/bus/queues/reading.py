@@ -1,18 +1,22 @@
 """What people write about queues: bodies as records, or all that is wrong with them."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from orchestra.bus.queues.fields import Fields
 from orchestra.bus.queues.records import (
+    ALL,
     BATCH_MAX,
     BODY_MAX_BYTES,
     HOUR_MS,
     OWN,
     PRIORITY,
+    Cause,
     Change,
+    Choice,
     Options,
     QueueInvalid,
     QueueUnknown,
@@ -30,7 +34,9 @@ TRIES_MAX: Final = 100
 PER_S_MAX: Final = 10_000
 ERROR_MAX: Final = 4_000
 IDS_MAX: Final = 1_000
-_OPTIONS = ("tries_max", "lost_max", "lease_ms", "depth_max", "backoff_ms")
+_OPTIONS = ("tries_max", "lost_max", "lease_ms", "depth_max", "backoff_ms", "spread")
+_CHOICE = ("kind", "error", "group", "since", "until")
+KINDS: Final[tuple[Cause, ...]] = ("failed", "lost", "buried")
 _SENDING = ("body", "priority", "delay_ms", "group", "dedup_id")
 
 
@@ -56,6 +62,7 @@ class Revival(msgspec.Struct, frozen=True):
 
     ids: list[str] | None
     per_s: int
+    choice: Choice = ALL
 
 
 def read_queue(body: object) -> tuple[str, Options]:
@@ -145,17 +152,28 @@ def read_settling(body: object, *also: str) -> Settling:
 
 
 def read_revival(body: object) -> Revival:
-    """`{"ids": […]}` or `{"all": true, "per_s": …}`. Raises QueueInvalid."""
+    """`{"ids": […]}`, or with `per_s` `{"all": true}` or `{"filter": {…}}`. Raises QueueInvalid."""
     findings: list[Problem] = []
-    fields = Fields(body, findings, ("ids", "all", "per_s"))
+    fields = Fields(body, findings, ("ids", "all", "filter", "per_s"))
     ids, everything = fields.texts("ids", IDS_MAX), fields.flag("all")
+    choice = _choice(fields.within("filter", _CHOICE)) if fields.has("filter") else ALL
     per_s = fields.whole("per_s", 1, PER_S_MAX)
-    if not findings and (ids is not None) == everything:
-        findings.append(Problem("", "one_of", 'give either "ids" or "all": true'))
+    if not findings and sum((ids is not None, everything, fields.has("filter"))) != 1:
+        findings.append(Problem("", "one_of", 'give one of "ids", "all": true and "filter"'))
+    if not findings and fields.has("filter") and choice == ALL:
+        fields.find("filter", "too_short", "must name something; for everything there is all")
     if ids is not None and per_s is not None:
-        fields.find("per_s", "not_together", 'goes with "all": true only')
+        fields.find("per_s", "not_together", "goes with all or a filter only")
     _refuse("the redrive is wrong", findings)
-    return Revival(ids, per_s or 100)
+    return Revival(ids, per_s or 100, choice)
+
+
+def read_choice(query: Mapping[str, str | None]) -> Choice:
+    """Which dead letters a query is for. Raises QueueInvalid."""
+    findings: list[Problem] = []
+    choice = _choice(Fields(dict(query), findings, _CHOICE))
+    _refuse("the filter is wrong", findings)
+    return choice
 
 
 def _message(fields: Fields) -> Sent:
@@ -170,6 +188,20 @@ def _message(fields: Fields) -> Sent:
     )
 
 
+def _choice(fields: Fields) -> Choice:
+    kind = fields.text("kind", 16)
+    known: Cause | None = next((one for one in KINDS if one == kind), None)
+    if kind is not None and known is None:
+        fields.find("kind", "one_of", f"must be one of {', '.join(KINDS)}")
+    return Choice(
+        kind=known,
+        error=fields.text("error", ERROR_MAX),
+        group=fields.text("group", 256),
+        since=fields.moment_ms("since"),
+        until=fields.moment_ms("until"),
+    )
+
+
 def _changed(fields: Fields) -> Change:
     return Change(
         fields.whole("tries_max", 1, TRIES_MAX),
@@ -177,6 +209,7 @@ def _changed(fields: Fields) -> Change:
         fields.whole("lease_ms", *LEASE_MS),
         fields.whole("depth_max", 1, DEPTH_MAX),
         fields.wholes("backoff_ms", 20, LEASE_MS[1]),
+        fields.flag("spread") if fields.has("spread") else None,
     )
 
 

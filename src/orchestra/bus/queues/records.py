@@ -18,7 +18,8 @@ HOUR_MS: Final = 3_600_000
 class Options(msgspec.Struct, frozen=True):
     """How a queue behaves. `backoff_ms`: the wait after each try; the last one is for all later.
 
-    `lost_max`: leases that run out in a row make a dead letter: it kills who takes it.
+    `lost_max`: leases that run out in a row make a dead letter: it kills who takes it. `spread`:
+    over all partitions, in order only within a group.
     """
 
     tries_max: int = 5
@@ -26,6 +27,7 @@ class Options(msgspec.Struct, frozen=True):
     lease_ms: int = 30_000
     depth_max: int = 100_000
     backoff_ms: tuple[int, ...] = (1_000, 10_000, 60_000, 600_000, HOUR_MS)
+    spread: bool = False
 
 
 OWN: Final = "~"
@@ -42,6 +44,7 @@ class Change(msgspec.Struct, frozen=True):
     lease_ms: int | None = None
     depth_max: int | None = None
     backoff_ms: tuple[int, ...] | None = None
+    spread: bool | None = None
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -55,6 +58,23 @@ class Counts(msgspec.Struct, frozen=True):
     oldest_ms: int
 
 
+class Totals(msgspec.Struct, frozen=True):
+    """How often what happened since the queue was made.
+
+    sent + redriven = acked + dead + depth.
+    """
+
+    sent: int = 0
+    received: int = 0
+    acked: int = 0
+    nacked: int = 0
+    postponed: int = 0
+    retried: int = 0
+    expired: int = 0
+    dead: int = 0
+    redriven: int = 0
+
+
 class Queue(msgspec.Struct, frozen=True):
     """A queue as it is now."""
 
@@ -62,6 +82,7 @@ class Queue(msgspec.Struct, frozen=True):
     created_ms: int
     options: Options
     counts: Counts
+    totals: Totals
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -85,11 +106,53 @@ class Received(msgspec.Struct, frozen=True):
     group: str | None
 
 
+PeekState = Literal["ready", "waiting", "delayed", "in_flight"]
+"""`waiting`: for its turn in a group. `until_ms`: due, or leased until."""
+
+
+class Peeked(msgspec.Struct, frozen=True):
+    """A message as it is, not taken."""
+
+    id: str
+    state: PeekState
+    body: msgspec.Raw
+    attempts: int
+    enqueued_ms: int
+    priority: int
+    group: str | None
+    until_ms: int | None
+
+
+Cause = Literal["failed", "lost", "buried"]
+"""Its tries were used up; its leases ran out; its handler gave it up."""
+
+
+class Choice(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which dead letters. `error`: part of the reason, in whatever case; times: of death."""
+
+    kind: Cause | None = None
+    error: str | None = None
+    group: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def packed(self) -> bytes:
+        """As the scripts read it."""
+        if self == ALL:
+            return b""
+        error = None if self.error is None else self.error.encode().lower().decode()  # ASCII only
+        return msgspec.json.encode(msgspec.structs.replace(self, error=error))
+
+
+ALL: Final = Choice()
+
+
 class DeadLetter(msgspec.Struct, frozen=True):
     """A message that was given up, and why."""
 
     id: str
     body: msgspec.Raw
+    kind: Cause
     error: str
     attempts: int
     enqueued_ms: int
@@ -105,7 +168,7 @@ class Redrive(msgspec.Struct, frozen=True):
     state: Literal["running", "stopped", "completed"]
     moved: int
     total: int
-    per_s: int | None
+    per_s: float | None
     began_ms: int
     ended_ms: int | None
 

@@ -5,9 +5,8 @@ from typing import Final
 import anyio
 import structlog
 
-from orchestra.bus.queues.calls import Calls
+from orchestra.bus.queues.calls import Calls, Part
 from orchestra.bus.queues.letters import Letters
-from orchestra.bus.queues.records import QueueUnknown
 from orchestra.clock import Random
 from orchestra.errors import OrchestraError
 from orchestra.store import queue_keys
@@ -54,8 +53,5 @@ class Redriving:
                 prefix, "SMEMBERS", queue_keys.queue_redrives(prefix)
             ):
                 tenant, _, name = queue.decode().partition(":")
-                try:
-                    going |= await self._letters.step(Tenant(tenant), name)
-                except QueueUnknown:
-                    continue
+                going |= await self._letters.step(Part(Tenant(tenant), name, tag))
         return going

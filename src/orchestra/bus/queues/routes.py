@@ -1,5 +1,6 @@
 """Queues over HTTP: `/api/queues`, and what is sent to them and received."""
 
+import re
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, delete, get, patch, post
@@ -9,6 +10,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter, SkipValidation
 from orchestra.bus import PositionInvalid
 from orchestra.bus.queues import descriptions, reading, showing
 from orchestra.bus.queues.queues import Queues
+from orchestra.bus.queues.records import PeekState
 from orchestra.bus.queues.showing import Document
 from orchestra.bus.queues.waiting import Bell, Receiving, Waiting
 from orchestra.bus.queues.watching import while_waiting
@@ -20,8 +22,10 @@ Asking = Request[Any, Any, Any]
 Caller = NamedDependency[SkipValidation[Principal]]
 Shelf = NamedDependency[SkipValidation[Queues]]
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Queues on a page.")]
+PeekedState = Annotated[PeekState, QueryParameter(name="state", description="Which messages.")]
 READ, SENDS = Permission.QUEUES_READ, Permission.QUEUES_SEND
 OPERATES = Permission.QUEUES_OPERATE
+_CURSOR = re.compile(r"[0-9]{1,4}\.[0-9]{1,15}")
 
 
 async def hide_own(request: Asking) -> None:
@@ -101,6 +105,21 @@ class QueueRoutes(Controller):
         store.admit()
         return {"ids": await queues.send(principal.tenant, name, messages)}
 
+    @get("/{name:str}/messages", guards=[requires(READ)], opt=descriptions.PEEK)
+    async def peek(
+        self,
+        name: FromPath[str],
+        principal: Caller,
+        queues: Shelf,
+        wanted: PeekedState = "ready",
+        cursor: FromQuery[str | None] = None,
+        limit: Limit = 50,
+    ) -> Document:
+        """Look at messages without taking them: in line, as they are now."""
+        at = place(cursor) or (0, 0)
+        found, more = await queues.peek(principal.tenant, name, wanted, at, limit)
+        return {"messages": [showing.peeked(one) for one in found], "cursor": cursor_of(more)}
+
     @post("/{name:str}/receive", status_code=200, guards=[requires(OPERATES)],
           opt=descriptions.RECEIVE)  # fmt: skip
     async def receive(
@@ -156,10 +175,16 @@ class QueueRoutes(Controller):
         return showing.results(given.receipts, kept)
 
 
-def burial(cursor: str | None) -> int | None:
-    """Where a page of dead letters goes on. Raises PositionInvalid."""
+def place(cursor: str | None) -> tuple[int, int] | None:
+    """Where a page goes on: a part of the queue, and how far in it. Raises PositionInvalid."""
     if cursor is None:
         return None
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 16):
+    if not _CURSOR.fullmatch(cursor):
         raise PositionInvalid("this is no cursor of ours: begin without one")
-    return int(cursor)
+    part, _, far = cursor.partition(".")
+    return int(part), int(far)
+
+
+def cursor_of(more: tuple[int, int] | None) -> str | None:
+    """As a cursor."""
+    return None if more is None else f"{more[0]}.{more[1]}"

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from orchestra.bus.queues.queues import Settled
-from orchestra.bus.queues.records import DeadLetter, Queue, Received, Redrive
+from orchestra.bus.queues.messages import Settled
+from orchestra.bus.queues.records import DeadLetter, Peeked, Queue, Received, Redrive
 from orchestra.instants import instant
 
 Document = dict[str, Any]
@@ -20,12 +20,14 @@ def queue(one: Queue) -> Document:
         "lease_ms": options.lease_ms,
         "depth_max": options.depth_max,
         "backoff_ms": options.backoff_ms,
+        "spread": options.spread,
         "depth": counts.depth,
         "ready": counts.ready,
         "in_flight": counts.in_flight,
         "delayed": counts.delayed,
         "dead": counts.dead,
         "oldest_ms": counts.oldest_ms,
+        "totals": one.totals,
     }
 
 
@@ -41,11 +43,26 @@ def received(one: Received) -> Document:
     }
 
 
+def peeked(one: Peeked) -> Document:
+    """A message as it is."""
+    return {
+        "id": one.id,
+        "state": one.state,
+        "body": one.body,
+        "attempts": one.attempts,
+        "enqueued_at": instant(one.enqueued_ms),
+        "priority": one.priority,
+        "group": one.group,
+        "until": None if one.until_ms is None else instant(one.until_ms),
+    }
+
+
 def letter(one: DeadLetter) -> Document:
     """A dead letter."""
     return {
         "id": one.id,
         "body": one.body,
+        "kind": one.kind,
         "error": one.error,
         "attempts": one.attempts,
         "enqueued_at": instant(one.enqueued_ms),

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Final
 
 import anyio
@@ -68,15 +67,17 @@ class Waiting:
         """
         while True:
             await anyio.sleep(LOOK_S)
-            for names in self._calls.placed(list(self._bells)):
-                for i in range(0, len(names), _SWEEP_MAX):
+            for part, queues in self._calls.placed(list(self._bells)):
+                for i in range(0, len(queues), _SWEEP_MAX):
+                    some = queues[i : i + _SWEEP_MAX]
                     try:
-                        due = await self._calls.due(names[i : i + _SWEEP_MAX])
+                        glances = await self._calls.glance(part, some)
                     except OrchestraError as error:
                         log.debug("queue.not_looked_at", reason=error.detail)
                         continue
-                    for queue in due:
-                        self._heard(queue)
+                    for queue, glance in zip(some, glances, strict=True):
+                        if glance.soon_ms == 0:
+                            self._heard(queue)
 
     def close(self) -> None:
         """Nobody waits any more."""
@@ -123,12 +124,12 @@ class Receiving:
 
     def __init__(self, tenant: Tenant, name: str, most: int, lease_ms: int | None) -> None:
         self.tenant, self.name = tenant, name
-        self._call = partial(Queues.receive, tenant=tenant, name=name, most=most, lease_ms=lease_ms)
+        self._most, self._lease_ms = most, lease_ms
 
     async def __call__(self, queues: Queues) -> tuple[list[Received], int | None]:
         """What is ready now. A module's own queue is there when something is."""
         try:
-            return await self._call(queues)
+            return await queues.receive(self.tenant, self.name, self._most, self._lease_ms)
         except QueueUnknown:
             if not self.name.startswith(OWN):
                 raise

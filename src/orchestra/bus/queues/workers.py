@@ -7,7 +7,8 @@ import anyio.abc
 import structlog
 
 from orchestra.bus import Again, Bury, Job, JobHandler, Working
-from orchestra.bus.queues.queues import Outcome, Queues
+from orchestra.bus.queues.messages import Outcome
+from orchestra.bus.queues.queues import Queues
 from orchestra.bus.queues.reading import ERROR_MAX
 from orchestra.bus.queues.records import BATCH_MAX, Options, QueueUnknown, Received
 from orchestra.bus.queues.waiting import Bell, Receiving, Waiting
@@ -179,7 +180,7 @@ class QueueWorker:
     ) -> None:
         queue = self._name
         if outcome == "again":
-            outcome = "bury" if one.attempt >= self._options.tries_max else "again"
+            outcome = "exhausted" if one.attempt >= self._options.tries_max else "again"
             delay_ms = self._wait_ms(one.attempt) if delay_ms is None else delay_ms
         try:
             [settled] = await self._queues.settle(

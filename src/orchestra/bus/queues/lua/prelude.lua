@@ -4,20 +4,22 @@
 --
 -- KEYS[1] is the prefix of a partition, "o:{tag}:"; it never exists as a key. ARGV[1] is `at`: '' means the server's TIME,
 -- a number is the virtual clock of a simulator. ARGV[2] is `queue`, "<tenant>:<name>". Under "<prefix>mq:<queue>:"
---   c  HASH made, tries, lost, lease, depth, backoff (waits in ms, with commas), seq (arrivals so far), dseq (burials so far)
+--   c  HASH made, tries, lost, lease, depth, backoff (waits in ms, with commas), spread, seq (arrivals so far), dseq (burials so far)
 --   b  HASH id -> body              f  HASH id -> facts: state|class|arrival|tries|born|due|lost|token|group
 --   r  ZSET ready: class * 2^48 + arrival     l  ZSET leased: until when     d  ZSET delayed: until when
 --   w  ZSET waiting for their turn in a group: "<group> NUL <arrival, 16 digits> NUL <id>", all of one score, so by name
 --   h  HASH group -> id of its head, which is ready, delayed or leased
---   z  ZSET dead: burial            e  HASH id -> why it is dead               j  HASH the last redrive
+--   z  ZSET dead: burial            e  HASH id -> failed, lost or buried|why   j  HASH the last redrive
+--   n  HASH how often what happened since the queue was made
 -- A message is in exactly one of r l d w z, and its state is that letter. A message without a group is never in w.
+-- A queue that is spread has a part like this in every partition; the one of its name is its home.
 -- `lost` counts leases that ran out in a row. A name that begins with ~ is a module's own.
 -- Beside them: mqs:<tenant> SET of names, mqi:<tenant> of the modules' own; mqj SET of queues with a redrive that runs; i:<digest> what a repeat finds.
 
 local p, at = KEYS[1], ARGV[1]
 local call, fmt, match = redis.call, string.format, string.match
 local q = p .. 'mq:' .. ARGV[2] .. ':'
-local CLASS, DEAD_MAX, DEAD_MS, BITE = 281474976710656, 10000, 1209600000, 500
+local CLASS, DEAD_MAX, DEAD_MS, BITE, LOOKED = 281474976710656, 10000, 1209600000, 500, 2000
 
 -- Partition clock: the server's clock, never backwards; the same that the state machine of the steps has.
 local function now()
@@ -51,6 +53,11 @@ end
 local function keep(m)
   local numbers = fmt('%s|%d|%.0f|%d|%.0f|%.0f|%d|', m.s, m.class, m.seq, m.tries, m.born, m.due, m.lost)
   call('HSET', q .. 'f', m.id, numbers .. m.token .. '|' .. m.group)
+end
+
+-- It happened n times. sent + redriven = acked + dead + what is there.
+local function tally(what, n)
+  if n > 0 then call('HINCRBY', q .. 'n', what, n) end
 end
 
 local function wake() call('SPUBLISH', p .. 'mqw', ARGV[2]) end
@@ -111,10 +118,10 @@ local function trim(t)
 end
 
 -- Tried often enough. `due` becomes the time of death.
-local function bury(m, why, t)
+local function bury(m, kind, why, t)
   m.s, m.token, m.due = 'z', '', t
   call('ZADD', q .. 'z', call('HINCRBY', q .. 'c', 'dseq', 1), m.id)
-  call('HSET', q .. 'e', m.id, why)
+  call('HSET', q .. 'e', m.id, kind .. '|' .. why)
   keep(m)
   follow(m.group, t)
   trim(t)
@@ -130,6 +137,17 @@ local function put_back(id, t)
   return 1
 end
 
+-- Whether a dead letter is one of those that a filter names: '' or JSON with kind, error, group, since, until.
+local function filter(text)
+  local f = text ~= '' and cjson.decode(text) or {}
+  return function(m)
+    local told = call('HGET', q .. 'e', m.id) or ''
+    local kind, why = match(told, '^(%a*)|(.*)$')
+    return (not f.kind or kind == f.kind) and (not f.group or m.group == f.group) and m.due >= (f.since or 0)
+      and (not f['until'] or m.due < f['until']) and (not f.error or string.find(string.lower(why), f.error, 1, true))
+  end
+end
+
 -- What became due: delayed messages, and leases that ran out.
 local function advance(t)
   for _, id in ipairs(call('ZRANGEBYSCORE', q .. 'd', '-inf', t, 'LIMIT', 0, BITE)) do
@@ -137,17 +155,21 @@ local function advance(t)
     line_up(fetch(id), t)
   end
   local lost = call('ZRANGEBYSCORE', q .. 'l', '-inf', t, 'LIMIT', 0, BITE)
-  local most = lost[1] and call('HMGET', q .. 'c', 'tries', 'lost')
+  local dead, most = 0, lost[1] and call('HMGET', q .. 'c', 'tries', 'lost')
   for _, id in ipairs(lost) do
     call('ZREM', q .. 'l', id)
     local m = fetch(id)
     m.lost = m.lost + 1
     if m.tries >= tonumber(most[1]) or m.lost >= tonumber(most[2]) then
-      bury(m, 'the lease ran out: its worker died, or was too slow', t)
+      dead = dead + 1
+      bury(m, 'lost', 'the lease ran out: its worker died, or was too slow', t)
     else
       line_up(m, t)
     end
   end
+  tally('expired', #lost)
+  tally('retried', #lost - dead)
+  tally('dead', dead)
 end
 
 -- The set that the name of the queue is in, and the name.

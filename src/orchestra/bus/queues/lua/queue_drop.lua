@@ -9,7 +9,7 @@
 if not exists() then return {-1} end
 local n, dead = depth(), call('ZCARD', q .. 'z')
 if n + dead > 0 and ARGV[3] ~= '1' then return {0, n, dead} end
-for key in string.gmatch('cbfrldwhzej', '.') do call('UNLINK', q .. key) end
+for key in string.gmatch('cbfrldwhzejn', '.') do call('UNLINK', q .. key) end
 call('SREM', shelf())
 call('SREM', p .. 'mqj', ARGV[2])
 return {1}

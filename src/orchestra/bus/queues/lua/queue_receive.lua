@@ -1,14 +1,17 @@
 -- queue_receive: lease the first messages in line
--- args: queue token max lease_ms keep_ms
+-- args: queue token max lease_ms keep_ms spread
 -- prelude: yes
 -- flags: allow-oom
 --   token     random, names this call and is the secret of its leases       lease_ms  '' the queue's
---   keep_ms   how long a repeat of the call is known
--- returns {1, ms until more may be there or '', id, tries, born, group, body, …}; {-1} there is no such queue
+--   keep_ms   how long a repeat of the call is known                        spread    '1' when the caller takes it for spread
+-- returns {1, ms until more may be there or '', id, tries, born, group, body, …}; {-1} there is no such queue;
+--   {-2} spread is not as he thinks
 -- repeats the messages of the first time that are still leased by it
 -- cost O(log depth) a message, and what became due; about 8 MiB at most
 
-if not exists() then return {-1} end
+local c = call('HMGET', q .. 'c', 'made', 'spread', 'lease')
+if not c[1] then return {-1} end
+if (c[2] or '0') ~= ARGV[7] then return {-2} end
 local t, token, out, size = now(), ARGV[3], {1, ''}, 0
 local function add(m)
   local body, i = call('HGET', q .. 'b', m.id), #out
@@ -24,7 +27,7 @@ if before then
   return out
 end
 advance(t)
-local lease, ids = tonumber(ARGV[5]) or tonumber(call('HGET', q .. 'c', 'lease')), {}
+local lease, ids = tonumber(ARGV[5]) or tonumber(c[3]), {}
 while #ids < tonumber(ARGV[4]) and size < 8388608 do
   local id = call('ZPOPMIN', q .. 'r')[1]
   if not id then break end
@@ -36,6 +39,7 @@ while #ids < tonumber(ARGV[4]) and size < 8388608 do
   ids[#ids + 1] = id
 end
 if ids[1] then
+  tally('received', #ids)
   call('SET', p .. 'i:' .. token, table.concat(ids, ','), 'PX', ARGV[6])
 else
   local soon

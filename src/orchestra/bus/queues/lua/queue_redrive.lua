@@ -7,6 +7,10 @@
 -- cost O(log depth) each
 
 if not exists() then return {-1} end
-local t, out = now(), {}
-for i = 3, #ARGV do out[#out + 1] = put_back(ARGV[i], t) end
+local t, out, n = now(), {}, 0
+for i = 3, #ARGV do
+  out[#out + 1] = put_back(ARGV[i], t)
+  n = n + out[#out]
+end
+tally('redriven', n)
 return out
