@@ -21,9 +21,11 @@ from orchestra.agents.module import AgentsModule
 from orchestra.assets import Assets, folder
 from orchestra.bus.limits import Limits
 from orchestra.bus.module import BusModule
+from orchestra.bus.webhooks.matching import WorkflowOf
 from orchestra.bus.webhooks.wiring import Needs
 from orchestra.clock import Clock, Ids, Random, SystemClock, system_random
 from orchestra.connectors.builtin import BUILT_IN
+from orchestra.errors import NotFound
 from orchestra.health import Health
 from orchestra.module import Module, run_modules
 from orchestra.monitoring.logs.wiring import LogParts
@@ -52,6 +54,7 @@ from orchestra.security.secrets import Secrets
 from orchestra.settings import Settings
 from orchestra.store.client import Store
 from orchestra.store.durability import Durability
+from orchestra.store.keys import Tenant
 from orchestra.store.opening import StoreOptions, open_store
 from orchestra.workflows.expressions.filters import EventFilters
 from orchestra.workflows.module import WorkflowsModule
@@ -113,7 +116,7 @@ def build_modules(
     workflows = WorkflowsModule(store, agents, ports.clock, ports.ids, ports.chance, settings)
     sources = (workflows.journal, agents.happenings)
     of_bus = (ports.clock, ports.ids, ports.chance)
-    needs = Needs(agents.secrets, EventFilters(), settings)
+    needs = Needs(agents.secrets, EventFilters(), settings, workflow_of(workflows))
     limits = limits_of(settings)
     bus = BusModule(store, sources, of_bus, settings.drain_s, needs, limits=limits)
     monitoring = MonitoringModule((LogParts(settings, store, ports.clock, ports.ids),))
@@ -215,6 +218,19 @@ def application(modules: Sequence[Module], stage: Stage, settings: Settings) -> 
 
 def _principal(request: Request[Any, Any, Any]) -> Principal:
     return principal_of(request)
+
+
+def workflow_of(workflows: WorkflowsModule) -> WorkflowOf:
+    """Which workflow an execution is of: what webhooks for one workflow ask."""
+
+    async def found(tenant: Tenant, execution: str) -> str | None:
+        try:
+            status = await workflows.executions.status(tenant, execution)
+        except NotFound:
+            return None
+        return str(status.get("workflow_id"))
+
+    return found
 
 
 def limits_of(settings: Settings) -> Limits:

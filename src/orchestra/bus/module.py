@@ -13,6 +13,7 @@ from orchestra.bus.patterns import is_pattern
 from orchestra.bus.queues.wiring import QueueParts
 from orchestra.bus.readers.durable import Durable
 from orchestra.bus.readers.tenure import Ground, Subscriber
+from orchestra.bus.webhooks.delivery import READER, READING
 from orchestra.bus.webhooks.wiring import Needs, WebhookParts
 from orchestra.bus.wiring import EventParts
 from orchestra.clock import Clock, Ids, Random
@@ -43,7 +44,7 @@ class BusModule:
         self.publish, self.watch = self.events.published.publish, self.hub.watch
         self.queues = QueueParts(store, clock, ids, chance)
         self.enqueue, self.worker = self.queues.enqueue, self.queues.worker
-        self.webhooks = WebhookParts(store, clock, ids, webhooks) if webhooks else None
+        self.webhooks = WebhookParts(store, self.events, webhooks, ports) if webhooks else None
         self._ground = Ground(self.hub, store, clock, ids.new("rdr"))
         self._durables: list[Durable] = []
         self._group: anyio.abc.TaskGroup | None = None
@@ -52,6 +53,8 @@ class BusModule:
             *self.queues.routes,
             *(self.webhooks.routes if self.webhooks else ()),
         )
+        if self.webhooks:
+            self.subscribe(READER, ["**"], self.webhooks.delivery.handle, READING)
 
     def subscribe(
         self,
@@ -93,7 +96,10 @@ class BusModule:
         """Streams end, so that their clients go to another replica; jobs in hand are finished."""
         self.live.close()
         with anyio.move_on_after(self._drain_s):
-            await self.queues.quiesce()
+            async with anyio.create_task_group() as group:
+                group.start_soon(self.queues.quiesce)
+                if self.webhooks:
+                    group.start_soon(self.webhooks.delivery.quiesce)
 
     async def check(self) -> None:
         """The bus is as well as the store, which is checked by itself."""

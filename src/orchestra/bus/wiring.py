@@ -36,14 +36,14 @@ class EventParts:
         clock, ids, chance = ports
         self.published = Published(store, ids, limits)
         everything = (*sources, self.published)
-        self.hub = Hub(store, everything)
+        self.hub, self.kept = Hub(store, everything), Events(store, everything)
         self._places = Places(store, clock, ids, limits)
         self.live = Live(self.hub, self._places, clock, chance)
         self._keeper = Keeper(store, clock, chance, limits)
         parts = {
             "published": self.published,
             "quota": Quota(store, clock, limits),
-            "events": Events(store, everything),
+            "events": self.kept,
             "live": self.live,
             "subscriptions": Subscriptions(self.hub, store, clock, ids),
             "clock": clock,

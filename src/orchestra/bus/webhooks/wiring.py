@@ -10,11 +10,15 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from orchestra.bus import Filters
+from orchestra.bus.webhooks.delivery import Beside, DeliveryParts
 from orchestra.bus.webhooks.desk import Desk, Outside
 from orchestra.bus.webhooks.endpoints import Endpoints
+from orchestra.bus.webhooks.matching import WorkflowOf
 from orchestra.bus.webhooks.repeats import Repeats
 from orchestra.bus.webhooks.routes import WebhookRoutes
-from orchestra.clock import Clock, Ids
+from orchestra.bus.webhooks.sending import GuardedPost
+from orchestra.bus.wiring import EventParts
+from orchestra.clock import Clock, Ids, Random
 from orchestra.security.destinations import policy
 from orchestra.security.ourselves import keep_judged, policy_of
 from orchestra.security.outbound import Outbound
@@ -31,18 +35,39 @@ class Needs(msgspec.Struct, frozen=True):
     secrets: Secrets
     filters: Filters
     settings: Settings
+    workflow_of: WorkflowOf
 
 
 class WebhookParts:
     """What the bus has of webhooks."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids, needs: Needs) -> None:
+    def __init__(
+        self, store: Store, events: EventParts, needs: Needs, ports: tuple[Clock, Ids, Random]
+    ) -> None:
+        clock, ids, _ = ports
         self._store, self._clock, self._settings = store, clock, needs.settings
         self.outbound = Outbound(policy(needs.settings.network_allow))
         self.endpoints = Endpoints(store, clock, needs.secrets)
         outside = Outside(self.outbound, needs.secrets, needs.filters)
         desk = Desk(self.endpoints, Repeats(store), outside, clock, ids)
-        parts = {"endpoints": self.endpoints, "desk": desk, "store": store}
+        beside = Beside(
+            events.published.publish,
+            events.kept,
+            GuardedPost(self.outbound),
+            needs.secrets,
+            needs.filters,
+            needs.workflow_of,
+            needs.settings.public_url or "",
+        )
+        self.delivery = DeliveryParts(store, self.endpoints, beside, ports)
+        parts = {
+            "endpoints": self.endpoints,
+            "desk": desk,
+            "store": store,
+            "deliverer": self.delivery.deliverer,
+            "history": self.delivery.log,
+            "replays": self.delivery.replays,
+        }
         provided = {
             name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
         }
@@ -60,6 +85,7 @@ class WebhookParts:
             async with anyio.create_task_group() as group:
                 group.start_soon(self.endpoints.serve)
                 group.start_soon(self._keep_judged)
+                group.start_soon(self.delivery.serve)
         finally:
             with anyio.move_on_after(CLOSE_S, shield=True):
                 await self.outbound.aclose()
