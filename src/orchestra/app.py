@@ -28,7 +28,9 @@ from orchestra.connectors.builtin import BUILT_IN
 from orchestra.errors import NotFound
 from orchestra.health import Health
 from orchestra.module import Module, run_modules
+from orchestra.monitoring import Views
 from orchestra.monitoring.logs.wiring import LogParts
+from orchestra.monitoring.metrics.part import MetricsPart
 from orchestra.monitoring.module import MonitoringModule
 from orchestra.openapi import documentation
 from orchestra.problems import handlers
@@ -119,9 +121,17 @@ def build_modules(
     needs = Needs(agents.secrets, EventFilters(), settings, workflow_of(workflows))
     limits = limits_of(settings)
     bus = BusModule(store, sources, of_bus, settings.drain_s, needs, limits=limits)
-    monitoring = MonitoringModule((LogParts(settings, store, ports.clock, ports.ids),))
+    views = Views(workflows.listing.page, workflows.catalogue.document, agents.statuses)
+    metrics = MetricsPart(store, ports.clock, ports.ids, views)
+    logs = LogParts(settings, store, ports.clock, ports.ids)
     # The first to start is the last to stop: it gathers what the others log at their end.
-    return (monitoring, SecretsModule(agents.secrets), agents, workflows, bus)
+    return (
+        MonitoringModule((metrics, logs)),
+        SecretsModule(agents.secrets),
+        agents,
+        workflows,
+        bus,
+    )
 
 
 def prepare(settings: Settings, listeners: Sequence[Address | str], ports: Ports) -> Stage:

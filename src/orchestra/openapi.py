@@ -53,6 +53,7 @@ TAGS: Final = (
     {"name": "events", "description": "Publish, list and follow what happens."},
     {"name": "queues", "description": "Send work, receive it on a lease, settle it once."},
     {"name": "logs", "description": "Search, follow, export and take in lines of the log."},
+    {"name": "metrics", "description": "Record what you measure; ask what was measured."},
     {"name": "workflows", "description": "Check, save and start definitions."},
     {"name": "executions", "description": "Watch what runs, and steer it."},
     {"name": "agents", "description": "Register who does the work; ask one directly."},

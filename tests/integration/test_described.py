@@ -121,6 +121,7 @@ async def test_every_route_answers_as_described(client: Client) -> None:
     await ask_workflows(client)
     await ask_events(client)
     await ask_queues(client)
+    await ask_metrics(client)
     await ask_executions(client)
     await ask_agents(client)
     await ask_workers(client)
@@ -238,6 +239,22 @@ async def ask_subscriptions(client: Client) -> None:
     await client.http.post(f"{at}/s/ack", json={"cursor": "none"})
     assert (await client.http.delete(f"{at}/s")).status_code == 204
     await client.http.delete(f"{at}/s")
+
+
+async def ask_metrics(client: Client) -> None:
+    assert (await client.http.post("/api/metrics/record?metric_name=m&value=1")).is_success
+    await client.post("/api/metrics/record", {"metric_name": "m", "value": 2, "labels": {}})
+    await client.post("/api/metrics/batch", {"metrics": [{"metric_name": "m", "value": 1}]})
+    await client.http.post("/api/metrics/record?metric_name=m&value=1&type=gauge")
+    await client.http.post("/api/metrics/record?metric_name=m&value=NaN")
+    await client.get("/api/metrics/")
+    await client.get("/api/metrics/query?metric=m&agg=p95&step=60s&offset=1h")
+    await client.http.get("/api/metrics/query?metric=n")
+    await client.http.get("/api/metrics/query?metric=m&agg=what")
+    assert (await client.http.get("/api/metrics/export?metric=m")).is_success
+    await client.get("/api/metrics/m")
+    for status in (204, 404):
+        assert (await client.http.delete("/api/metrics/m")).status_code == status
 
 
 async def ask_queues(client: Client) -> None:

@@ -197,6 +197,11 @@ class AgentsModule:
         """Agent types registered, by this replica's last look."""
         return self.registry.roster(tenant).types
 
+    async def statuses(self, tenant: Tenant) -> list[str]:
+        """How the agents of a tenant are now. Raises StoreAway."""
+        agents = self.registry.roster(tenant).by_id.values()
+        return list((await self.care.health.statuses(agents)).values())
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Registers the agents of this process, and looks after the registry, slots, deadlines."""

@@ -5,11 +5,10 @@ the instruments of each process (`orchestra.instruments`) and from what is poste
 know by itself, because the modules beside it do, it is given as a `Views`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
-import msgspec
 from litestar.types import ControllerRouterHandler
 
 from orchestra.store.keys import Tenant
@@ -29,28 +28,15 @@ class Part(Protocol):
         ...
 
 
-class AgentCounts(msgspec.Struct, frozen=True):
-    """How many agents a tenant has, and how they are."""
-
-    total: int = 0
-    healthy: int = 0
-    degraded: int = 0
-    unhealthy: int = 0
-    in_flight: int | None = None
-    capacity: int | None = None
+Wanted: TypeAlias = "Mapping[str, str | None]"
 
 
-class Views(Protocol):
+class Views(NamedTuple):
     """What the modules beside monitoring know. Each may raise StoreAway."""
 
-    async def recent_executions(self, tenant: Tenant, limit: int) -> Sequence[Mapping[str, Any]]:
-        """The newest ones, as lists show them."""
-        ...
-
-    async def workflow_of(self, digest: str) -> str | None:
-        """The name in a definition; None when it is not stored any more."""
-        ...
-
-    def agents(self, tenant: Tenant) -> AgentCounts:
-        """By this replica's last look."""
-        ...
+    executions: Callable[[Tenant, Wanted, str | None, int], Awaitable[Mapping[str, Any]]]
+    """A page of executions, newest first: filter, cursor, limit."""
+    definition: Callable[[str], Awaitable[Mapping[str, Any]]]
+    """The document of a workflow, by its digest. Raises NotFound."""
+    agents: Callable[[Tenant], Awaitable[Sequence[str]]]
+    """The status of each agent of a tenant."""

@@ -15,6 +15,7 @@ from orchestra.monitoring.metrics.wishes import MetricInvalid
 from orchestra.security.hardened import JSON_REFUSALS
 from orchestra.store.failures import NotReplicated, StoreAway
 
+_TEXT: Final = {"title": "Text", "type": "string"}
 _RECORDS: Final = (MetricInvalid, MetricTypeFixed, SeriesExhausted, StoreAway)
 _ASKS: Final = (MetricUnknown, LabelUnknown, QueryInvalid, QueryTooWide, StoreAway)
 
@@ -53,7 +54,14 @@ QUERY: Final = described(
     refusals=_ASKS,
 )
 EXPORT: Final = described(
-    {200: Answer("A line for each value.", [{"type": "string"}], media_type="text/csv")},
+    {
+        200: Answer(
+            "A line for each value.",
+            [_TEXT],
+            media_type="text/csv",
+            also={"application/x-ndjson": documents.ExportedLine},
+        )
+    },
     refusals=_ASKS,
 )
 ONE: Final = described(
@@ -70,6 +78,4 @@ OVERVIEW: Final = described(
 SERVICES: Final = described(
     {200: Answer("How each part is.", [documents.ServicesShown])}, refusals=[StoreAway]
 )
-EXPOSITION: Final = described(
-    {200: Answer("Prometheus text.", [{"type": "string"}], media_type="text/plain")}
-)
+EXPOSITION: Final = described({200: Answer("Prometheus text.", [_TEXT], media_type="text/plain")})

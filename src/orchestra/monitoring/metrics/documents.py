@@ -121,6 +121,16 @@ class MetricAnswer(Closed, frozen=True, omit_defaults=True):
     ] = None
 
 
+class ExportedLine(Closed, frozen=True):
+    """A line of an export."""
+
+    metric: str
+    agg: str
+    labels: Labels
+    at: Instant
+    value: float
+
+
 class ServiceShown(Closed, frozen=True):
     """A part of the product, over all replicas."""
 

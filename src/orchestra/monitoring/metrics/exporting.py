@@ -26,7 +26,7 @@ def exported(answer: Mapping[str, Any], form: str) -> tuple[bytes, str]:
         # A spreadsheet would take these for formulas.
         safe = f"'{labels}" if labels.startswith(_DANGEROUS) else labels
         writer.writerow((row["metric"], row["agg"], safe, row["at"], row["value"]))
-    return text.getvalue().encode(), "text/csv; charset=utf-8"
+    return text.getvalue().encode(), "text/csv"
 
 
 def _rows(answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

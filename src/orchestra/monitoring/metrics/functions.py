@@ -62,7 +62,7 @@ class Sum:
 
 
 Cell: TypeAlias = Sum | Level | Tally
-Bins: TypeAlias = "dict[int, Cell]"
+Bins: TypeAlias = dict[int, Cell]
 """Number of a bin -> what is in it; nothing for no data."""
 
 

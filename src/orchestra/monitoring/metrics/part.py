@@ -13,6 +13,7 @@ from litestar.types import ControllerRouterHandler
 from orchestra.clock import Clock, Ids
 from orchestra.errors import OrchestraError
 from orchestra.instruments import histogram
+from orchestra.monitoring import Views
 from orchestra.monitoring.metrics.admission import Admission
 from orchestra.monitoring.metrics.answering import Answers
 from orchestra.monitoring.metrics.buffer import Buffer
@@ -35,8 +36,8 @@ _FLUSH = histogram("orchestra_flush_seconds")
 class MetricsPart:
     """Metrics of one replica. A `Part` of monitoring."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, store: Store, clock: Clock, ids: Ids, views: Views) -> None:
+        self._store, self._clock, self._views = store, clock, views
         self.session = ids.new("mon").rpartition("-")[2]
         self.admission = Admission(store, clock)
         self.buffer = Buffer(store, self.session)
@@ -68,6 +69,9 @@ class MetricsPart:
             group.cancel_scope.cancel()
         with anyio.move_on_after(_LAST_S, shield=True):
             await self.flush()
+
+    async def quiesce(self) -> None:
+        """Nothing is refused: the last of it is handed over at the exit."""
 
     async def flush(self) -> None:
         """Hand over all there is. What the store does not take now is handed over later."""

@@ -36,7 +36,7 @@ Asked = NamedDependency[SkipValidation[Answers]]
 Taker = NamedDependency[SkipValidation[Recorder]]
 Forgets = NamedDependency[SkipValidation[Forgetting]]
 Format = Annotated[
-    Literal["csv", "ndjson"], QueryParameter(query="format", description="csv or ndjson.")
+    Literal["csv", "ndjson"], QueryParameter(name="format", description="csv or ndjson.")
 ]
 READ, RECORDS = Permission.METRICS_READ, Permission.METRICS_RECORD
 
