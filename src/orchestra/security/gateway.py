@@ -136,16 +136,14 @@ class Gateway:
             fields.setdefault(name, []).append(value)
         try:
             scope["principal"] = await self._admitted(scope, fields)
-        except CrossSite as refused:
-            if fields.get(b"sec-fetch-mode") == [b"navigate"] and scope["method"] == "GET":
-                await answer.link(scope)
-            else:
-                await answer.problem(refused)
-            return
         except OrchestraError as refused:
-            await answer.problem(refused)
+            navigated = fields.get(b"sec-fetch-mode") == [b"navigate"] and scope["method"] == "GET"
+            crossed = navigated and isinstance(refused, CrossSite)
+            await (answer.link(scope) if crossed else answer.problem(refused))
             return
         answer.lasting = self._lasting(scope["principal"], fields)
+        if scope["principal"]:
+            structlog.contextvars.bind_contextvars(tenant=scope["principal"].tenant)
         try:
             await self.application(scope, receive, answer.send)
         except Exception as error:  # the edge: a failure here is a bug of ours

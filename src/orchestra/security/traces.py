@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 
+import structlog
+
 STATE_MAX_CHARS = 512
 _PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _STATE = re.compile(r"[\x20-\x7e]+")
@@ -30,6 +32,8 @@ def arrived(fields: Mapping[bytes, Sequence[bytes]]) -> str:
 def come(trace: str) -> None:
     """What this task, and those it starts, do from now on belongs to that trace."""
     _trace.set(trace)
+    if trace:
+        structlog.contextvars.bind_contextvars(trace_id=trace[3:35], span_id=trace[36:52])
 
 
 def come_with() -> str:

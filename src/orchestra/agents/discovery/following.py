@@ -115,7 +115,8 @@ class Following:
             due.misses += 1
             wait_s = min(AGAIN_MAX_S, AGAIN_S * 2 ** min(due.misses - 1, 10))
             due.at = self._clock.monotonic() + wait_s * (0.9 + 0.2 * self._chance.random())
-            log.debug("discovery.not_told", agent=agent.id, error=str(error)[:256])
+            names = {"agent": agent.id, "tenant": agent.tenant}
+            log.debug("discovery.not_told", **names, error=str(error)[:256])
 
     async def _keep(self, agent: Agent, told: Told) -> Agent:
         if are_same(told.capabilities, agent.spec.capabilities):
@@ -125,5 +126,6 @@ class Following:
             changed, _ = await self._registry.change(agent, spec)
         except RevisionMismatch:
             return agent  # somebody else changed it: the next look sees what it is now
-        log.info("agent.told_anew", agent=agent.id, capabilities=len(told.capabilities))
+        names = {"agent": agent.id, "tenant": agent.tenant}
+        log.info("agent.told_anew", **names, capabilities=len(told.capabilities))
         return changed

@@ -149,7 +149,8 @@ class Checks:
         )
         event = reply[0].decode()
         if event:
-            log.info("agent.checked", agent=agent.id, outcome=outcome, event_of_breaker=event)
+            names = {"agent": agent.id, "tenant": agent.tenant}
+            log.info("agent.checked", **names, outcome=outcome, event_of_breaker=event)
         return msgspec.structs.replace(found, event=event)
 
     async def _asked(self, agent: Agent) -> Checked:
@@ -181,7 +182,7 @@ class Checks:
         except OrchestraError as away:
             log.debug("check.not_reported", error=away.code)
         except Exception:
-            log.exception("check.broken", agent=agent.id)
+            log.exception("check.broken", agent=agent.id, tenant=agent.tenant)
         finally:
             self._busy.discard(agent.id)
             if self._clock.monotonic() - began < QUICK_S:

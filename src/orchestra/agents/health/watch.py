@@ -118,7 +118,9 @@ class Watch:
                 continue
             limit_ms = REMOVED_EPHEMERAL_MS if agent.spec.ephemeral else REMOVED_MS
             if int(silent) >= limit_ms and await self._registry.remove(agent, "not heard of"):
-                log.info("agent.expired", agent=agent.id, silent_ms=int(silent))
+                log.info(
+                    "agent.expired", agent=agent.id, tenant=agent.tenant, silent_ms=int(silent)
+                )
 
     async def _lapsed(self, roster: Roster, here: int) -> None:
         """Most agents of a tenant fall silent at once: it is not them, they get one more ttl."""

@@ -40,6 +40,7 @@ class Calls:
             attempt.begun = picked.began
         n = len(attempt.calls) + 1
         hops.come(task.hop)
+        bound = structlog.contextvars.bind_contextvars(agent=agent.id)
         call = Call(
             task,
             capability,
@@ -55,6 +56,7 @@ class Calls:
             provider.call(agent, call) if contract is None else contract.kept(provider, agent, call)
         )
         ended = self._now()
+        structlog.contextvars.reset_contextvars(**bound)
         if type(reply) is Answer:
             result = attempt.answered(picked, reply, ended)
             if self._counted:

@@ -2,7 +2,6 @@
 
 import anyio
 import msgspec
-import structlog
 
 from orchestra.agents import Task, TaskError, TaskResult
 from orchestra.workflows.planning import undoing
@@ -74,8 +73,7 @@ class Caller:
             held.why = "fence"
             return None
         result: TaskResult | None = None
-        names = {"execution": task.execution, "step": task.step, "tenant": task.tenant}
-        with structlog.contextvars.bound_contextvars(**names), anyio.CancelScope() as held.scope:
+        with anyio.CancelScope() as held.scope:
             result = await self._a.agents.execute(task)
         held.scope = None
         return result

@@ -98,7 +98,7 @@ class Recorder:
             self._listener.suspect(claimed.tag)
         if reply[0] == 0:
             a.memory.forget(claim.execution)
-            log.warning("step.late_result", execution=claim.execution, step=claim.path)
+            log.warning("step.late_result")
             return []
         if made.out in "CFS" and claim.path[0] != "~":
             a.memory.keep(claim.execution, claim.path, made.record, len(framed))
@@ -112,7 +112,7 @@ class Recorder:
             self._listener.ended(claim.execution)
             # A completed one is what everybody expects; a thousand a second would be noise.
             tell = log.debug if state[0] == "D" else log.warning
-            tell("execution.ended", execution=claim.execution, status=_ENDS[state[0]])
+            tell("execution.ended", status=_ENDS[state[0]])
         return claims_in(claimed.tag, reply, 2)
 
     async def _framed(self, claimed: Claimed, work: Work, made: Completion) -> bytes:

@@ -66,7 +66,7 @@ class Sweeper:
             SCRIPTS["execution_sweep"], prefix, eid=execution, steps=lines_of(plan)
         )
         for path in lost:
-            log.error("step.orphaned", execution=execution, step=path.decode())
+            log.error("step.orphaned", execution_id=execution, step=path.decode())
         self.orphaned += len(lost)
         return len(lost)
 

@@ -53,6 +53,12 @@ class Worker:
     async def _one(self, claimed: Claimed) -> list[Claimed]:
         held = self._a.hands.held[claimed.tag][claimed.key]
         claim = claim_of(claimed.item, claimed.token, claimed.tenant, self._a.clock.now_ms())
+        structlog.contextvars.bind_contextvars(
+            tenant=claim.tenant,
+            execution_id=claim.execution,
+            step=claim.path,
+            attempt=claim.attempt,
+        )
         try:
             work = await self._work(claimed, claim)
             completion = await self._completion(claimed, work, held)
@@ -60,12 +66,12 @@ class Worker:
                 return []
             return await self._recorder.record(claimed, work, completion)
         except Gone:
-            log.warning("step.execution_gone", execution=claim.execution, step=claim.path)
+            log.warning("step.execution_gone")
             return []
         except Exception:
             # The outermost edge of a task: nobody else can tell that this step went wrong. It is
             # handed back as after a crash: a bug ends in `step.crash_loop`, not in silence.
-            log.exception("step.work_failed", execution=claim.execution, step=claim.path)
+            log.exception("step.work_failed")
             await self._recorder.back(claimed, stopped=1)
             return []
         finally:
@@ -101,7 +107,7 @@ class Worker:
                 work.in_process = a.agents.in_process(node.step.agent.type)
             decision = decide(work, self._needs)
         except CorruptRecord:
-            log.exception("record.corrupt", execution=claim.execution, step=claim.path)
+            log.exception("record.corrupt")
             error = TaskError("corrupt-record", "a stored record of this execution is damaged")
             return broken(work, error)
         if isinstance(decision, Completion):
