@@ -216,8 +216,23 @@ async def ask_events(client: Client) -> None:
     await client.http.get("/api/events?cursor=none")
     told = await client.http.get("/api/events/stream?since=AQA&follow=false")
     assert told.text.count("event: order.placed") == 2
-    await client.get("/api/events/types")
+    await ask_types(client)
     await ask_subscriptions(client)
+
+
+async def ask_types(client: Client) -> None:
+    at = "/api/events/types/described.type"
+    schema = {"type": "object", "required": ["a"]}
+    for body in ({"schema": schema}, {"schema": {"type": "text"}}, {}, {"schema": schema}):
+        await client.http.put(at, json=body)
+    wider = {"schema": schema | {"required": ["a", "b"]}, "compatibility": "backward"}
+    assert (await client.http.put(at, json=wider)).status_code == 422
+    await client.http.put("/api/events/types/workflow.completed", json={"schema": {}})
+    await client.get("/api/events/types")
+    await client.get(at)
+    for _ in range(2):
+        await client.http.delete(at)
+    await client.http.get(at)
 
 
 async def ask_subscriptions(client: Client) -> None:
@@ -266,7 +281,7 @@ async def ask_queues(client: Client) -> None:
         await client.http.post("/api/queues/", json=wrong)
     assert (await client.http.patch(at, json={"tries_max": 1})).status_code == 200
     await client.http.patch(at, json={"tries_max": 0})
-    for part in ("", "/dead", "/redrive"):
+    for part in ("", "/dead", "/redrive", "/messages"):
         await client.http.get(f"/api/queues/none{part}")
     await client.post(f"{at}/messages", {"body": {"n": 1}, "group": "g", "dedup_id": "d"})
     await client.post(f"{at}/messages", {"messages": [{"body": n} for n in range(4)]})
@@ -277,16 +292,23 @@ async def ask_queues(client: Client) -> None:
     assert (await client.http.post("/api/queues/none/receive")).status_code == 404
     await client.http.post(f"{at}/receive", json={"max": 0, "wait": 1})
     await client.get(at)
+    await client.get(f"{at}/messages?state=in_flight&limit=2")
+    for odd in ("cursor=x", "state=x"):
+        await client.http.get(f"{at}/messages?{odd}")
+    assert (await client.http.patch(at, json={"spread": True})).status_code == 409
     await client.post(f"{at}/extend", {"receipts": [first, "none"], "lease_ms": 60_000})
     await client.post(f"{at}/ack", {"receipts": [first, first]})
     await client.post(f"{at}/nack", {"receipts": [second, *others], "error": "no"})
     await client.http.post(f"{at}/ack", json={"receipts": [1], "error": "no"})
     dead = await client.get(f"{at}/dead?limit=1")
     await client.http.get(f"{at}/dead?cursor=x")
+    await client.http.get(f"{at}/dead?kind=x")
+    await client.get(f"{at}/dead?kind=failed&error=no&since=2026-01-01T00:00:00Z")
     await client.http.get(f"{at}/redrive")
     await client.post(f"{at}/redrive", {"ids": [dead["messages"][0]["id"]]})
     await client.post(f"{at}/redrive", {"all": True, "per_s": 1})
     await client.http.post(f"{at}/redrive", json={"all": True})
+    await client.http.post(f"{at}/redrive", json={"filter": {"kind": "x"}})
     await client.http.post(f"{at}/redrive", json={"ids": ["x"], "all": True})
     await client.get(f"{at}/redrive")
     assert (await client.http.delete(f"{at}/redrive")).json()["state"] == "stopped"

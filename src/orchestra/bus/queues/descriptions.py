@@ -90,7 +90,7 @@ PEEK: Final = described(
 )
 DEAD: Final = described(
     {200: Answer("A page.", [documents.DeadPage])},
-    refusals=[PositionInvalid, QueueInvalid, QueueUnknown, StoreAway],
+    refusals=[PositionInvalid, QueueUnknown, StoreAway],
 )
 FORGET: Final = described(
     {200: Answer("They are gone for good.", [documents.DeadDeleted])},

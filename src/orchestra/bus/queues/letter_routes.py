@@ -1,5 +1,6 @@
 """Dead letters over HTTP: listed, thrown away, put back in line."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from litestar import Controller, Request, delete, get, post
@@ -8,7 +9,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter, SkipValidation
 
 from orchestra.bus.queues import descriptions, reading, showing
 from orchestra.bus.queues.letters import Letters
-from orchestra.bus.queues.records import Cause, Redrive
+from orchestra.bus.queues.records import Cause, Choice, Redrive
 from orchestra.bus.queues.redriving import Redriving
 from orchestra.bus.queues.routes import Caller, cursor_of, hide_own, place
 from orchestra.bus.queues.showing import Document
@@ -21,7 +22,19 @@ Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Dead letters on
 Kind = Annotated[Cause | None, QueryParameter(description="How they died.")]
 Error = Annotated[str | None, QueryParameter(description="A part of the reason.")]
 Of = Annotated[str | None, QueryParameter(description="Only of this group.")]
+Chosen = NamedDependency[SkipValidation[Choice]]
 OPERATES = Permission.QUEUES_OPERATE
+
+
+def choice_of(
+    kind: Kind = None,
+    error: Error = None,
+    group: Of = None,
+    since: FromQuery[datetime | None] = None,
+    until: FromQuery[datetime | None] = None,
+) -> Choice:
+    """Which dead letters a query is for; times are those of death."""
+    return Choice(kind, error, group, _ms(since), _ms(until))
 
 
 class LetterRoutes(Controller):
@@ -37,21 +50,15 @@ class LetterRoutes(Controller):
         name: FromPath[str],
         principal: Caller,
         letters: Dead,
+        choice: Chosen,
         cursor: FromQuery[str | None] = None,
         limit: Limit = 50,
-        kind: Kind = None,
-        error: Error = None,
-        group: Of = None,
-        since: FromQuery[str | None] = None,
-        until: FromQuery[str | None] = None,
     ) -> Document:
         """Dead letters, the oldest first, each with its reason. 10,000 are kept, for 14 days.
 
         With a filter a page may be short, and still have a cursor.
         """
-        given = {"kind": kind, "error": error, "group": group, "since": since, "until": until}
-        choice, at = reading.read_choice(given), place(cursor)
-        found, more = await letters.dead(principal.tenant, name, limit, at, choice)
+        found, more = await letters.dead(principal.tenant, name, limit, place(cursor), choice)
         return {"messages": [showing.letter(one) for one in found], "cursor": cursor_of(more)}
 
     @delete("/dead", status_code=200, guards=[requires(OPERATES)], opt=descriptions.FORGET)
@@ -60,12 +67,13 @@ class LetterRoutes(Controller):
         name: FromPath[str],
         principal: Caller,
         letters: Dead,
+        choice: Chosen,
         ids: Annotated[
             list[str] | None, QueryParameter(name="id", description="Only these; repeatable.")
         ] = None,
     ) -> Document:
-        """Throw dead letters away: all of them, or those with these ids."""
-        return {"deleted": await letters.forget_dead(principal.tenant, name, ids)}
+        """Throw dead letters away: all of them, those of a filter, or those with these ids."""
+        return {"deleted": await letters.forget_dead(principal.tenant, name, ids, choice)}
 
     @post("/redrive", status_code=202, guards=[requires(OPERATES)], opt=descriptions.REDRIVE)
     async def redrive(
@@ -99,3 +107,10 @@ class LetterRoutes(Controller):
     async def stop(self, name: FromPath[str], principal: Caller, letters: Dead) -> Document:
         """Stop it. What is back in line stays there."""
         return showing.redrive(await letters.job(principal.tenant, name, stop=True))
+
+
+def _ms(at: datetime | None) -> int | None:
+    """Without a zone it is UTC."""
+    if at is None:
+        return None
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000)

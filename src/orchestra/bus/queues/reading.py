@@ -1,7 +1,6 @@
 """What people write about queues: bodies as records, or all that is wrong with them."""
 
 import re
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -166,14 +165,6 @@ def read_revival(body: object) -> Revival:
         fields.find("per_s", "not_together", "goes with all or a filter only")
     _refuse("the redrive is wrong", findings)
     return Revival(ids, per_s or 100, choice)
-
-
-def read_choice(query: Mapping[str, str | None]) -> Choice:
-    """Which dead letters a query is for. Raises QueueInvalid."""
-    findings: list[Problem] = []
-    choice = _choice(Fields(dict(query), findings, _CHOICE))
-    _refuse("the filter is wrong", findings)
-    return choice
 
 
 def _message(fields: Fields) -> Sent:

@@ -10,7 +10,7 @@ from litestar.types import ControllerRouterHandler
 
 from orchestra.bus import SENDING, WORKING, JobHandler, Sending, Worker, Working
 from orchestra.bus.queues.calls import Calls
-from orchestra.bus.queues.letter_routes import LetterRoutes
+from orchestra.bus.queues.letter_routes import LetterRoutes, choice_of
 from orchestra.bus.queues.letters import Letters
 from orchestra.bus.queues.queues import Queues
 from orchestra.bus.queues.reading import read_own_name
@@ -46,6 +46,7 @@ class QueueParts:
         provided = {
             name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
         }
+        provided["choice"] = Provide(choice_of, sync_to_thread=False)
         self.routes: Sequence[ControllerRouterHandler] = (
             Router("/", route_handlers=[QueueRoutes, LetterRoutes], dependencies=provided),
         )
