@@ -167,21 +167,6 @@ class Acknowledged(Closed, frozen=True):
     acknowledged: Literal[True]
 
 
-class EventType(Closed, frozen=True):
-    """A type of event that happens here by itself."""
-
-    type: Annotated[str, Meta(examples=["workflow.completed"])]
-    told: Annotated[str, Meta(description="When it happens.")]
-    source: str
-    data_schema: Annotated[dict[str, Any], Meta(description="JSON Schema of its `data`.")]
-
-
-class EventTypes(Closed, frozen=True):
-    """The built-in types. What clients publish has types of their own."""
-
-    types: list[EventType]
-
-
 CloudEvents: dict[str, Any] = {
     "title": "cloud events",
     "type": ["object", "array"],

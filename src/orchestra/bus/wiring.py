@@ -19,8 +19,11 @@ from orchestra.bus.live.places import Places
 from orchestra.bus.live.streams import Live
 from orchestra.bus.readers.routes import SubscriptionRoutes
 from orchestra.bus.readers.subscriptions import Subscriptions
+from orchestra.bus.types.records import Types
+from orchestra.bus.types.routes import TypeRoutes
 from orchestra.clock import Clock, Ids, Random
 from orchestra.store.client import Store
+from orchestra.store.wakes import Topics
 
 
 class EventParts:
@@ -34,17 +37,20 @@ class EventParts:
         limits: Limits,
     ) -> None:
         clock, ids, chance = ports
+        self._store = store
         self.published = Published(store, ids, limits)
         everything = (*sources, self.published)
         self.hub, self.kept = Hub(store, everything), Events(store, everything)
         self._places = Places(store, clock, ids, limits)
         self.live = Live(self.hub, self._places, clock, chance)
         self._keeper = Keeper(store, clock, chance, limits)
+        self._topics = Topics()
         parts = {
             "published": self.published,
             "quota": Quota(store, clock, limits),
             "events": self.kept,
             "live": self.live,
+            "event_types": Types(store, self._topics, clock),
             "subscriptions": Subscriptions(self.hub, store, clock, ids),
             "clock": clock,
         }
@@ -52,7 +58,11 @@ class EventParts:
             name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
         }
         self.routes: Sequence[ControllerRouterHandler] = (
-            Router("/", route_handlers=[EventRoutes, SubscriptionRoutes], dependencies=provided),
+            Router(
+                "/",
+                route_handlers=[EventRoutes, SubscriptionRoutes, TypeRoutes],
+                dependencies=provided,
+            ),
         )
 
     async def serve(self) -> None:
@@ -61,6 +71,7 @@ class EventParts:
             group.start_soon(self.hub.serve)
             group.start_soon(self._places.serve)
             group.start_soon(self._keeper.serve)
+            group.start_soon(self._store.follow, self._topics)
 
 
 def _constant(part: object) -> Callable[[], object]:

@@ -34,6 +34,7 @@ class Permission(StrEnum):
     QUEUES_SEND = "queues:send"
     QUEUES_OPERATE = "queues:operate"
     EVENTS_SUBSCRIBE = "events:subscribe"
+    EVENTS_DEFINE = "events:define"
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
     WEBHOOKS_OPERATE = "webhooks:operate"

@@ -29,6 +29,7 @@ _ADDED: Final[Mapping[Role, frozenset[Permission]]] = {
             Permission.WORKFLOWS_WRITE,
             Permission.AGENTS_REGISTER,
             Permission.WEBHOOKS_WRITE,
+            Permission.EVENTS_DEFINE,
             Permission.ALERTS_WRITE,
         }
     ),

@@ -21,3 +21,13 @@ def streams(prefix: str) -> str:
 def streams_of(prefix: str, actor: str) -> str:
     """Sorted set with TTL: the same of one caller."""
     return f"{prefix}st:{actor}"
+
+
+def types(prefix: str) -> str:
+    """Hash: type of event -> its schema, framed; `@rev` grows with each change. Permanent."""
+    return f"{prefix}ty"
+
+
+def types_channel(prefix: str) -> str:
+    """Sharded channel, not a key: the schemas of a tenant's types have changed."""
+    return f"{prefix}tyw"

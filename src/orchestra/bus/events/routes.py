@@ -18,6 +18,8 @@ from orchestra.bus.events.reading import Events, Wanted
 from orchestra.bus.live.streams import Filter, Live
 from orchestra.bus.patterns import PATTERNS_MAX, is_pattern
 from orchestra.bus.positions import decoded
+from orchestra.bus.types.checking import check
+from orchestra.bus.types.records import Types
 from orchestra.clock import Clock
 from orchestra.errors import Invalid, Problem
 from orchestra.instants import instant
@@ -30,7 +32,7 @@ Document = dict[str, Any]
 
 BATCH = "application/cloudevents-batch+json"
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Events on a page.")]
-Types = Annotated[
+Patterns = Annotated[
     list[str] | None,
     QueryParameter(name="types", description="Patterns: `step.*`, `workflow.completed`, `**`."),
 ]
@@ -58,10 +60,12 @@ class EventRoutes(Controller):
         principal: Caller,
         published: NamedDependency[SkipValidation[Published]],
         quota: Rates,
+        event_types: NamedDependency[SkipValidation[Types]],
         clock: NamedDependency[SkipValidation[Clock]],
     ) -> Document:
         """Publish one event. It is kept before the answer."""
         incoming = cloudevents.read_plain(loads(await request.body()), principal.tenant)
+        await check(event_types, principal.tenant, [incoming], ["/payload"])
         await quota.spend(principal.tenant, 1)
         event_id = await published.publish(incoming.draft, dedup=incoming.dedup)
         return {
@@ -83,17 +87,21 @@ class EventRoutes(Controller):
         principal: Caller,
         published: NamedDependency[SkipValidation[Published]],
         quota: Rates,
+        event_types: NamedDependency[SkipValidation[Types]],
     ) -> Document:
         """Publish CloudEvents: one in JSON, one in binary mode (`ce-*` headers), or a batch."""
         body = loads(await request.body())
         found: list[Incoming]
+        places = ["/data"]
         if request.headers.get("content-type", "").startswith(BATCH):
             found = cloudevents.read_batch(body, principal.tenant)
+            places = [f"/{i}/data" for i in range(len(found))]
         elif "ce-specversion" in request.headers:
             headers = {name.lower(): value for name, value in request.headers.items()}
             found = [cloudevents.read_binary(headers, body, principal.tenant)]
         else:
             found = [cloudevents.read_structured(body, principal.tenant)]
+        await check(event_types, principal.tenant, found, places)
         await quota.spend(principal.tenant, len(found))
         ids = [await published.publish(one.draft, dedup=one.dedup) for one in found]
         return {"accepted": ids}
@@ -103,7 +111,7 @@ class EventRoutes(Controller):
         self,
         principal: Caller,
         events: NamedDependency[SkipValidation[Events]],
-        types: Types = None,
+        types: Patterns = None,
         source: FromQuery[str | None] = None,
         key: FromQuery[str | None] = None,
         since: FromQuery[datetime | None] = None,
@@ -130,7 +138,7 @@ class EventRoutes(Controller):
         request: Request[Any, Any, Any],
         principal: Caller,
         live: NamedDependency[SkipValidation[Live]],
-        types: Types = None,
+        types: Patterns = None,
         execution_id: FromQuery[str | None] = None,
         source: FromQuery[str | None] = None,
         since: FromQuery[str | None] = None,

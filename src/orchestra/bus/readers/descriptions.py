@@ -68,4 +68,3 @@ ACK: Final = described(
     body=documents.AckBody,
     examples={"what was pulled": {"cursor": "3.pul_01a20606-6816-7fcc-bdd9-2c8bd34447b0"}},
 )
-TYPES: Final = described({200: Answer("All of them.", [documents.EventTypes])})

@@ -1,4 +1,4 @@
-"""Subscriptions over HTTP: `/api/events/subscriptions`, and the catalogue of types."""
+"""Subscriptions over HTTP: `/api/events/subscriptions`."""
 
 from typing import Any
 
@@ -7,7 +7,6 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 
 from orchestra.bus import cloudevents, documents
-from orchestra.bus.catalogue import catalogue
 from orchestra.bus.patterns import is_pattern
 from orchestra.bus.readers import descriptions
 from orchestra.bus.readers.records import Definition
@@ -32,11 +31,6 @@ class SubscriptionRoutes(Controller):
 
     path = "/api/events"
     tags = ("events",)
-
-    @get("/types", guards=_READS, opt=descriptions.TYPES)
-    async def types(self) -> Document:
-        """Every type of event that happens here by itself, with a schema of its data."""
-        return {"types": catalogue()}
 
     @post("/subscriptions", status_code=201, guards=_SUBSCRIBES, opt=descriptions.CREATE)
     async def create(

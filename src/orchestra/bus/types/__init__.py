@@ -1,0 +1,1 @@
+"""Types of events that tenants define: what the data of each has to look like."""
