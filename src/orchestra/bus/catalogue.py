@@ -12,6 +12,8 @@ import msgspec
 
 WORKFLOWS: Final = "/orchestra/workflows"
 AGENTS: Final = "/orchestra/agents"
+WEBHOOKS: Final = "/orchestra/webhooks"
+_SOURCES: Final = {"agent": AGENTS, "budget": AGENTS, "webhook": WEBHOOKS}
 
 
 class OfExecution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -123,6 +125,16 @@ class OverBudget(OfAgent, frozen=True, kw_only=True):
     left_usd: float
 
 
+class Received(msgspec.Struct, frozen=True):
+    """Somebody outside told us something by an inbound hook. `target` as the hook has it."""
+
+    hook: str
+    name: str
+    target: dict[str, Any]
+    input: Any
+    headers: dict[str, str]
+
+
 class Told(msgspec.Struct, frozen=True):
     """A type: when it happens, and its data."""
 
@@ -171,6 +183,7 @@ TYPES: Final[Mapping[str, Told]] = {
     "agent.expiry_frozen": Told("Most heartbeats are late at once: that is us.", Frozen),
     "agent.reloaded": Told("A plugin has changed and is loaded again.", Reloaded),
     "agent.reload_failed": Told("A plugin has changed and cannot be loaded.", Reloaded),
+    "webhook.received": Told("An inbound hook believed a request.", Received),
     "budget.exceeded": Told("A budget does not allow another call.", OverBudget),
 }
 
@@ -182,7 +195,7 @@ def catalogue() -> Sequence[Mapping[str, Any]]:
         {
             "type": name,
             "told": told.told,
-            "source": AGENTS if name.partition(".")[0] in ("agent", "budget") else WORKFLOWS,
+            "source": _SOURCES.get(name.partition(".")[0], WORKFLOWS),
             "data_schema": schema(told.data),
         }
         for name, told in TYPES.items()

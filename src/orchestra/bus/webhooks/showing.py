@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from orchestra.bus.webhooks.reading import form_of
-from orchestra.bus.webhooks.records import Endpoint
+from orchestra.bus.webhooks.records import Endpoint, SigningKey
 from orchestra.bus.webhooks.signing import Key
 from orchestra.instants import instant
 
@@ -22,15 +22,17 @@ def endpoint(one: Endpoint, *, whole: bool) -> Document:
         "created_at": instant(one.created_ms),
         "updated_at": instant(one.updated_ms),
         "revision": one.revision,
-        "signing_keys": [
-            {
-                "id": key.id,
-                "kind": key.kind,
-                "created_at": instant(key.created_ms),
-                "expires_at": None if key.expires_ms is None else instant(key.expires_ms),
-            }
-            for key in one.secrets
-        ],
+        "signing_keys": [key_shown(key) for key in one.secrets],
+    }
+
+
+def key_shown(key: SigningKey) -> Document:
+    """A key that signs, without its value."""
+    return {
+        "id": key.id,
+        "kind": key.kind,
+        "created_at": instant(key.created_ms),
+        "expires_at": None if key.expires_ms is None else instant(key.expires_ms),
     }
 
 

@@ -13,6 +13,10 @@ from orchestra.bus import Filters
 from orchestra.bus.webhooks.delivery import Beside, DeliveryParts
 from orchestra.bus.webhooks.desk import Desk, Outside
 from orchestra.bus.webhooks.endpoints import Endpoints
+from orchestra.bus.webhooks.inbound.desk import HookDesk
+from orchestra.bus.webhooks.inbound.hooks import Hooks
+from orchestra.bus.webhooks.inbound.receiving import Receiver
+from orchestra.bus.webhooks.inbound.routes import HookRoutes
 from orchestra.bus.webhooks.matching import WorkflowOf
 from orchestra.bus.webhooks.repeats import Repeats
 from orchestra.bus.webhooks.routes import WebhookRoutes
@@ -60,6 +64,7 @@ class WebhookParts:
             needs.settings.public_url or "",
         )
         self.delivery = DeliveryParts(store, self.endpoints, beside, ports)
+        hooks = Hooks(store, clock, needs.secrets)
         parts = {
             "endpoints": self.endpoints,
             "desk": desk,
@@ -67,12 +72,16 @@ class WebhookParts:
             "deliverer": self.delivery.deliverer,
             "history": self.delivery.log,
             "replays": self.delivery.replays,
+            "hooks": hooks,
+            "hook_desk": HookDesk(hooks, clock, ids),
+            "receiver": Receiver(store, hooks, events.published.publish, clock),
+            "base_url": needs.settings.public_url or "",
         }
         provided = {
             name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
         }
         self.routes: Sequence[ControllerRouterHandler] = (
-            Router("/", route_handlers=[WebhookRoutes], dependencies=provided),
+            Router("/", route_handlers=[WebhookRoutes, HookRoutes], dependencies=provided),
         )
 
     async def prepare(self) -> None:
