@@ -69,11 +69,12 @@ class _Group:
 
 
 def _searched(value: str) -> Iterator[bytes]:
-    """Its forms, and the same once more in JSON, as a line of the log shows what holds them."""
+    """Its forms, and the same twice more in JSON: in a line of the log, of a text that is JSON."""
     for form in forms_of(value):
         raw = form.encode("utf-8", errors="replace")
-        yield raw
-        yield msgspec.json.encode(raw.decode())[1:-1]
+        for _ in range(3):
+            yield raw
+            raw = msgspec.json.encode(raw.decode())[1:-1]
 
 
 class Covered:

@@ -30,6 +30,7 @@ Every command has --help with examples; most have --json for programs.
         "workflow": ("orchestra.cli.workflow:workflow", "Validate, run and list workflows."),
         "execution": ("orchestra.cli.execution:execution", "Look at executions, and steer them."),
         "agent": ("orchestra.cli.agent:agent", "List, register and call agents."),
+        "logs": ("orchestra.cli.logs:logs", "Search and follow the log of all replicas."),
         "event": ("orchestra.cli.event:event", "Follow, list and publish events."),
         "queue": ("orchestra.cli.queue:queue", "Send and receive messages; see to dead letters."),
         "secret": ("orchestra.cli.secret:secret", "Set, list and remove agents' credentials."),

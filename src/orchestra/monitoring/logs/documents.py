@@ -108,6 +108,6 @@ NdJson: dict[str, Any] = {
 LineStream: dict[str, Any] = {
     "title": "line stream",
     "type": "string",
-    "description": "Server-sent events `line`, each a line. `id` is a position: send it as "
-    "`Last-Event-ID` to go on. `resync`: lines are missing here. A comment every 15 s.",
+    "description": "Server-sent events: `open`, then `line`, each a line. `id` is a position: send "
+    "it as `Last-Event-ID` to go on. `resync`: lines are missing here. A comment every 15 s.",
 }

@@ -1,7 +1,7 @@
 """Logs over HTTP: `/api/logs`."""
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, cast
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
@@ -157,7 +157,7 @@ class LogRoutes(Controller):
         ingesting: NamedDependency[SkipValidation[Ingesting]],
     ) -> dict[str, int]:
         """Keep lines of other programs: all of them, or none."""
-        body = await Request.body(request)  # not only JSON: lines of JSON too
+        body = await _body(request)
         kind = request.headers.get("content-type", "")
         return {"accepted": await ingesting.ingest(principal.tenant, body, kind)}
 
@@ -172,11 +172,17 @@ def visible(principal: Principal) -> Sequence[Tenant]:
     return (principal.tenant,)
 
 
+async def _body(request: Request[Any, Any, Any]) -> bytes:
+    """The bytes as they came: not only one document of JSON, lines of it too."""
+    read = cast("Callable[[Request[Any, Any, Any]], Awaitable[bytes]]", Request.body)  # pyright: ignore[reportUnknownMemberType]
+    return await read(request)
+
+
 def _order(text: str) -> Order:
     return "oldest" if text == "oldest" else "newest"
 
 
-def _json(lists: dict[str, Iterable[bytes]], rest: dict[str, object]) -> Response[bytes]:
+def _json(lists: Mapping[str, Iterable[bytes]], rest: Mapping[str, object]) -> Response[bytes]:
     """An answer with lines as they are kept: none is decoded to be encoded again."""
     parts = [b'"%s":[%s]' % (name.encode(), b",".join(lines)) for name, lines in lists.items()]
     if rest:

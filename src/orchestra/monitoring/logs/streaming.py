@@ -159,7 +159,7 @@ class Streaming:
         self, watcher: Watcher, matcher: Matcher, *, resumed: bool
     ) -> AsyncGenerator[bytes, None]:
         ends = self._clock.monotonic() + LIFE_S
-        yield _id(watcher)
+        yield b"id: %s\nevent: open\ndata: {}\n\n" % watcher.id()
         if resumed:
             async for frame in self._missed(watcher, matcher):
                 yield frame

@@ -1,0 +1,59 @@
+"""The tap keeps its bound, lets go of the least important, and loses nothing silently."""
+
+import threading
+
+from orchestra.tap import Tap
+
+
+def events(tap: Tap, least: str = "debug") -> list[bytes]:
+    return [line for _, _, _, line in tap.take(least)]
+
+
+def test_lines_come_out_in_the_order_they_came_in() -> None:
+    tap = Tap()
+    for n, level in enumerate(["info", "debug", "error", "warning", "critical", "odd"]):
+        tap.put(level, "", b"%d" % n)
+
+    assert [len(tap), *events(tap)] == [6, b"0", b"1", b"2", b"3", b"4", b"5"]
+    assert len(tap) == 0
+
+
+def test_debug_then_info_is_let_go_and_counted() -> None:
+    tap = Tap(lines_max=4)
+    for n, level in enumerate(["debug", "info", "error", "info", "error", "error", "debug"]):
+        tap.put(level, "", b"%d" % n)
+
+    assert events(tap) == [b"2", b"3", b"4", b"5"]
+    assert (tap.lost(), tap.lost()) == (3, 0)
+
+
+def test_bytes_are_bounded_too() -> None:
+    tap = Tap(bytes_max=1_000)
+    for _ in range(100):
+        tap.put("error", "", b"x" * 300)
+
+    assert len(tap) == 3
+    assert tap.lost() == 97
+
+
+def test_some_levels_and_some_lines_are_taken() -> None:
+    tap = Tap()
+    for n in range(10):
+        tap.put("warning" if n % 2 else "debug", "t", b"%d" % n)
+
+    assert [one[3] for one in tap.take("warning", 3)] == [b"1", b"3", b"5"]
+    assert events(tap) == [b"0", b"2", b"4", b"6", b"7", b"8", b"9"]
+
+
+def test_threads_lose_nothing() -> None:
+    tap = Tap()
+    threads = [
+        threading.Thread(target=lambda: [tap.put("info", "", b"x") for _ in range(1_000)])
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(tap.take(most=10_000)) == 8_000
