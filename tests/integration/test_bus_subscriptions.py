@@ -8,10 +8,13 @@ import httpx
 import pytest
 from durable_readers import eventually
 from edge import a_client
+from products import a_product
 
 from orchestra.app import Ports, prepare, running
 from orchestra.bus.readers import subscriptions
 from orchestra.settings import Settings
+from orchestra.store import keys
+from orchestra.store.client import Store
 
 pytestmark = pytest.mark.anyio
 
@@ -212,3 +215,63 @@ async def test_it_begins_at_a_position_of_the_live_stream(http: httpx.AsyncClien
     await made(http, start=position)
 
     assert (await pull(http, 2_000))[0] == [2]
+
+
+@pytest.mark.parametrize("start", ["event", "instant"])
+async def test_a_subscription_begins_behind_an_event_or_at_an_instant(
+    http: httpx.AsyncClient, start: str
+) -> None:
+    await publish(http, 1, 2)
+    listed = await http.get("/api/events", params={"types": "order.*", "order": "oldest"})
+    events = {one["data"]: one for one in listed.json()["events"]}
+    begin = events[1]["id"] if start == "event" else events[1]["time"]
+    body = await made(http, start=begin)
+    await publish(http, 3)
+    found, cursor = await pull(http, 2_000)
+    while found[-1] != 3:
+        await ack(http, cursor)
+        more, cursor = await pull(http, 2_000)
+        found += more
+
+    assert body["start"] == begin
+    assert found == ([2, 3] if start == "event" else [1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "evt_01a20606-6821-7000-8000-0400000000b0",
+        "evt_none",
+        "yesterday",
+        "2026-11-23",
+        "2026-13-01T00:00:00Z",
+    ],
+)
+async def test_no_subscription_begins_where_nothing_is(http: httpx.AsyncClient, start: str) -> None:
+    answer = await http.post(AT, json={"name": "s", "start": start})
+
+    assert answer.status_code == 400
+    assert (await http.get(AT)).json() == {"subscriptions": []}
+
+
+async def test_a_client_that_was_overtaken_is_told_of_the_gap(store_url: str, store: Store) -> None:
+    async with a_product(store_url) as product:
+        http = product.http
+        await made(http)
+        await publish(http, 1)
+        _, cursor = await pull(http, 2_000)
+        await ack(http, cursor)
+        await publish(http, 2, 3)
+    for tag in store.partitions:
+        prefix = store.prefix(tag)
+        await store.call(prefix, "XTRIM", keys.published(prefix), "MAXLEN", 1)
+    async with a_product(store_url) as product:
+        answer = await product.http.post(f"{AT}/s/pull", json={"wait_ms": 5_000})
+        told = answer.json()
+        assert await ack(product.http, told["cursor"]) == 200
+        after = (await product.http.post(f"{AT}/s/pull")).json()
+
+    (gap,) = told["gaps"]
+    assert gap["from"] <= gap["to"]
+    assert [one["data"] for one in told["events"]] == [3]
+    assert after == {"events": [], "cursor": None, "gaps": []}

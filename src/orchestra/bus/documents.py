@@ -101,7 +101,8 @@ class SubscriptionBody(Closed, frozen=True):
     start: Annotated[
         str,
         Meta(
-            description="`new`, `oldest`, or a position: the `id` of a live stream.",
+            description="`new`, `oldest`, an instant, the id of an event to go on behind, or a "
+            "position: the `id` of a live stream.",
             max_length=8_192,
         ),
     ] = "new"
@@ -148,11 +149,21 @@ class PullBody(Closed, frozen=True):
     wait_ms: Annotated[int, Meta(ge=0, le=20_000)] = 0
 
 
+class EventGap(msgspec.Struct, frozen=True, rename={"since": "from", "until": "to"}):
+    """Events of this time were trimmed before they were read."""
+
+    since: Instant
+    until: Instant
+
+
 class Pulled(Closed, frozen=True):
     """Events, oldest first for each key. They come again in 30 s unless acknowledged."""
 
     events: list[CloudEvent]
-    cursor: Annotated[str | None, Meta(description="To acknowledge them by; null: no events.")]
+    cursor: Annotated[str | None, Meta(description="To acknowledge them by; null: nothing.")]
+    gaps: Annotated[
+        list[EventGap], Meta(description="Where this subscription was overtaken by trimming.")
+    ]
 
 
 class AckBody(Closed, frozen=True):

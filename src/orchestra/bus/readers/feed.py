@@ -5,6 +5,7 @@ its own pace, so that a slow one falls behind and loses nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 import anyio
@@ -19,13 +20,17 @@ from orchestra.bus.positions import decoded, name_of, parsed
 from orchestra.bus.readers.records import Definition, Positions
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
+from orchestra.store.partitions import event_position
 from orchestra.store.tails import START, entries
 
 log = structlog.get_logger(__name__)
 
+FELL_BEHIND = "orchestra_reader_fell_behind_total"
 PAGE = 100
 BEHIND_MS = 5_000
 """Who is so far behind may have been overtaken by trimming."""
+EVENT = "evt_"
+_LAST = (1 << 64) - 1
 SKEW_MS = 1_000
 """Clocks of replicas and stores differ: a stream new to a `new` reader is read from before it."""
 
@@ -73,9 +78,9 @@ class Feed:
     async def batch(self, most: int) -> list[Found]:
         """What there is now, with at most `most` events; empty when there is nothing new."""
         ranges = self._ranges()
-        found = [gap for one in ranges if (gap := await self._gap(one)) is not None]
         pages = [self._hub.recent(one.key, one.at, PAGE) for one in ranges]
         behind = [one for one, page in zip(ranges, pages, strict=True) if page is None]
+        found = [gap for one in behind if (gap := await self._gap(one)) is not None]
         asked = iter(await self._store.insist(lambda: self._ask(behind)) if behind else ())
         read: list[tuple[tuple[int, int], str, Told | None]] = []
         for one, page in zip(ranges, pages, strict=True):
@@ -162,5 +167,25 @@ def beginning(definition: Definition) -> Callable[[str], str]:
     if definition.start == "new":
         since = f"{max(definition.created_ms - SKEW_MS, 0)}-0"
         return lambda _: since
+    since_ms = start_ms(definition.start)
+    if since_ms is not None:
+        since = before(since_ms)
+        return lambda _: since
     known: Mapping[bytes, str] = decoded(definition.start)
     return lambda key: known.get(name_of(key), START)
+
+
+def start_ms(start: str) -> int | None:
+    """When a `start` is that is an instant, or the id of an event; None for others."""
+    try:
+        if start.startswith(EVENT):
+            return int(event_position(start)[2].partition("-")[0])
+        at = datetime.fromisoformat(start)
+        return None if at.tzinfo is None else max(0, round(at.timestamp() * 1_000))
+    except (ValueError, OverflowError):
+        return None
+
+
+def before(ms: int) -> str:
+    """The position before everything of this time."""
+    return f"{ms - 1}-{_LAST}" if ms else START

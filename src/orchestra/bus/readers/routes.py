@@ -6,7 +6,7 @@ from litestar import Controller, Request, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 
-from orchestra.bus import cloudevents, documents
+from orchestra.bus import Event, Gap, cloudevents, documents
 from orchestra.bus.patterns import is_pattern
 from orchestra.bus.readers import descriptions
 from orchestra.bus.readers.records import Definition
@@ -95,10 +95,16 @@ class SubscriptionRoutes(Controller):
     ) -> Document:
         """Take the next events. Until they are acknowledged, for 30 s, nobody is given others."""
         body = read_body(await request.body(), documents.PullBody)
-        events, cursor = await subscriptions.pull(
-            principal.tenant, name, body.max, body.wait_ms / 1_000
-        )
-        return {"events": [cloudevents.shown(one) for one in events], "cursor": cursor}
+        pulled = await subscriptions.pull(principal.tenant, name, body.max, body.wait_ms / 1_000)
+        return {
+            "events": [cloudevents.shown(one) for one in pulled.told if isinstance(one, Event)],
+            "cursor": pulled.token,
+            "gaps": [
+                {"from": instant(one.from_ms), "to": instant(one.to_ms)}
+                for one in pulled.told
+                if isinstance(one, Gap)
+            ],
+        }
 
     @post(
         "/subscriptions/{name:str}/ack", status_code=200, guards=_SUBSCRIBES, opt=descriptions.ACK

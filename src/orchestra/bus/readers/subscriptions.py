@@ -4,21 +4,25 @@ A pull claims the reader and hands out a window of events; the claim is the leas
 Acknowledging it moves the cursor; letting it run out makes the same events come again.
 """
 
+import functools
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final, cast
 
 import anyio
 import msgspec
 
-from orchestra.bus import Event
+from orchestra.bus import Event, Gap, PositionInvalid
 from orchestra.bus.live.hub import Hub
 from orchestra.bus.positions import decoded
-from orchestra.bus.readers.feed import Feed
+from orchestra.bus.readers.feed import EVENT, FELL_BEHIND, Feed, before, start_ms
 from orchestra.bus.readers.records import READERS_MAX, Definition, Held, Mark, Readers
 from orchestra.clock import Clock, Ids
 from orchestra.errors import Conflict, NotFound, OrchestraError
+from orchestra.instruments import count
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
+from orchestra.store.partitions import event_position
+from orchestra.store.tails import entries
 
 LEASE_MS: Final = 30_000
 LAG_MAX: Final = 10_000
@@ -50,6 +54,16 @@ class Lag(msgspec.Struct, frozen=True):
     oldest_at_ms: int | None
 
 
+class Pulled(msgspec.Struct, frozen=True):
+    """What a pull gave: events, gaps, and what to acknowledge them by; None: nothing."""
+
+    told: tuple[Event | Gap, ...]
+    token: str | None
+
+
+NOTHING: Final = Pulled((), None)
+
+
 class Subscriptions:
     """The subscriptions of all tenants."""
 
@@ -61,10 +75,13 @@ class Subscriptions:
 
         Raises SubscriptionExists, Quota, PositionInvalid.
         """
-        if definition.start not in ("new", "oldest"):
-            decoded(definition.start)
+        start = definition.start
+        if start not in ("new", "oldest") and start_ms(start) is None:
+            decoded(start)
         async with self._hub.followed():
-            now = dict(self._hub.positions) if definition.start == "new" else {}
+            now = dict(self._hub.positions) if start == "new" else {}
+            if start.startswith(EVENT):
+                now = await self._behind(tenant, start)
             known = await self._readers(tenant).create(name, definition, now, READERS_MAX)
         if known is None:
             raise Quota(f"a tenant has at most {READERS_MAX} subscriptions", limit=READERS_MAX)
@@ -98,10 +115,8 @@ class Subscriptions:
         if not await self._readers(tenant).drop(name):
             raise _unknown()
 
-    async def pull(
-        self, tenant: Tenant, name: str, most: int, wait_s: float
-    ) -> tuple[list[Event], str | None]:
-        """Events, and what to acknowledge them by; nothing when there are none in `wait_s`.
+    async def pull(self, tenant: Tenant, name: str, most: int, wait_s: float) -> Pulled:
+        """What there is; nothing when there are no events in `wait_s`.
 
         While somebody has events that are not acknowledged nobody is given any.
         Raises SubscriptionUnknown.
@@ -109,9 +124,7 @@ class Subscriptions:
         async with self._hub.followed():
             return await self._pulled(tenant, name, most, self._clock.monotonic() + wait_s)
 
-    async def _pulled(
-        self, tenant: Tenant, name: str, most: int, until: float
-    ) -> tuple[list[Event], str | None]:
+    async def _pulled(self, tenant: Tenant, name: str, most: int, until: float) -> Pulled:
         readers, owner = self._readers(tenant), self._ids.new("pul")
         while True:
             claim = await readers.claim(name, owner, LEASE_MS)
@@ -121,17 +134,19 @@ class Subscriptions:
             if isinstance(claim, Held):
                 break
             if left_s <= 0:
-                return [], None
+                return NOTHING
             await self._clock.sleep(min(left_s, _CLAIM_S, claim / 1_000 + 0.01))
         feed = Feed(self._hub, self._store, tenant, claim.definition, claim.cursor)
         given, moved = False, dict[str, str]()
         try:
-            events = await self._some(feed, most, until)
-            if events:
+            told = await self._some(feed, most, until)
+            for _ in (one for one in told if isinstance(one, Gap)):
+                count(FELL_BEHIND, reader=f"subscription:{name}")
+            if told:
                 given = await readers.give(name, claim.token, LEASE_MS, feed.positions)
             else:
                 moved = dict(feed.positions.items() - claim.cursor.items())
-            return (events, claim.token) if given else ([], None)
+            return Pulled(tuple(told), claim.token) if given else NOTHING
         finally:
             if not given:
                 with anyio.move_on_after(_LET_GO_S, shield=True), suppress(OrchestraError):
@@ -145,17 +160,30 @@ class Subscriptions:
         if not done:
             raise WindowLost("these events are no longer yours: pull again")
 
-    async def _some(self, feed: Feed, most: int, until: float) -> list[Event]:
+    async def _some(self, feed: Feed, most: int, until: float) -> list[Event | Gap]:
         """What there is, when there is something; at the end of the time what was looked at."""
         looked = 0
         while True:
             batch = await feed.batch(most)
             looked += len(batch)
-            events = [one.told for one in batch if isinstance(one.told, Event)]
+            told = [one.told for one in batch if one.told is not None]
             left_s = until - self._clock.monotonic()
-            if events or (left_s <= 0 and (not batch or looked > LAG_MAX)):
-                return events
+            if told or (left_s <= 0 and (not batch or looked > LAG_MAX)):
+                return told
             await feed.wait(max(left_s, 0))
+
+    async def _behind(self, tenant: Tenant, event_id: str) -> dict[str, str]:
+        """Positions behind this event: exact in its stream, of the same time in others."""
+        _, _, at = event_position(event_id)
+        since = before(int(at.partition("-")[0]))
+        found = dict.fromkeys(self._hub.origins, since)
+        for key, (source, prefix) in self._hub.origins.items():
+            read = functools.partial(self._store.read, prefix, "XRANGE", key, at, at)
+            for position, fields in entries(cast("list[Any]", await self._store.insist(read))):
+                event = source.event(key, position, fields)
+                if event is not None and (event.id, event.tenant) == (event_id, tenant):
+                    return found | {key: position}
+        raise PositionInvalid("this event is not kept (any more): begin elsewhere")
 
     def _readers(self, tenant: Tenant) -> Readers:
         return Readers(self._store, tenant)

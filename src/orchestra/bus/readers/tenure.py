@@ -15,11 +15,12 @@ import structlog
 from orchestra.bus import Event, Gap, Handler, Reading
 from orchestra.bus.cloudevents import shown
 from orchestra.bus.live.hub import Hub
-from orchestra.bus.readers.feed import Feed, Found
+from orchestra.bus.readers.feed import FELL_BEHIND, Feed, Found
 from orchestra.bus.readers.frontier import FLUSH, Frontier, Item
 from orchestra.bus.readers.records import Held, Mark, Readers
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError
+from orchestra.instruments import count
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 
@@ -110,6 +111,8 @@ class Tenure:
             if not batch:
                 await self._feed.wait(_WAIT_S)
             for found in batch:
+                if isinstance(found.told, Gap):
+                    count(FELL_BEHIND, reader=self._subscriber.name)
                 if found.told is None:
                     self._frontier.skip(found.key, found.position)
                 elif self._alone and isinstance(found.told, Event):
