@@ -15,6 +15,7 @@ from orchestra.store import partitions
 from orchestra.store.client import Store
 from orchestra.store.keys import DEFAULT_TENANT
 from orchestra.workflows.history.executions import Control
+from orchestra.workflows.history.signals import Send, Sent
 from orchestra.workflows.module import WorkflowsModule
 from orchestra.workflows.ports import STORE_SCRIPTS
 from orchestra.workflows.running.engine import Signal
@@ -210,6 +211,13 @@ class Replica:
             DEFAULT_TENANT, execution, verb, Control(**body), actor
         )
 
+    async def signal(
+        self, execution: str, name: str, payload: object = None, key: str | None = None
+    ) -> Sent:
+        """Send a signal, as bob."""
+        request = Send(name=name, payload=payload)
+        return await self.module.signals.send(DEFAULT_TENANT, execution, request, "bob", key)
+
     def prefix(self, execution: str) -> str:
         """Of the keys of an execution."""
         return self.store.prefix(partitions.tag_number_of(execution))
@@ -279,6 +287,15 @@ def a_value(name: str, value: object, *after: str, **fields: Any) -> dict[str, A
     """A transform step."""
     made = {"id": name, "type": "transform", "input_data": value}
     made |= {key.rstrip("_"): v for key, v in fields.items()}
+    return {**made, "depends_on": list(after)} if after else made
+
+
+def a_wait(name: str, *after: str, **fields: Any) -> dict[str, Any]:
+    """A step that waits: for the signal `go`, unless the fields say for what."""
+    named = {key.rstrip("_"): value for key, value in fields.items()}
+    if not {"for", "until"} & named.keys():
+        named = {"signal": "go", "timeout": "1h", **named}
+    made = {"id": name, "type": "wait", **named}
     return {**made, "depends_on": list(after)} if after else made
 
 

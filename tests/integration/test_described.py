@@ -197,9 +197,34 @@ async def ask_executions(client: Client) -> None:
     client.hands.open.set()
     await client.looked_at(running["id"])
     await client.looked_at((await client.post(at, {"delay": "1h"}))["id"])
+    await ask_signals(client)
     await client.get("/api/executions?limit=3")
     await client.http.get("/api/executions/exe_none")
     await client.http.get("/api/executions?limit=0")
+
+
+async def ask_signals(client: Client) -> None:
+    steps = [
+        {"id": "w", "type": "wait", "signal": "go", "timeout": "1h"},
+        {"id": "t", "type": "wait", "for": "1h", "depends_on": []},
+    ]
+    made = await client.post("/api/workflows", {"name": "w", "steps": steps})
+    execution = (await client.post(f"/api/workflows/{made['id']}/execute", {}))["id"]
+    at = f"/api/executions/{execution}/signal"
+    while len((await client.looked_at(execution))["waiting_for"]) < 2:
+        pass
+    for name in ("go", "go", "come", 5):
+        await client.http.post(at, json={"name": name})
+    again = {"name": "go", "payload": 1}
+    await client.http.post(at, json=again, headers={"idempotency-key": "k"})
+    await client.http.post("/api/executions/exe_none/signal", json=again)
+    other = await client.post(f"/api/workflows/{made['id']}/execute", {})
+    at = f"/api/executions/{other['id']}/signal"
+    for status in (202, 200):
+        answer = await client.http.post(at, json=again, headers={"idempotency-key": "k"})
+        assert answer.status_code == status
+    await client.post(f"/api/executions/{other['id']}/cancel")
+    await client.looked_at(other["id"])
 
 
 async def ask_events(client: Client) -> None:

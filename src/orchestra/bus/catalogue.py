@@ -43,6 +43,13 @@ class Steered(OfExecution, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class Signalled(OfExecution, frozen=True, kw_only=True):
+    """Somebody sent a signal; its payload stands in the history."""
+
+    op: str
+    signal: str
+
+
 class OfStep(msgspec.Struct, frozen=True, kw_only=True):
     """What every event of a step says."""
 
@@ -56,6 +63,18 @@ class RetryScheduled(OfStep, frozen=True, kw_only=True):
 
     error: Any = None
     delay_ms: int | None = None
+
+
+class Suspended(OfStep, frozen=True, kw_only=True):
+    """A step waits: `for`, `signal`, `until`."""
+
+    waits_for: Any
+
+
+class Answered(OfStep, frozen=True, kw_only=True):
+    """A step has what it waited for."""
+
+    signal: str | None = None
 
 
 class AnsweredLate(OfStep, frozen=True, kw_only=True):
@@ -156,6 +175,7 @@ TYPES: Final[Mapping[str, Told]] = {
     "workflow.cancel_requested": Told("Somebody wants it to end.", Steered),
     "workflow.rollback_requested": Told("Somebody wants it undone.", Steered),
     "workflow.skip_undo_requested": Told("Somebody leaves a step as it is.", Steered),
+    "workflow.signalled": Told("A signal came.", Signalled),
     "workflow.controlled": Told("Somebody steers it.", Steered),
     "workflow.deadline_exceeded": Told("It has taken longer than it may.", OfExecution),
     "step.started": Told("An attempt begins.", OfStep),
@@ -163,8 +183,8 @@ TYPES: Final[Mapping[str, Told]] = {
     "step.failed": Told("It failed for good.", OfStep),
     "step.skipped": Told("Its condition does not hold, or what it needs was skipped.", OfStep),
     "step.compensated": Told("What it did is undone.", OfStep),
-    "step.suspended": Told("It waits for an answer.", OfStep),
-    "step.answered": Told("The answer is there.", OfStep),
+    "step.suspended": Told("It waits for a time or a signal.", Suspended),
+    "step.answered": Told("Its signal is here.", Answered),
     "step.held": Told("Whether it happened is unknown: somebody must decide.", OfStep),
     "step.retry_scheduled": Told("It failed, and is tried again.", RetryScheduled),
     "step.recovered": Told("The replica that ran it is gone: another one takes it.", OfStep),

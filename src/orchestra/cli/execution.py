@@ -7,7 +7,7 @@ from rich.text import Text
 
 from orchestra.cli.client import Client, segment
 from orchestra.cli.follow import conclude, show, until_ended
-from orchestra.cli.options import remote
+from orchestra.cli.options import json_of, remote
 from orchestra.cli.printing import (
     console,
     milliseconds,
@@ -17,7 +17,7 @@ from orchestra.cli.printing import (
     status,
     table,
 )
-from orchestra.cli.shapes import Execution, Executions, Logs
+from orchestra.cli.shapes import Execution, Executions, Logs, Signalled
 
 REASON = click.option("--reason", metavar="TEXT", help="Why; it stands in the history.")
 EXECUTION = click.argument("execution_id", metavar="EXECUTION")
@@ -200,6 +200,38 @@ def retry(client: Client, execution_id: str, as_json: bool) -> None:
       orchestra execution retry exe_01…
     """
     steer(client, execution_id, "retry", {}, as_json)
+
+
+@execution.command("signal")
+@EXECUTION
+@click.argument("name", metavar="NAME")
+@click.option("--payload", metavar="JSON", help="Any JSON; @FILE reads it from a file.")
+@click.option("--idempotency-key", "once", metavar="TEXT", help="Repeats send one signal.")
+@remote
+def signal(
+    client: Client,
+    execution_id: str,
+    name: str,
+    payload: str | None,
+    once: str | None,
+    as_json: bool,
+) -> None:
+    """Send a signal that a step of an execution waits for. It counts once for each name.
+
+    \b
+    Examples:
+      orchestra execution signal exe_01… payment.received --payload '{"amount": 120.5}'
+      orchestra execution signal exe_01… approved
+    """
+    body = {"name": name, "payload": json_of(payload, "--payload")}
+    headers = {"Idempotency-Key": once} if once else {}
+    answer = client.post(f"/api/executions/{segment(execution_id)}/signal", body, headers)
+    if as_json:
+        print_json(answer.body)
+        return
+    sent = answer.read(Signalled)
+    who = ", ".join(sent.steps) if sent.steps else "nobody yet: it is kept for who will"
+    console().print(plain(f"{sent.id}  {sent.name}  waited for by: {who}"))
 
 
 def steer(

@@ -115,6 +115,9 @@ def show(answer: Answer, as_json: bool, with_steps: bool = True) -> None:
     if execution.error:
         message = f"{execution.error.code}: {execution.error.message}"
         out.print(Text(f"  {plain(message)}", style="red"))
+    for one in execution.waiting_for:
+        what = f"the signal {one.signal}, at most until" if one.signal else "a time:"
+        out.print(Text(f"  {plain(one.step)} waits for {plain(what)} {one.until}", style="yellow"))
     if with_steps and execution.steps:
         out.print(steps_table(execution))
     if execution.output is not None:

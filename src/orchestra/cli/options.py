@@ -52,6 +52,17 @@ def bytes_of(source: str) -> bytes:
         raise Failed(f"{source}: {error.strerror or 'cannot be read'}") from error
 
 
+def json_of(given: str | None, option: str) -> Any:
+    """The value of an option that takes any JSON, `@file` or `@-`; None when not given."""
+    if given is None:
+        return None
+    text = bytes_of(given[1:]) if given.startswith("@") else given.encode()
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise click.BadParameter(f"not JSON: {error}", param_hint=option) from error
+
+
 def json_object_of(given: str | None, option: str) -> dict[str, Any]:
     """The value of an option that takes a JSON object, `@file` or `@-`; `{}` when not given."""
     if given is None:

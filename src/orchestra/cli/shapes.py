@@ -94,6 +94,14 @@ class Progress(msgspec.Struct, frozen=True):
     percent: float = 0
 
 
+class Waiting(msgspec.Struct, frozen=True):
+    """What a step waits for."""
+
+    step: str
+    signal: str | None = None
+    until: str | None = None
+
+
 class Execution(msgspec.Struct, frozen=True):
     """An execution: right after its start, and later."""
 
@@ -104,6 +112,7 @@ class Execution(msgspec.Struct, frozen=True):
     workflow_version: int = 0
     progress: Progress = Progress()
     current_steps: tuple[str, ...] = ()
+    waiting_for: tuple[Waiting, ...] = ()
     output: Any = None
     error: StepError | None = None
     created_at: str | None = None
@@ -118,6 +127,14 @@ class Execution(msgspec.Struct, frozen=True):
     def ended(self) -> bool:
         """Whether nothing more will happen by itself."""
         return self.status in ENDED
+
+
+class Signalled(msgspec.Struct, frozen=True):
+    """A signal that counts, and the steps that waited for it."""
+
+    id: str
+    name: str = ""
+    steps: tuple[str, ...] = ()
 
 
 class Executions(msgspec.Struct, frozen=True):

@@ -22,6 +22,7 @@ from orchestra.workflows.history.executions import Executions
 from orchestra.workflows.history.listing import Listing
 from orchestra.workflows.history.reader import Reader
 from orchestra.workflows.history.retention import Retention
+from orchestra.workflows.history.signals import Signals
 from orchestra.workflows.routes.executions import ExecutionRoutes
 from orchestra.workflows.routes.hot import Parts
 from orchestra.workflows.routes.workflows import WorkflowRoutes
@@ -57,6 +58,7 @@ class WorkflowsModule:
         durability = store.durability.appendfsync
         reader = Reader(store, self.catalogue, clock, durability)
         self.executions = Executions(store, reader, self.catalogue, self.engine, clock)
+        self.signals = Signals(store, reader, self.catalogue, self.engine, clock, chance)
         self.retention = Retention(
             store, reader, clock, chance,
             live_ms=round(settings.live_ttl_s * 1_000), kept_ms=round(settings.retention_s * 1_000),
@@ -72,6 +74,7 @@ class WorkflowsModule:
             "workflows": self.workflows,
             "parts": Parts(self.starter, self.executions, self._store.admit),
             "executions": self.executions,
+            "signals": self.signals,
             "listing": self.listing,
         }
         provided = {

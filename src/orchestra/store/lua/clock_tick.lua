@@ -42,8 +42,10 @@ for _, timer in ipairs(due) do
     else                                                  -- R retry, A await timed out
       local _, _, owner, path = parse(rest)
       local x, state = load(owner), call('HGET', home(owner, path), path) or ''
-      if x and not over(x.s) and string.sub(state, 1, 1) == (kind == 'R' and 't' or 'a') then
-        ready(rest, x, string.sub(state, 2))
+      local mark, tries = string.sub(state, 1, 1), string.sub(state, 2)
+      if x and not over(x.s) then
+        if kind == 'R' and mark == 't' then ready(rest, x, tries)
+        elseif kind == 'A' and mark == 'a' then woken(rest, x, tries, 'W', '') end
       end
     end
   end

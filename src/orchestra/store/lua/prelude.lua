@@ -2,16 +2,14 @@
 -- returns nothing: the loader puts those of these functions in front of a script that it uses
 -- cost none by itself
 --
--- KEYS[1] is always the prefix "o:{tag}:"; it never exists as a key, so a slot under key-by-key migration answers ASK
--- to every call. ARGV[1] is always `at`: '' means the server's TIME, a number is the virtual clock of the simulator.
--- Lists are lines; columns are tabs.
+-- KEYS[1] is always the prefix "o:{tag}:"; it never exists as a key, so a slot under key-by-key migration answers ASK to every
+-- call. ARGV[1] is always `at`: '' means the server's TIME, a number is a simulator's. Lists are lines; columns are tabs.
 -- item   "<class>|<queue>|<owner>/<path>"        owner: exe_… or msg_…/dlv_…     path: step, M[3], M[3]/search, ~step
 -- token  "<n>.<u>.<k>.<c>.<session>"             n claims (fence), u tries used, k logical try, c crashes
 -- state  w<deps>[,n.u.k.c] waiting   q<n.u.k.c> ready   p<…> parked   t<…> retry timer   a<…> awaiting   o<…> open scope
 --        r<token> running  b<token> begun (at most once)  v<token> leased outside  h<token> held, outcome unknown
 --        c<token> completed  f<token> failed  s<token> skipped  k<…> compensated
--- execution @s  N pending  R running  P paused  B rolling back  Z running its finally  D completed  F failed
---               C cancelled  L rolled back
+-- execution @s  N pending R running P paused B rolling back Z running its finally D completed F failed C cancelled L rolled back
 
 local p, at = KEYS[1], ARGV[1]
 local call, fmt, match = redis.call, string.format, string.match
@@ -29,13 +27,11 @@ local function now()
   t = t + off
   if t < last then
     call('HSET', p .. 'cur', '@off', off + last - t)
-    t = last
-  elseif t - last >= 250 then
-    call('HSET', p .. 'cur', '@last', t)
+    return last
   end
+  if t - last >= 250 then call('HSET', p .. 'cur', '@last', t) end
   return t
 end
-
 local function stream_id() return at == '' and '*' or fmt('%.0f-*', now()) end
 local function lines(text) return string.gmatch(text, '[^\n]+') end
 local function parse(item) return match(item, '^(%d+)|([^|]*)|([^/]+)/(.*)$') end      -- class, queue, owner, path
@@ -78,17 +74,14 @@ end
 local function next_try(owner, path)
   local state = call('HGET', home(owner, path), path) or ''
   local _, n, _, k = numbers(state)
-  if n then call('HDEL', p .. 'r:' .. owner, '@q' .. path) end -- the request it sent (request_keep)
+  if n then call('HDEL', p .. 'r:' .. owner, '@q' .. path, path .. '!') end -- what it sent (request_keep), what it awaited
   return n and fmt('%d.0.%d.0', n, k + 1) or match(state, '^w%d+,(.+)$')
 end
-
 local function wait_for(owner, path, deps)
   local tries = next_try(owner, path)
   call('HSET', home(owner, path), path, 'w' .. deps .. (tries and ',' .. tries or ''))
 end
-
 local function over(s) return s == 'D' or s == 'F' or s == 'C' or s == 'L' end
-
 local function gate(x, owner, path)                       -- may this ready step be worked on now?
   local mark = string.sub(path, 1, 1)
   if x.s == 'P' then return 'park' end
@@ -107,11 +100,8 @@ local function grant(out, item, owner, path, tries, x, session, lease_ms)
   local n, u, k, c = match(tries, '^(%d+)%.(%d+)%.(%d+)%.(%d+)')
   local token = fmt('%d.%d.%d.%d.%s', n + 1, u, k, c, session)
   call('HSET', home(owner, path), path, (lease_ms > 0 and 'v' or 'r') .. token)
-  if lease_ms > 0 then
-    call('ZADD', p .. 't', now() + lease_ms, 'V|' .. item)
-  else
-    call('SADD', p .. 'wl:' .. session, item)
-  end
+  if lease_ms > 0 then call('ZADD', p .. 't', now() + lease_ms, 'V|' .. item)
+  else call('SADD', p .. 'wl:' .. session, item) end
   x.r = call('HINCRBY', x.key, '@r', 1)
   if x.s == 'N' then
     x.s = 'R'
@@ -132,9 +122,8 @@ local function serving(queues)
     else out[name] = true end
   end
   return function(queue)
-    local known = out[queue]
-    if known == nil then return all end
-    return known
+    if out[queue] == nil then return all end
+    return out[queue]
   end
 end
 
@@ -161,15 +150,29 @@ local function tell(owner, x, op, only)
   local children = only and {only} or call('SMEMBERS', p .. 'k:' .. owner)
   if not children[1] then return end
   local t, generation = now(), call('HINCRBY', x.key, '@g', 1)
-  for _, child in ipairs(children) do
-    call('ZADD', p .. 't', t, fmt('K|%s|%d|%.0f|%s/%s', op, generation, t, owner, child))
-  end
+  for _, child in ipairs(children) do call('ZADD', p .. 't', t, fmt('K|%s|%d|%.0f|%s/%s', op, generation, t, owner, child)) end
 end
 
 -- Running calls of `what` (an execution, or "eid/scope") are to stop: in the next beat, and at once where it is heard.
 local function stop(what)
   call('ZADD', p .. 'cx', now(), what)
   call('SPUBLISH', p .. 'wake', '!' .. what)
+end
+
+-- Nothing of an execution awaits a time or a signal any more: the timers of what did go with it.
+local function unwait(owner)
+  for _, item in ipairs(call('SMEMBERS', p .. 'aw:' .. owner)) do call('ZREM', p .. 't', 'A|' .. item) end
+  call('UNLINK', p .. 'aw:' .. owner)
+end
+
+-- An awaiting step goes on: its time has come (kind W, for good: a signal comes too late now), or its answer is here (G).
+local function woken(item, x, tries, kind, data, g)
+  local _, _, owner, path = parse(item)
+  call('ZREM', p .. 't', 'A|' .. item)
+  call('SREM', p .. 'aw:' .. owner, item)
+  if kind == 'W' then call('HSET', p .. 'r:' .. owner, path .. '!', '-') end
+  note(kind, owner, path, '0', data, x)
+  ready(item, x, tries, g)
 end
 
 local function finish(owner, x, s)
@@ -182,7 +185,9 @@ local function finish(owner, x, s)
   call('ZREM', p .. 't', 'D|' .. owner)
   call('UNLINK', p .. 'pk:' .. owner)
   if x.r > 0 then stop(owner) end                          -- tell whoever still runs a step of it
-  if call('HGET', x.key, '@j') then call('SPUBLISH', p .. 'wake', '=' .. owner) end -- and whoever waits for the end
+  local more = call('HMGET', x.key, '@j', '@aw')
+  if more[1] then call('SPUBLISH', p .. 'wake', '=' .. owner) end -- and whoever waits for the end
+  if more[2] then unwait(owner) end
   if x.p then call('ZADD', p .. 't', t, 'N|' .. owner) end -- tell the parent, until it says it heard
   tell(owner, x, 'cancel')
   note('E', owner, '', '0', s, x)
@@ -224,12 +229,12 @@ local function roll_back(owner, x, g, otherwise)
   x.s = 'B'
   call('HSET', x.key, '@s', 'B')
   call('UNLINK', p .. 'pk:' .. owner)
+  unwait(owner)
   if x.r > 0 then stop(owner) end
   tell(owner, x, 'rollback')
   note('K', owner, '', '0', 'rollback', x)
   undo_next(owner, x, g)
 end
-
 local function undo_top(owner, entry)                     -- each step is on the stack once; "-…" takes it off
   local off = match(entry, '^%-(.*)$')
   call('LREM', p .. 'u:' .. owner, 0, off or entry)
@@ -262,22 +267,17 @@ local function claim_from(session, max, serves, lease_ms, out)
           if may == 'go' then
             max = max - 1
             grant(out, item, owner, path, string.sub(state, 2), x, session, lease_ms)
-          elseif may == 'park' then
-            call('HSET', home(owner, path), path, 'p' .. string.sub(state, 2))
-            call('SADD', p .. 'pk:' .. owner, item)
-          end
+          elseif may == 'park' then ready(item, x, string.sub(state, 2)) end
         end
       end
     end
-    for class, tag in pairs(served) do
-      if call('EXISTS', key) == 1 then call('HSET', p .. 'vt:' .. queue, class, tag) end
-    end
+    if call('EXISTS', key) == 1 then for class, tag in pairs(served) do call('HSET', p .. 'vt:' .. queue, class, tag) end end
     if max <= 0 or budget <= 0 then break end
   end
   return out
 end
 
--- Take an item away from whoever held it. r: back to ready. b: outcome unknown, held for a decision.
+-- Take an item from whoever held it. r: back to ready. b: outcome unknown, held for a decision.
 local function recover(item, why)
   local class, queue, owner, path = parse(item)
   local x, key = load(owner), home(owner, path)

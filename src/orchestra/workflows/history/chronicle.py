@@ -10,7 +10,8 @@ import msgspec
 
 from orchestra.instants import instant
 from orchestra.store import partitions
-from orchestra.workflows.history.showing import Stored, shown_error
+from orchestra.workflows.history.showing import shown_error, waits_for
+from orchestra.workflows.history.stored import Stored
 from orchestra.workflows.language.definition import Json
 from orchestra.workflows.planning.facts import Record
 
@@ -25,6 +26,7 @@ _STEP = {
     "H": ("step.held", "error"),
     "O": ("step.expanded", "debug"),
     "L": ("step.recovered", "warning"),
+    "W": ("step.woken", "debug"),
     "Z": ("step.answered_late", "warning"),
 }
 _ENDS = {"D": "completed", "F": "failed", "C": "cancelled", "L": "rolled_back"}
@@ -35,6 +37,7 @@ _CONTROLS = {
     "rollback": "rollback_started",
     "retry": "retried",
     "cancel": "cancel_requested",
+    "signal": "signalled",
     "rollback_requested": "rollback_requested",
     "skip_undo_requested": "skip_undo_requested",
 }
@@ -110,13 +113,14 @@ def logs(stored: Stored, lines: list[Line], tag: int) -> Iterator[dict[str, Json
             "attempt": line.attempt if line.path else None,
             "agent": agent,
             "message": _message(line, event, record),
-            "data": _data(line, record, is_last=last.get(line.path) is line),
+            "data": _data(line, record, is_last=last.get(line.path) is line) | _sent(stored, line),
             "trace_id": None,
         }
 
 
-def history(lines: list[Line], actor: str) -> Iterator[dict[str, Json]]:
+def history(stored: Stored, lines: list[Line]) -> Iterator[dict[str, Json]]:
     """The items of `GET /api/executions/{id}/history`, oldest first."""
+    actor = stored.envelope.actor
     for line in lines:
         event, _ = event_of(line)
         op, _, rest = line.data.partition("\t") if line.kind == "K" else ("", "", "")
@@ -128,8 +132,16 @@ def history(lines: list[Line], actor: str) -> Iterator[dict[str, Json]]:
             "path": line.path or None,
             "attempt": line.attempt if line.path else None,
             "actor": {"type": _actor_type(by), "id": by or None},
-            "data": told(line),
+            "data": told(line) | _sent(stored, line),
         }
+
+
+def _sent(stored: Stored, line: Line) -> dict[str, Json]:
+    """The payload of a signal: in no event, for those go further."""
+    if line.kind != "K" or not line.data.startswith("signal\t"):
+        return {}
+    signal = stored.signal(told(line)["signal"])
+    return {"payload": _small(signal.payload)} if signal is not None else {}
 
 
 def last_failures(lines: list[Line]) -> dict[str, Record]:
@@ -200,8 +212,14 @@ def told(line: Line) -> dict[str, Any]:
             return msgspec.json.decode(line.data) if line.data else {}
         case "O":
             return {"steps": int(line.data or 0)}
+        case "A":
+            return {"waits_for": waits_for(_read(line.data).get("wait"))}
+        case "G":
+            return {"signal": line.data} if line.data else {}
         case "K":
             parts = line.data.split("\t")
+            if parts[0] == "signal":
+                return {"op": "signal", "signal": parts[2]}
             reason = parts[2] if len(parts) > 2 and parts[2] else None
             return {"op": parts[0]} | ({"reason": reason} if reason else {})
         case "E":
@@ -209,13 +227,13 @@ def told(line: Line) -> dict[str, Any]:
         case "N":
             return {"definition": line.data}
         case "Z":
-            return {"late_result": _late(line.data.partition(" ")[2])}
+            return {"late_result": _read(line.data.partition(" ")[2])}
         case _:
             return {}
 
 
-def _late(text: str) -> Json:
-    """The record of a superseded attempt (R13); a large one was cut at 4 KiB."""
+def _read(text: str) -> Json:
+    """A record in the journal. That of a superseded attempt (R13) was cut at 4 KiB."""
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:

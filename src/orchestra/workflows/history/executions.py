@@ -15,7 +15,7 @@ from orchestra.store.keys import Tenant
 from orchestra.workflows.catalogue.plans import Catalogue
 from orchestra.workflows.history import chronicle, retrying, showing
 from orchestra.workflows.history.reader import NoSuchExecution, Reader
-from orchestra.workflows.history.showing import OVER, STATES, Stored
+from orchestra.workflows.history.stored import OVER, STATES, Stored
 from orchestra.workflows.language.definition import Json
 from orchestra.workflows.ports import SCRIPTS, Partitions
 from orchestra.workflows.running.engine import WAIT_POLL_S, Engine
@@ -160,7 +160,7 @@ class Executions:
         stored = await self._reader.read(tenant, execution)
         lines = await self._reader.lines(stored)
         rest = [line for line in lines if line.seq > after]
-        items = list(chronicle.history(rest[:limit], stored.envelope.actor))
+        items = list(chronicle.history(stored, rest[:limit]))
         more = rest[limit - 1].seq if len(rest) > limit else None
         return {"execution_id": execution, "items": items, "next_cursor": more}
 

@@ -10,7 +10,7 @@ from orchestra.store import keys
 from orchestra.store.keys import Tenant
 from orchestra.workflows.catalogue.cursors import cursor_of, place_of
 from orchestra.workflows.history.reader import NoSuchExecution, Reader, every
-from orchestra.workflows.history.showing import STATES
+from orchestra.workflows.history.stored import STATES
 from orchestra.workflows.language.definition import Json
 from orchestra.workflows.planning.facts import Envelope
 from orchestra.workflows.planning.framing import unpack_envelope

@@ -12,7 +12,7 @@ from orchestra.store import frames, keys, partitions
 from orchestra.store.keys import Tenant
 from orchestra.workflows.catalogue.plans import Catalogue
 from orchestra.workflows.history import chronicle
-from orchestra.workflows.history.showing import Stored
+from orchestra.workflows.history.stored import Stored
 from orchestra.workflows.ports import Partitions
 
 
@@ -86,7 +86,8 @@ class Reader:
         deep = any(node.opens or node.undo for node in plan.nodes.values())
         if whole or deep or stored.letter == "P":
             await self._read_nested(prefix, stored)
-        for path in [path for path in stored.records if path[0] not in "@$"]:
+        paths = [name for name in stored.records if name[0] not in "@$" and name[-1] not in "!>"]
+        for path in paths:
             await self._unfold(prefix, stored, path)
         return stored
 

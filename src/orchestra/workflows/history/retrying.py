@@ -1,6 +1,6 @@
 """`retry` of a failed execution: which steps run again, and what each waits for (R36). Pure."""
 
-from orchestra.workflows.history.showing import Stored
+from orchestra.workflows.history.stored import Stored
 
 
 def lines(stored: Stored) -> str:

@@ -1,112 +1,20 @@
 """How an execution is shown: what the store has -> the documents of WORKFLOWS.md §12. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from orchestra.instants import instant
-from orchestra.store.frames import CorruptRecord
+from orchestra.workflows.history.stored import STATES, Stored
 from orchestra.workflows.language.definition import Json
-from orchestra.workflows.planning.facts import Envelope, Record
-from orchestra.workflows.planning.framing import unpack_envelope, unpack_record
-from orchestra.workflows.planning.plan import OUTPUT, Node, Plan, Steps
+from orchestra.workflows.planning.facts import Record
+from orchestra.workflows.planning.plan import OUTPUT, Node, Steps
 
-STATES = {
-    "N": "pending",
-    "R": "running",
-    "P": "paused",
-    "B": "rolling_back",
-    "Z": "running",
-    "D": "completed",
-    "F": "failed",
-    "C": "cancelled",
-    "L": "rolled_back",
-}
-OVER = frozenset("DFCL")
-_STEP_STATES = {
-    "w": "waiting", "a": "running", "q": "ready", "p": "ready", "r": "running", "b": "running",
-    "v": "running", "o": "running", "t": "retrying", "h": "retrying", "c": "completed",
-    "f": "failed", "s": "skipped", "k": "compensated",
-}  # fmt: skip
 SHOWN_MAX_BYTES = 16 * 1024
 STEPS_SHOWN = 200
-_DAMAGED = {"code": "corrupt-record", "message": "the stored record of this step is damaged"}
+_CANCELLED = {"code": "cancelled", "message": "what it was part of ended while it waited"}
 _DONE = frozenset(("completed", "failed", "skipped", "compensated"))
-
-
-@dataclass(slots=True)
-class Stored:
-    """An execution as it was read: hashes `x:`, `c:` and `r:`, and the undo stack."""
-
-    id: str
-    plan: Plan
-    state: dict[str, bytes]
-    nested: dict[str, bytes]
-    records: dict[str, bytes]
-    undo: list[bytes] = field(default_factory=list[bytes])
-    pause: tuple[int, str, str, str] | None = None
-    """When it was paused, by whom, how, and why; while it is."""
-    history: list[bytes] | None = None
-    """Lines of its history, once they were read."""
-    now_ms: int = 0
-    durability: str = ""
-    known: tuple[Envelope, dict[str, Record]] | None = None
-    """Envelope and records that need not be decoded, where they are at hand."""
-    _made: dict[str, Record] = field(default_factory=dict[str, Record])
-
-    @property
-    def letter(self) -> str:
-        """State of the execution as the scripts write it."""
-        return self.state["@s"].decode()
-
-    @property
-    def envelope(self) -> Envelope:
-        """What it was started with."""
-        return self.known[0] if self.known else unpack_envelope(self.records["@in"])
-
-    def record(self, path: str) -> Record:
-        """The record of a step; empty when it has none. Of a damaged one only that is told."""
-        if self.known is not None:
-            return self.known[1].get(path, {})
-        if path not in self._made:
-            framed = self.records.get(path)
-            try:
-                self._made[path] = unpack_record(framed) if framed else {}
-            except CorruptRecord:
-                self._made[path] = {"error": dict(_DAMAGED)}
-        return self._made[path]
-
-    @property
-    def tries_again(self) -> bool:
-        """Whether a step failed and waits for its next attempt."""
-        marks = (*self.state.items(), *self.nested.items())
-        return self.letter not in OVER and any(
-            mark[:1] in (b"t", b"h") for path, mark in marks if path[0] != "@"
-        )
-
-    def recall(self, path: str, failed: Record) -> None:
-        """What is known of a step that waits for its next attempt: it has no record yet."""
-        if self.status(path) == "retrying" and not self.record(path):
-            self._made[path] = failed
-
-    def replace(self, path: str, framed: bytes) -> None:
-        """Take the whole record in place of the short one that names its blob."""
-        self.records[path] = framed
-        self._made.pop(path, None)
-
-    def mark(self, path: str) -> str:
-        """State letter of a step; '' when it was never reached."""
-        hashed = self.nested if any(c in path for c in "/[~!") else self.state
-        return hashed.get(path, b"")[:1].decode()
-
-    def status(self, path: str) -> str:
-        """State of a step in words; what never began of an ended execution was cancelled."""
-        mark = self.mark(path)
-        if self.letter in OVER and mark in "wqpto":
-            return "skipped"
-        return _STEP_STATES.get(mark, "waiting")
 
 
 def status(stored: Stored) -> dict[str, Json]:
@@ -129,7 +37,7 @@ def status(stored: Stored) -> dict[str, Json]:
         "workflow_name": envelope.workflow_name,
         "workflow_version": envelope.workflow_version,
         "status": STATES[letter],
-        "waiting_for": [],
+        "waiting_for": [waiting(stored, n) for n in nodes if stored.awaits(n.path)],
         "progress": {
             "total": len(body),
             "done": done,
@@ -185,6 +93,9 @@ def step(stored: Stored, path: str, *, whole: bool = False) -> dict[str, Json]:
     reason = record.get("reason")
     if state == "skipped" and not reason:
         reason = "cancelled"
+    failure = shown_error(record.get("error"))
+    if state == "failed" and failure is None and node.kind == "wait":
+        failure = dict(_CANCELLED)
     made: dict[str, Any] = {
         "id": node.step.id,
         "path": path,
@@ -192,7 +103,7 @@ def step(stored: Stored, path: str, *, whole: bool = False) -> dict[str, Json]:
         "status": state,
         "reason": reason,
         "attempts": record.get("attempts", 0),
-        "error": shown_error(record.get("error")),
+        "error": failure,
         "agent": record.get("agent"),
         "input_data": fit(record.get("input")),
         "filled": record.get("filled", {}),
@@ -205,9 +116,33 @@ def step(stored: Stored, path: str, *, whole: bool = False) -> dict[str, Json]:
     for name in ("case", "degraded", "usage", "blob"):
         if name in record:
             made[name] = record[name]
+    if "wait" in record:
+        made["waits_for"] = waits_for(record["wait"])
     if whole and "calls" in record:
         made["calls"] = record["calls"]
     return made
+
+
+def waiting(stored: Stored, node: Node) -> dict[str, Json]:
+    """What a step waits for: an entry of `waiting_for`."""
+    record = stored.record(node.path)
+    since_ms = record.get("started_ms")
+    return {
+        "step": node.path,
+        **waits_for(record.get("wait")),
+        "since": instant(since_ms) if since_ms else None,
+    }
+
+
+def waits_for(wait: Record | None) -> dict[str, Json]:
+    """A time or a signal, and until when."""
+    wait = wait or {}
+    until_ms = wait.get("until_ms")
+    return {
+        "for": wait.get("for", "time"),
+        "signal": wait.get("signal"),
+        "until": instant(until_ms) if until_ms else None,
+    }
 
 
 def output(stored: Stored) -> Json:

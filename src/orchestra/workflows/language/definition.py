@@ -14,7 +14,7 @@ from orchestra.retry import Backoff
 Json: TypeAlias = Any
 """What JSON can hold: None, bool, int, float, str, list, dict."""
 
-StepType = Literal["agent", "transform", "set", "emit", "switch", "parallel"]
+StepType = Literal["agent", "transform", "set", "emit", "switch", "parallel", "wait"]
 RunWhen = Literal["none_failed", "all_completed", "any_completed", "any_failed", "all_done"]
 
 TIMEOUT_MS: Final = 120_000
@@ -85,6 +85,28 @@ class Branch(msgspec.Struct, frozen=True):
     output: Json | msgspec.UnsetType = msgspec.UNSET
 
 
+class OnTimeout(msgspec.Struct, frozen=True):
+    """What becomes of a wait nobody answered: `fail` with a code, or `continue` with an output."""
+
+    do: Literal["fail", "continue"] = "fail"
+    error: str | None = None
+    message: str | None = None
+    output: Json = None
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """What a step waits for: a time, or a signal.
+
+    `time` is a template, of a duration (`for`) or of an instant (`until`).
+    """
+
+    kind: Literal["for", "until", "signal"]
+    time: Json = None
+    signal: str = ""
+    timeout_ms: int = 0
+    on_timeout: OnTimeout = OnTimeout()
+
+
 class Step(msgspec.Struct, frozen=True):
     """One step. Fields of other types of step keep their defaults.
 
@@ -131,6 +153,8 @@ class Step(msgspec.Struct, frozen=True):
     join: int = 0
     """How many branches must complete; all of them is `len(branches)`."""
     fail_fast: bool = True
+    # wait
+    wait: Wait | None = None
 
 
 class Scope(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from orchestra.workflows.language.definition import Definition, RetryPolicy, Scope, Step
-from orchestra.workflows.language.durations import shown
+from orchestra.workflows.language.durations import parsed_ms, shown
 from orchestra.workflows.language.findings import Findings
 from orchestra.workflows.language.graphs import Plans
 from orchestra.workflows.language.names import standing
@@ -108,6 +108,19 @@ def patience(definition: Definition, body: Block, found: Findings) -> None:
         elif step.timeout_ms > limit:
             text = f"one attempt may take {shown(step.timeout_ms)}, the {clock} is {shown(limit)}"
             found.warning("step.retry_outlasts_timeout", at, text)
+
+
+def waits(definition: Definition, body: Block, found: Findings) -> None:
+    """Warn of waits that the clock of the whole execution cuts off."""
+    for node, step in _pairs(body, definition.body):
+        if step.wait is None:
+            continue
+        key = "for" if step.wait.kind == "for" else "timeout"
+        longest = parsed_ms(step.wait.time) if key == "for" else step.wait.timeout_ms
+        if longest and longest >= definition.timeout_ms:
+            limit = shown(definition.timeout_ms)
+            text = f"may wait {shown(longest)}, the timeout of the definition is {limit}"
+            found.warning("step.wait_outlasts_timeout", f"{node.at}/{key}", text)
 
 
 def _pairs(block: Block, scope: Scope) -> Iterator[tuple[Node, Step]]:

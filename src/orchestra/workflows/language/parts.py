@@ -13,7 +13,12 @@ from orchestra.workflows.language.positions import escaped
 
 PlaceKind = Literal["condition", "request", "data", "result", "undo", "error", "inner"]
 _WRAPPED: Final = re.compile(r"\s*\$\{(.*)\}\s*", re.DOTALL)
-_DATA: Final = {"transform": "input_data", "set": "vars", "emit": "payload"}
+_DATA: Final = {
+    "transform": ("input_data",),
+    "set": ("vars",),
+    "emit": ("payload",),
+    "wait": ("for", "until"),
+}
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -49,10 +54,7 @@ def places(step: dict[str, Json], at: str) -> Iterator[Place]:
     """Every condition and template of the step itself, `compensate` included."""
     if "if" in step:
         yield Place("condition", f"{at}/if", step["if"])
-    if step["type"] == "agent" and "input_data" in step:
-        yield Place("request", f"{at}/input_data", step["input_data"])
-    elif (key := _DATA.get(step["type"])) and key in step:
-        yield Place("data", f"{at}/{key}", step[key])
+    yield from _of_type(step, at)
     for n, case in enumerate(objects(step.get("cases"))):
         if "when" in case:
             yield Place("condition", f"{at}/cases/{n}/when", case["when"])
@@ -64,6 +66,18 @@ def places(step: dict[str, Json], at: str) -> Iterator[Place]:
     undo = step.get("compensate")
     if is_object(undo) and "input_data" in undo:
         yield Place("undo", f"{at}/compensate/input_data", undo["input_data"])
+
+
+def _of_type(step: dict[str, Json], at: str) -> Iterator[Place]:
+    """What the step works with."""
+    if step["type"] == "agent" and "input_data" in step:
+        yield Place("request", f"{at}/input_data", step["input_data"])
+    for key in _DATA.get(step["type"], ()):
+        if key in step:
+            yield Place("data", f"{at}/{key}", step[key])
+    rule = step.get("on_timeout")
+    if is_object(rule) and "output" in rule:
+        yield Place("data", f"{at}/on_timeout/output", rule["output"])
 
 
 def scopes(step: dict[str, Json], at: str) -> Iterator[Inner]:

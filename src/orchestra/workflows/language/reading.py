@@ -19,9 +19,11 @@ from orchestra.workflows.language.definition import (
     Definition,
     ErrorRule,
     Json,
+    OnTimeout,
     RetryPolicy,
     Scope,
     Step,
+    Wait,
 )
 from orchestra.workflows.language.durations import duration_ms
 from orchestra.workflows.language.edges import Edges, edges, is_graph, step_references
@@ -108,6 +110,8 @@ class _Reader:
                 about.update(event_type=step["event_type"], payload=step.get("payload", {}))
             case "switch":
                 about.update(self._switch(step))
+            case "wait":
+                about["wait"] = _wait(step)
             case _:
                 about.update(self._parallel(step))
         return Step(id=step["id"], type=step["type"], **about)
@@ -179,6 +183,18 @@ class _Reader:
         )
         join = {"all": len(branches), "any": 1}.get(step.get("join", "all"), step.get("join"))
         return {"branches": branches, "join": join, "fail_fast": step.get("fail_fast", True)}
+
+
+def _wait(step: dict[str, Json]) -> Wait:
+    for kind in ("for", "until"):
+        if kind in step:
+            return Wait(kind, step[kind])
+    return Wait(
+        "signal",
+        signal=step["signal"],
+        timeout_ms=duration_ms(step["timeout"]),
+        on_timeout=msgspec.convert(step.get("on_timeout", {}), OnTimeout),
+    )
 
 
 def agent_choice(action: Object) -> AgentChoice:

@@ -35,7 +35,8 @@ class Field(msgspec.Struct, frozen=True):
 class Record(msgspec.Struct, frozen=True):
     """An object with these keys and no others.
 
-    `exactly_one` of these keys must be there; `exclusive` are pairs that cannot be there together.
+    `exactly_one` of these keys must be there; `exclusive` are pairs that cannot be there together;
+    `needs` are triples: a key, another one it needs, and the code of what is found without.
     `elsewhere` tells for a key that is unknown here where it belongs.
     """
 
@@ -43,6 +44,7 @@ class Record(msgspec.Struct, frozen=True):
     fields: Mapping[str, Field]
     exactly_one: tuple[str, ...] = ()
     exclusive: tuple[tuple[str, str], ...] = ()
+    needs: tuple[tuple[str, str, str], ...] = ()
     elsewhere: Mapping[str, str] = {}
 
     def read(self, value: Json, at: str, found: Findings) -> Read:
@@ -98,7 +100,8 @@ class Record(msgspec.Struct, frozen=True):
                 found.error("field.missing", f"{at}/{key}", f"{self.what} needs '{key}'")
         if self.exactly_one:
             given = [key for key in self.exactly_one if key in value]
-            listed = " or ".join(f"'{key}'" for key in self.exactly_one)
+            usable = [key for key in self.exactly_one if not self.fields[key].refused]
+            listed = " or ".join(f"'{key}'" for key in usable)
             if not given:
                 at_key = f"{at}/{self.exactly_one[0]}"
                 found.error("field.missing", at_key, f"{self.what} needs {listed}")
@@ -109,6 +112,10 @@ class Record(msgspec.Struct, frozen=True):
             if one in value and other in value:
                 text = f"'{other}' and '{one}' cannot be given together"
                 found.error("field.conflict", f"{at}/{one}", text, related=[f"{at}/{other}"])
+
+        for key, needed, code in self.needs:
+            if key in value and needed not in value:
+                found.error(code, f"{at}/{needed}", f"'{key}' needs a '{needed}'")
 
     def schema(self) -> dict[str, Json]:
         known = dict(self.fields)
@@ -123,6 +130,8 @@ class Record(msgspec.Struct, frozen=True):
             made["oneOf"] = [{"required": [key]} for key in self.exactly_one]
         if self.exclusive:
             made["allOf"] = [{"not": {"required": list(pair)}} for pair in self.exclusive]
+        if self.needs:
+            made["dependentRequired"] = {key: [needed] for key, needed, _ in self.needs}
         return made
 
 

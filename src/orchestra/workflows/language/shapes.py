@@ -147,6 +147,20 @@ class Duration(msgspec.Struct, frozen=True):
         return {"type": "string", "pattern": f"^{durations.PATTERN}$", "examples": ["30s"]}
 
 
+class Templated(msgspec.Struct, frozen=True):
+    """A value of `shape`, or a template that gives one when it is rendered."""
+
+    shape: Shape
+
+    def read(self, value: Json, at: str, found: Findings) -> Read:
+        if type(value) is str and "${" in value:
+            return value
+        return self.shape.read(value, at, found)
+
+    def schema(self) -> dict[str, Json]:
+        return {"anyOf": [self.shape.schema(), {"type": "string", "pattern": r"\$\{"}]}
+
+
 class Anything(msgspec.Struct, frozen=True):
     """A template: any JSON, whose strings may hold `${expression}`. Or data we only carry."""
 

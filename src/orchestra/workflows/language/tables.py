@@ -21,6 +21,7 @@ from orchestra.workflows.language.shapes import (
     Texts,
 )
 from orchestra.workflows.language.short_forms import StepShape
+from orchestra.workflows.language.tables_wait import NEEDS, NEVER_BOTH, ONE_OF, WAIT
 from orchestra.workflows.language.user_schemas import UserSchema
 
 DAY_MS: Final = 86_400_000
@@ -29,9 +30,9 @@ DEPTH_MAX: Final = 16
 NAMES: Final = ("input", "vars", "steps", "execution", "workflow")
 ID: Final = "[A-Za-z][A-Za-z0-9_-]{0,63}"
 RUN_WHEN: Final = ("none_failed", "all_completed", "any_completed", "any_failed", "all_done")
-STEP_TYPES: Final = ("agent", "transform", "set", "emit", "switch", "parallel")
+STEP_TYPES: Final = ("agent", "transform", "set", "emit", "switch", "parallel", "wait")
 STRATEGIES: Final = ("least_load", "ewma", "cheapest", "affinity")
-LATER_TYPES: Final = ("map", "loop", "workflow", "wait", "approval", "fail", "return")
+LATER_TYPES: Final = ("map", "loop", "workflow", "approval", "fail", "return")
 
 _WORD: Final = "[A-Za-z][A-Za-z0-9_-]*"
 _CODE: Final = Text(128, 1, rf"{_WORD}(\.{_WORD})*", 'a code such as "payment.declined"')
@@ -179,23 +180,13 @@ _AGENT_FIELDS: Final = {
     "compensate": Field(COMPENSATE, "The action that undoes this step."),
     "context": _CONTEXT,
 }
-_CASE: Final = Record(
-    "a case",
-    {
-        "name": Field(Text(128, 1)),
-        "when": Field(_CONDITION, "Condition.", required=True),
-        "steps": Field(STEPS, required=True),
-        "output": Field(Anything(), "Template; by default that of the last completed step."),
-    },
-)
-_BRANCH: Final = Record(
-    "a branch",
-    {
-        "id": Field(COMMON["id"].shape, required=True),
-        "steps": Field(STEPS, required=True),
-        "output": Field(Anything(), "Template; by default that of the last completed step."),
-    },
-)
+_INNER: Final = {
+    "steps": Field(STEPS, required=True),
+    "output": Field(Anything(), "Template; by default that of the last completed step."),
+}
+_WHEN: Final = Field(_CONDITION, "Condition.", required=True)
+_CASE: Final = Record("a case", {"name": Field(Text(128, 1)), "when": _WHEN, **_INNER})
+_BRANCH: Final = Record("a branch", {"id": Field(COMMON["id"].shape, required=True), **_INNER})
 _JOIN: Final = Either(Choice(("all", "any")), Number(1, 100))
 _EVENT: Final = Text(128, 1, "[A-Za-z0-9][A-Za-z0-9_./-]{0,127}", 'a type such as "order.paid"')
 OWN: Final[dict[str, dict[str, Field]]] = {
@@ -221,7 +212,9 @@ OWN: Final[dict[str, dict[str, Field]]] = {
         "fail_fast": Field(Flag(), "The first failure cancels the others.", default=True),
         **_NO_ATTEMPTS,
     },
+    "wait": {**WAIT, **_NO_ATTEMPTS},
 }
+_ONE_OF: Final = {"agent": ("agent_type", "agent", "connector"), "wait": ONE_OF}
 
 
 def _belongs() -> dict[str, str]:
@@ -237,12 +230,14 @@ STEP: Final = {
     kind: Record(
         f"{'an' if kind[0] in 'ae' else 'a'} {kind} step",
         {**COMMON, **own},
-        exactly_one=("agent_type", "agent", "connector") if kind == "agent" else (),
+        exactly_one=_ONE_OF.get(kind, ()),
         exclusive=(
             ("dependencies", "depends_on"),
             *((("input", "input_data"),) if "input" in own else ()),
             *((("connector", "task_type"),) if kind == "agent" else ()),
+            *(NEVER_BOTH if kind == "wait" else ()),
         ),
+        needs=NEEDS if kind == "wait" else (),
         elsewhere=_belongs(),
     )
     for kind, own in OWN.items()

@@ -18,6 +18,7 @@ from orchestra.workflows.language.names import NameCheck, depends_on
 from orchestra.workflows.language.normalise import normalise
 from orchestra.workflows.language.outline import Block, every_node
 from orchestra.workflows.language.reading import definition_of
+from orchestra.workflows.language.tables_wait import SIGNALS_MAX
 from orchestra.workflows.language.uses import Uses
 
 __all__ = ("Checked", "Finding", "check", "check_text", "definition_of")
@@ -65,10 +66,12 @@ def check(
     plans = Plans(body, uses, found)
     _check_names(normalised, body, uses, plans, found)
     _check_agents(body, known_types, found)
+    _check_signals(body, found)
     definition = None
     if not found.failed:
         definition = definition_of(normalised, plans.of_steps)
         doubts.patience(definition, body, found)
+        doubts.waits(definition, body, found)
     graph = picture(body, plans)
     return Checked(found.all(source), normalised if definition else None, definition, graph)
 
@@ -97,6 +100,17 @@ def _check_agents(body: Block, known: Collection[str] | None, found: Findings) -
                 meant = found.nearest(name, known)
                 text = f"no agent of type '{name}' is registered"
                 found.warning("agent.none_registered", at, text, suggestion=meant)
+
+
+def _check_signals(body: Block, found: Findings) -> None:
+    """Each signal may be open in an execution, and so many may be."""
+    places: dict[str, str] = {}
+    for node in every_node(body):
+        name = node.step.get("signal") if node.step["type"] == "wait" else None
+        if type(name) is str:
+            places.setdefault(name, f"{node.at}/signal")
+    for at in list(places.values())[SIGNALS_MAX:]:
+        found.error("limit.signals", at, f"a definition may have {SIGNALS_MAX} signals")
 
 
 def _agent_types(step: Mapping[str, Json], at: str) -> Iterator[tuple[str, str]]:

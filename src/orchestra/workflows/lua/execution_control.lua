@@ -80,7 +80,7 @@ elseif op == 'retry' then
     local path, deps, route = match(line, '^([^\t]*)\t(%d+)\t(.*)$')
     local mark = string.sub(call('HGET', x.key, path) or '', 1, 1)
     if mark == 'f' or mark == 's' then x.n = call('HINCRBY', x.key, '@n', 1) end
-    if mark ~= '' and string.find('fsqwtpo', mark, 1, true) then
+    if mark ~= '' and string.find('fsqwtpoa', mark, 1, true) then
       if deps == '0' then ready(route .. '|' .. eid .. '/' .. path, x, next_try(eid, path) or '0.0.0.0')
       else wait_for(eid, path, deps) end
     end

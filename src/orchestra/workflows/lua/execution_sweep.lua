@@ -20,6 +20,9 @@ for line in lines(ARGV[3]) do
     lost = x.s ~= 'P' and call('SISMEMBER', p .. 'pk:' .. eid, item) == 0
   elseif mark == 't' then
     lost = not call('ZSCORE', p .. 't', 'R|' .. item)
+  elseif mark == 'a' then                                   -- a child tells of its end by itself
+    lost = gate(x, eid, path) ~= 'drop' and not call('ZSCORE', p .. 't', 'A|' .. item)
+      and call('HEXISTS', p .. 'r:' .. eid, path .. '>') == 0
   elseif mark == 'r' or mark == 'b' then                    -- what a dead session holds is the reaper's
     local session = match(state, '([^.]*)$')
     lost = not call('ZSCORE', p .. 'wk', session) and call('SISMEMBER', p .. 'wl:' .. session, item) == 0

@@ -2,7 +2,8 @@
 -- args: item token out record sticky max queues delay_ms bump end escalate undo succ spawn emit vars
 -- prelude: yes
 -- flags: allow-oom
---   out      C completed  F failed  S skipped | Y retry after delay_ms  A await a signal (timeout delay_ms; record = child)
+--   out      C completed  F failed  S skipped | Y retry after delay_ms  A await: a time, delay_ms from now, or an answer
+--              until then; spawn is "signal\tname", "child\tid" or ''. record is kept
 --            H hold, outcome unknown | O open a scope: spawn lists its steps, or "map\tN\twindow\troute"; a line
 --              "join\twins\tlosses" before them: decided as soon as so many completed, or more failed. record is kept
 --   bump     1 when the outcome was definite: the next try gets a new idempotency key
@@ -40,8 +41,10 @@ if mark ~= 'h' then x.r = call('HINCRBY', x.key, '@r', -1) end
 if out == 'H' and mark == 'h' then return {2} end
 local forward, kind = x.s == 'N' or x.s == 'R' or x.s == 'P', string.sub(path, 1, 1)
 local counts = forward or (x.s == 'B' and kind == '~') or (x.s == 'Z' and kind == '!')
-if out == 'A' and record ~= '' and x.s ~= 'R' and x.s ~= 'N' then        -- the child came too late for what became of us
-  tell(owner, x, x.s == 'P' and 'pause' or (x.s == 'B' or x.s == 'L') and 'rollback' or 'cancel', record)
+local kept, child, signal = out == 'A' and ARGV[15] or ''
+if kept ~= '' then child, signal = match(kept, '^child\t(.*)$'), match(kept, '^signal\t(.*)$') end
+if child and x.s ~= 'R' and x.s ~= 'N' then               -- the child came too late for what became of us
+  tell(owner, x, x.s == 'P' and 'pause' or (x.s == 'B' or x.s == 'L') and 'rollback' or 'cancel', child)
 end
 if not counts and becomes ~= 'c' and becomes ~= 's' then                -- nothing will follow it any more
   if out == 'A' then record = '' end
@@ -57,14 +60,20 @@ if out == 'Y' then
   note('Y', owner, path, token, string.sub(record, 6), x)    -- without the frame of store/frames.py: people read it
 elseif out == 'A' then
   call('HSETNX', results, path .. '!', '')
-  if record ~= '' then
-    call('HSET', results, path .. '>', record)
-    call('SADD', p .. 'k:' .. owner, record)
+  if record ~= '' then call('HSET', results, path, record) end
+  if child then
+    call('HSET', results, path .. '>', child)
+    call('SADD', p .. 'k:' .. owner, child)
   end
   call('HSET', key, path, 'a' .. tries)
-  note('A', owner, path, token, record, x)
-  if call('HGET', results, path .. '!') ~= '' then ready(item, x, tries, g)     -- the answer was here before us
-  elseif tonumber(ARGV[9]) > 0 then call('ZADD', p .. 't', now() + tonumber(ARGV[9]), 'A|' .. item) end
+  note('A', owner, path, token, string.sub(record, 6), x)
+  if (call('HGET', results, signal and '@!' .. signal or path .. '!') or '') ~= '' then       -- the answer was here before us
+    woken(item, x, tries, 'G', signal or '', g)
+  elseif tonumber(ARGV[9]) > 0 then
+    call('ZADD', p .. 't', now() + tonumber(ARGV[9]), 'A|' .. item)
+    call('SADD', p .. 'aw:' .. owner, item)
+    call('HSET', x.key, '@aw', 1)
+  end
 elseif out == 'H' then
   call('HSETNX', results, path .. '!', '')
   call('HSET', key, path, 'h' .. token)

@@ -25,6 +25,7 @@ if mark == 'a' or mark == 'h' then
   local item = ARGV[5] .. '|' .. eid .. '/' .. path
   local _, n, u, k, c = numbers(state)
   call('ZREM', p .. 't', 'A|' .. item)
+  call('SREM', p .. 'aw:' .. eid, item)
   ready(item, x, fmt('%d.%d.%d.%d', n, u, k, c))
 end
 undo_next(eid, x)

@@ -107,6 +107,11 @@ def _node(step: Step, path: str, scope: Steps) -> Node:
             node.input = Template(step.vars)
         case "emit":
             node.payload = Template(step.payload)
+        case "wait":
+            assert step.wait is not None
+            node.input = Template(step.wait.time)
+            node.payload = Template(step.wait.on_timeout.output)
+            node.opens = True
         case "switch" | "parallel":
             node.opens = True
     if step.compensate is not None:

@@ -3,12 +3,12 @@
 A record is made once, when a step is done, and never changes. In the store it is framed JSON under
 `r:<execution>`, field = path:
 `{status, output?, input?, filled?, error?, attempts, agent?, reason?, case?, queued_ms?,
-started_ms, ended_ms, usage?, calls?}`.
+started_ms, ended_ms, usage?, calls?, wait?}`.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -16,6 +16,7 @@ from orchestra.instants import instant
 from orchestra.workflows.language.definition import Json
 from orchestra.workflows.planning.plan import Node, Plan, Steps
 
+Framed: TypeAlias = bytes
 Record = dict[str, Any]
 Names = dict[str, Any]
 
@@ -37,6 +38,20 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     """How many of our own outgoing requests lie behind the start."""
     trace: str = ""
     """The trace of who started it."""
+
+
+class Signal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What somebody sent, once. Field `@!<name>` of the records."""
+
+    name: str
+    payload: Json
+    actor: str
+    at_ms: int
+    nonce: int
+    """Tells it from one that says the same."""
+    key: str = ""
+    digest: str = ""
+    """Of the request, where it had an Idempotency-Key."""
 
 
 @dataclass(slots=True)
@@ -74,6 +89,8 @@ class Facts:
     envelope: Envelope | None = None
     records: dict[str, Record] = field(default_factory=dict[str, Record])
     variables: dict[str, Json] = field(default_factory=dict[str, Json])
+    answers: dict[str, Framed] = field(default_factory=dict[str, Framed])
+    """As stored: `@!<signal>`, which never changes, and `<path>!`: `-` when its time has come."""
     bytes: int = 0
     end: tuple[str, int] | None = None
     """State letter and instant in ms, when it ended in a transition made here."""

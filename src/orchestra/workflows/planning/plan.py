@@ -77,7 +77,9 @@ class Node:
     """Paths whose records must be at hand before anything is decided."""
     reads_vars: bool = False
     opens: bool = False
-    """It may have opened a scope: its own record is needed when it is claimed again."""
+    """It may have opened a scope, or begun to wait: its own record is needed when it is claimed
+    again.
+    """
 
     @property
     def inside(self) -> "tuple[Node, ...]":

@@ -23,6 +23,7 @@ from orchestra.workflows.planning.failing import (
     failed,
 )
 from orchestra.workflows.planning.scoping import opening, output_step
+from orchestra.workflows.planning.waiting import waiting
 
 EMIT_MAX_BYTES = 256 * 1024
 
@@ -115,6 +116,8 @@ def _first_look(work: Work, needs: Needs) -> Completion | Call:
             return _emitted(work)
         case "output":
             return output_step(work)
+        case "wait":
+            return waiting(work)
         case _:
             return opening(work)
 

@@ -13,6 +13,7 @@ from orchestra.workflows.planning.facts import (
 )
 from orchestra.workflows.planning.failing import Completion, Failure, failed, reopened, unhandled
 from orchestra.workflows.planning.plan import Choice, Node, Steps
+from orchestra.workflows.planning.waiting import woken
 
 
 def opening(work: Work) -> Completion:
@@ -57,14 +58,21 @@ def contents(node: Node, record: Record) -> tuple[Node, ...]:
         return node.branch.nodes if node.branch else ()
     if node.kind == "parallel":
         return node.branches
+    if node.kind == "wait":
+        return ()
     steps = chosen(node, record).steps
     return steps.nodes if steps else ()
 
 
 def closing(work: Work) -> Completion:
-    """A container whose contents are done, or decided: complete or fail it."""
+    """A container whose contents are done, or decided: complete or fail it. Or a step that waited.
+
+    Raises CorruptRecord.
+    """
     node, facts = work.node, work.facts
     record = dict(facts.records[node.path])
+    if node.kind == "wait" and "handler" not in record:
+        return _answered(work, record)
     record.pop("try", None)
     record["ended_ms"] = work.now_ms
     number: int | None = record.pop("handler", None)
@@ -83,6 +91,14 @@ def closing(work: Work) -> Completion:
         return _closed(work, record, choice.steps, choice.output)
     except ExpressionFailed as problem:
         return failed(work, Failure(TaskError(problem.code, str(problem)), record))
+
+
+def _answered(work: Work, record: Record) -> Completion:
+    try:
+        return woken(work)
+    except ExpressionFailed as problem:
+        ended: Record = {**record, "ended_ms": work.now_ms}
+        return failed(work, Failure(TaskError(problem.code, str(problem)), ended))
 
 
 def _closed(

@@ -18,6 +18,7 @@ from orchestra.workflows.catalogue.plans import (
 from orchestra.workflows.catalogue.workflows import DefinitionInvalid
 from orchestra.workflows.history.executions import Control, NoSuchStep, WrongState
 from orchestra.workflows.history.reader import NoSuchExecution
+from orchestra.workflows.history.signals import NoSuchSignal, Send, SignalAnswered, SignalTooLate
 from orchestra.workflows.language.schema import language_schema
 from orchestra.workflows.routes import documents, execution_documents
 from orchestra.workflows.running.starting import InputInvalid, Start
@@ -158,6 +159,23 @@ STEPS: Final = described(
 STEP: Final = described(
     {200: Answer("The step.", [execution_documents.StepWhole])}, refusals=[NoSuchStep, *_SEE]
 )
+SIGNAL: Final = described(
+    {
+        202: Answer("It counts.", [execution_documents.Signalled], ["Location"]),
+        200: Answer(
+            "This `Idempotency-Key` sent it before.",
+            [execution_documents.Signalled],
+            ["Location", "Idempotency-Replayed"],
+        ),
+    },
+    refusals=[
+        *JSON_REFUSALS, RequestInvalid, Invalid, TooLarge, NoSuchExecution, NoSuchSignal,
+        SignalAnswered, SignalTooLate, WrongState, IdempotencyMismatch, StoreAway, NotReplicated,
+    ],
+    body=Send,
+    examples={"the payment came": {"name": "payment.received", "payload": {"amount": 120.5}}},
+    headers=[Header("Idempotency-Key", "The same key sends one signal.", KEY_MAX)],
+)  # fmt: skip
 CONTROL: Final = described(
     {202: Answer("Done, or on its way.", [execution_documents.Controlled], ["Location"])},
     refusals=[*JSON_REFUSALS, RequestInvalid, Invalid, NoSuchExecution, WrongState, *_WRITES],

@@ -5,7 +5,7 @@ Held against what is really sent, as those of `documents.py`.
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from orchestra.workflows.routes.documents import Closed, Cursor, Instant, Links
 
@@ -24,7 +24,9 @@ ExecutionState = Literal[
 StepState = Literal[
     "waiting", "ready", "running", "retrying", "completed", "failed", "skipped", "compensated"
 ]
-StepType = Literal["agent", "transform", "set", "emit", "switch", "parallel", "branch", "output"]
+StepType = Literal[
+    "agent", "transform", "set", "emit", "switch", "parallel", "wait", "branch", "output"
+]
 
 
 class Accepted(Closed, frozen=True):
@@ -46,6 +48,17 @@ class Controlled(Closed, frozen=True):
     id: str
     execution_id: str
     status: ExecutionState
+
+
+class Signalled(Closed, frozen=True):
+    """A signal that counts. `steps`: paths of those that waited for it; none: it is kept."""
+
+    id: str
+    execution_id: str
+    status: ExecutionState
+    name: str
+    steps: tuple[str, ...]
+    received_at: Instant
 
 
 class ExecutionSummary(Closed, frozen=True):
@@ -119,6 +132,23 @@ class Rollback(Closed, frozen=True):
     blocked_at: Annotated[str | None, Meta(description="The step whose undoing failed.")]
 
 
+class WaitsFor(Closed, frozen=True):
+    """What a `wait` step waits for, or waited for: a time, or a signal until then."""
+
+    for_: Annotated[Literal["time", "signal"], Meta(description="What ends it.")] = field(
+        name="for"
+    )
+    signal: Annotated[str | None, Meta(description="Name of the signal.")]
+    until: Instant | None
+
+
+class Waiting(WaitsFor, frozen=True):
+    """A step that waits."""
+
+    step: Annotated[str, Meta(description="Its path.")]
+    since: Instant | None
+
+
 class StepShown(Closed, frozen=True):
     """A step. Its path is unique in the execution; `~path` is its undoing."""
 
@@ -126,7 +156,10 @@ class StepShown(Closed, frozen=True):
     path: str
     type: StepType
     status: StepState
-    reason: Annotated[str | None, Meta(description="Why it was skipped.")]
+    reason: Annotated[
+        str | None,
+        Meta(description="Why it was skipped; `timeout` of a wait that went on without a signal."),
+    ]
     attempts: Count
     error: Failure | None
     agent: Annotated[str | None, Meta(description="The agent that did it.")]
@@ -140,6 +173,7 @@ class StepShown(Closed, frozen=True):
     case: Annotated[Any | UnsetType, Meta(description="The case a switch took.")] = UNSET
     degraded: Annotated[bool | UnsetType, Meta(description="Not by the best agent.")] = UNSET
     usage: dict[str, Any] | UnsetType | None = UNSET
+    waits_for: Annotated[WaitsFor | UnsetType, Meta(description="Of a `wait` step.")] = UNSET
     blob: Annotated[str | UnsetType, Meta(description="Where the store has its record.")] = UNSET
 
 
@@ -184,7 +218,9 @@ class Execution(Closed, frozen=True):
     workflow_name: str
     workflow_version: int
     status: ExecutionState
-    waiting_for: tuple[Any, ...]
+    waiting_for: Annotated[
+        tuple[Waiting, ...], Meta(description="What waits for a time or a signal now.")
+    ]
     progress: Progress
     current_steps: Annotated[tuple[str, ...], Meta(description="Paths of those that run now.")]
     input_data: Value

@@ -13,12 +13,15 @@ from litestar.params import (
 )
 
 from orchestra.errors import Invalid, Problem
+from orchestra.instants import instant
 from orchestra.security import Permission, Principal, principal_of, requires
 from orchestra.security.bodies import read_body
 from orchestra.workflows.history.executions import LOGS_PAGE, STEPS_PAGE, Control, Executions
 from orchestra.workflows.history.listing import Listing
+from orchestra.workflows.history.signals import Send, Signals
 from orchestra.workflows.language.definition import Json
 from orchestra.workflows.routes import descriptions
+from orchestra.workflows.routes.keys import idempotency_key
 
 Caller = NamedDependency[SkipValidation[Principal]]
 Asked = NamedDependency[SkipValidation[Executions]]
@@ -153,6 +156,39 @@ class ExecutionRoutes(Controller):
         body = read_body(await request.body(), Control)
         made = await executions.control(principal.tenant, execution, verb, body, principal.actor)
         return Response(made, status_code=202, headers={"Location": f"/api/executions/{execution}"})
+
+    @post(
+        "/{execution:str}/signal",
+        guards=_OPERATE,
+        status_code=202,
+        opt=descriptions.SIGNAL,
+    )
+    async def signal(
+        self,
+        execution: FromPath[str],
+        request: Request[Any, Any, Any],
+        principal: Caller,
+        signals: NamedDependency[SkipValidation[Signals]],
+    ) -> Response[dict[str, Json]]:
+        """Send a signal: the steps that wait for it go on, with the payload as their output.
+
+        It counts once for each name, and may come before anybody waits. Repeating an
+        `Idempotency-Key` answers 200; another signal of that name 409, with the first.
+        """
+        body, key = read_body(await request.body(), Send), idempotency_key(request)
+        sent = await signals.send(principal.tenant, execution, body, principal.actor, key)
+        made: dict[str, Json] = {
+            "id": execution,
+            "execution_id": execution,
+            "status": sent.status,
+            "name": sent.signal.name,
+            "steps": list(sent.steps),
+            "received_at": instant(sent.signal.at_ms),
+        }
+        headers = {"Location": f"/api/executions/{execution}"}
+        if sent.replayed:
+            headers["Idempotency-Replayed"] = "true"
+        return Response(made, status_code=200 if sent.replayed else 202, headers=headers)
 
 
 def _ms(text: str | None, name: str) -> str | None:

@@ -24,6 +24,7 @@ from orchestra.workflows.language.schema import language_schema
 from orchestra.workflows.routes import descriptions
 from orchestra.workflows.routes.descriptions import KEY_MAX
 from orchestra.workflows.routes.hot import Answer, Hot, Parts
+from orchestra.workflows.routes.keys import idempotency_key
 from orchestra.workflows.running.starting import Start
 
 Caller = NamedDependency[SkipValidation[Principal]]
@@ -217,15 +218,6 @@ class WorkflowRoutes(Controller):
             "links": {"self": base, "status": f"{base}/status", "logs": f"{base}/logs"},
         }
         return Answer(made, 202 if started.created else 200, headers)
-
-
-def idempotency_key(request: Request[Any, Any, Any]) -> str | None:
-    """The key of a start. Raises Invalid for one that is too long."""
-    key = request.headers.get("idempotency-key")
-    if key is not None and not 0 < len(key) <= KEY_MAX:
-        message = f"an Idempotency-Key has 1 to {KEY_MAX} characters"
-        raise Invalid(message, [Problem("/headers/idempotency-key", "field.range", message)])
-    return key
 
 
 def wait_seconds(prefer: str | None) -> float:

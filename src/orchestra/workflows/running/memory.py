@@ -14,6 +14,7 @@ from orchestra.errors import OrchestraError
 from orchestra.store import keys
 from orchestra.workflows.planning.facts import Facts, Record, Work
 from orchestra.workflows.planning.framing import unpack_envelope, unpack_record
+from orchestra.workflows.planning.waiting import answer_fields
 from orchestra.workflows.ports import Partitions
 
 BYTES_MAX = 64 * 1024 * 1024
@@ -62,7 +63,7 @@ class Memory:
         facts, node = work.facts, work.node
         paths = [p for p in (*node.needs, *more) if facts.status(p) != "completed"]
         if node.opens and work.claim.n > 1:
-            paths.append(node.path)
+            paths += [node.path, *answer_fields(work)]
         if node.opens and work.claim.k > 0:  # what completed inside before is kept (R36)
             paths += [n.path for n in node.inside if facts.status(n.path) != "completed"]
         if facts.envelope is None:
@@ -83,6 +84,12 @@ class Memory:
             elif name[0] == "$":
                 if value is not None:
                     facts.variables[name[1:]] = msgspec.json.decode(value)
+            elif name[-1] == "!" or name[0] == "@":
+                facts.answers.pop(name, None)
+                if value is not None:
+                    facts.answers[name] = value
+                    facts.bytes += len(value)
+                    self._bytes += len(value)
             elif value is None:
                 facts.forget(name)
             else:

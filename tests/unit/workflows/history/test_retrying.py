@@ -5,7 +5,7 @@ from workflow_work import a_plan
 
 from orchestra.store import frames
 from orchestra.workflows.history import retrying
-from orchestra.workflows.history.showing import Stored
+from orchestra.workflows.history.stored import Stored
 
 
 def a_value(name: str, *after: str) -> dict[str, object]:
