@@ -141,6 +141,11 @@ class Gauge(_Bounded):
         else:
             fresh[self._admitted(values)] = value
 
+    def forget(self, *values: str) -> None:
+        """Nobody knows any more how much it is: it is gone, or told elsewhere."""
+        self._fresh.pop(values, None)
+        self._totals.pop(values, None)
+
     def take(self) -> dict[Values, float]:
         """The last value of each that was set since the last time."""
         fresh, self._fresh = self._fresh, {}

@@ -16,6 +16,16 @@ def own_queue_names(prefix: str, tenant: Tenant) -> str:
     return f"{prefix}mqi:{tenant}"
 
 
+def told_queues(prefix: str) -> str:
+    """Set: `tenant:name` of the queues, or parts of one, here that instruments tell of."""
+    return f"{prefix}mqa"
+
+
+def queue_teller(prefix: str) -> str:
+    """String with a TTL: the replica that tells of all queues."""
+    return f"{prefix}mqg"
+
+
 def queue_redrives(prefix: str) -> str:
     """Set: `tenant:name` of queues whose dead letters are going back. Ends with the redrive."""
     return f"{prefix}mqj"

@@ -17,6 +17,7 @@ from orchestra.bus.queues.reading import read_own_name
 from orchestra.bus.queues.records import Sent
 from orchestra.bus.queues.redriving import Redriving
 from orchestra.bus.queues.routes import QueueRoutes
+from orchestra.bus.queues.telling import Telling
 from orchestra.bus.queues.waiting import Waiting
 from orchestra.bus.queues.workers import Workers
 from orchestra.clock import Clock, Ids, Random
@@ -33,6 +34,7 @@ class QueueParts:
         self.queues, self.letters = Queues(calls, ids, chance), Letters(calls, ids)
         self.waiting = Waiting(calls, self.queues, clock)
         self.redriving = Redriving(calls, self.letters, chance)
+        self.telling = Telling(calls, ids)
         self._workers = Workers(self.queues, self.waiting, chance)
         parts = {
             "queues": self.queues,
@@ -57,6 +59,7 @@ class QueueParts:
             group.start_soon(self.waiting.serve)
             group.start_soon(self.redriving.serve)
             group.start_soon(self._workers.serve)
+            group.start_soon(self.telling.serve)
 
     async def quiesce(self) -> None:
         """Nobody waits for messages any more, and jobs in hand are finished."""

@@ -14,7 +14,8 @@
 -- A message is in exactly one of r l d w z, and its state is that letter. A message without a group is never in w.
 -- A queue that is spread has a part like this in every partition; the one of its name is its home.
 -- `lost` counts leases that ran out in a row. A name that begins with ~ is a module's own.
--- Beside them: mqs:<tenant> SET of names, mqi:<tenant> of the modules' own; mqj SET of queues with a redrive that runs; i:<digest> what a repeat finds.
+-- Beside them: mqs:<tenant> SET of names, mqi:<tenant> of the modules' own; mqa SET of queues here
+-- that are told of, see queue_tell; mqj SET of queues with a redrive that runs; i:<digest> what a repeat finds.
 
 local p, at = KEYS[1], ARGV[1]
 local call, fmt, match = redis.call, string.format, string.match
@@ -172,10 +173,12 @@ local function advance(t)
   tally('dead', dead)
 end
 
--- The set that the name of the queue is in, and the name.
-local function shelf()
+-- The queue is made here, or gone from here. Of a part that is not the home only the figures are told.
+local function register(command, home)
   local tenant, name = match(ARGV[2], '^([^:]*):(.*)$')
-  return p .. (string.sub(name, 1, 1) == '~' and 'mqi:' or 'mqs:') .. tenant, name
+  local own = string.sub(name, 1, 1) == '~'
+  if home then call(command, p .. (own and 'mqi:' or 'mqs:') .. tenant, name) end
+  if not own then call(command, p .. 'mqa', ARGV[2]) end
 end
 
 -- The message that a receipt stands for, when it is still held by it.

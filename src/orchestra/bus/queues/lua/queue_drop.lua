@@ -10,6 +10,6 @@ if not exists() then return {-1} end
 local n, dead = depth(), call('ZCARD', q .. 'z')
 if n + dead > 0 and ARGV[3] ~= '1' then return {0, n, dead} end
 for key in string.gmatch('cbfrldwhzejn', '.') do call('UNLINK', q .. key) end
-call('SREM', shelf())
+register('SREM', true)
 call('SREM', p .. 'mqj', ARGV[2])
 return {1}

@@ -20,5 +20,8 @@ for class = 0, 3 do
 end
 out[7], out[8] = out[7] or '0', call('ZCARD', q .. 'r') + call('ZCARD', q .. 'w')
 out[9], out[10], out[11], out[12] = call('ZCARD', q .. 'l'), call('ZCARD', q .. 'd'), call('ZCARD', q .. 'z'), t - oldest
-for _, part in ipairs(call('HGETALL', q .. 'n')) do out[#out + 1] = part end
+local n = call('HGETALL', q .. 'n')
+for i = 1, #n, 2 do
+  if n[i] ~= '@told' then out[#out + 1], out[#out + 2] = n[i], n[i + 1] end
+end
 return out

@@ -23,7 +23,7 @@ end
 local there = made
 if not there then
   made = part ~= '' and part or fmt('%.0f', now())
-  if part == '' then call('SADD', shelf()) end
+  register('SADD', part == '')
   call('HSET', q .. 'c', 'made', made)
 end
 for i, field in ipairs({'tries', 'lost', 'lease', 'depth', 'backoff', 'spread'}) do

@@ -1,0 +1,97 @@
+"""What instruments say of queues. One replica tells of all: a depth is not to be added up twice."""
+
+from typing import Final, NamedTuple
+
+import anyio
+import structlog
+
+from orchestra.bus.queues.calls import Calls, Part, rows
+from orchestra.clock import Ids
+from orchestra.errors import OrchestraError
+from orchestra.instruments import counter, measure
+from orchestra.store import queue_keys
+from orchestra.store.keys import Tenant
+
+log = structlog.get_logger(__name__)
+
+TELL_S: Final = 5.0
+_CLAIM_MS: Final = 12_000
+_BITE: Final = 100
+_OUTCOMES: Final = (
+    "sent", "received", "acked", "nacked", "postponed", "expired", "dead", "redriven"
+)  # fmt: skip
+_DEPTH = measure("orchestra_queue_depth", ("tenant", "queue"))
+_OLDEST = measure("orchestra_queue_oldest_seconds", ("tenant", "queue"))
+_DEAD = measure("orchestra_dead_letters", ("tenant", "queue"))
+_MESSAGES = counter("orchestra_messages_total", ("tenant", "queue", "outcome"))
+
+Named = tuple[str, str]
+
+
+class Figures(NamedTuple):
+    """Of a queue, all its parts together."""
+
+    depth: int = 0
+    dead: int = 0
+    oldest_ms: int = 0
+
+
+class Telling:
+    """Reads the figures of all queues now and then. What happened in them is counted once."""
+
+    def __init__(self, calls: Calls, ids: Ids) -> None:
+        self._calls, self._store = calls, calls.store
+        self._me = ids.new("tel")
+        self._told: set[Named] = set()
+
+    async def serve(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.tell()
+            except OrchestraError as error:
+                log.debug("queue.not_told", reason=error.detail)
+            await anyio.sleep(TELL_S)
+
+    async def tell(self) -> None:
+        """Once, if nobody else does."""
+        found: dict[Named, Figures] = {}
+        if await self._claimed():
+            for tag in self._store.partitions:
+                prefix = self._store.prefix(tag)
+                key = queue_keys.told_queues(prefix)
+                names: list[bytes] = sorted(await self._calls.read(prefix, "SMEMBERS", key))
+                for i in range(0, len(names), _BITE):
+                    await self._read(tag, names[i : i + _BITE], found)
+        for name, figures in found.items():
+            _DEPTH.set(figures.depth, *name)
+            _DEAD.set(figures.dead, *name)
+            _OLDEST.set(figures.oldest_ms / 1_000, *name)
+        for name in self._told - found.keys():
+            for gauge in (_DEPTH, _DEAD, _OLDEST):
+                gauge.forget(*name)
+        self._told = set(found)
+
+    async def _claimed(self) -> bool:
+        prefix = self._store.prefix(self._store.partitions[0])
+        key, ttl = queue_keys.queue_teller(prefix), str(_CLAIM_MS)
+        if await self._store.call(prefix, "SET", key, self._me, "NX", "PX", ttl):
+            return True
+        if await self._calls.read(prefix, "GET", key) != self._me.encode():
+            return False
+        await self._store.call(prefix, "PEXPIRE", key, ttl)
+        return True
+
+    async def _read(self, tag: int, names: list[bytes], found: dict[Named, Figures]) -> None:
+        tenant, _, queue = names[0].decode().partition(":")
+        part = Part(Tenant(tenant), queue, tag)
+        reply = await self._calls.tried(part, "queue_tell", {}, names)
+        for name, row in zip(names, rows(reply, 3 + len(_OUTCOMES)), strict=True):
+            tenant, _, queue = name.decode().partition(":")
+            before = found.get((tenant, queue), Figures())
+            found[tenant, queue] = Figures(
+                before.depth + row[0], before.dead + row[1], max(before.oldest_ms, row[2])
+            )
+            for outcome, n in zip(_OUTCOMES, row[3:], strict=True):
+                if n:
+                    _MESSAGES.add(n, tenant, queue, outcome)
