@@ -11,7 +11,7 @@ import msgspec
 
 from orchestra.bus import Draft, Event
 from orchestra.bus.events.published import Published
-from orchestra.bus.events.reading import Events
+from orchestra.bus.events.reading import Events, Wanted
 from orchestra.bus.limits import LIMITS
 from orchestra.bus.webhooks.attempts import Attempt
 from orchestra.bus.webhooks.delivery import Beside, DeliveryParts
@@ -146,11 +146,21 @@ class Delivering:
     ) -> Event:
         """An event that was published, and is handled once."""
         data = msgspec.Raw(msgspec.json.encode({"n": n}))
-        draft = Draft(tenant, kind, "test", key, data, "api")
-        event_id = await self.published.publish(draft)
-        event = Event(event_id, kind, "test", key, tenant, "api", 1_795_000_000_000 + n, data)
+        event = await self.event(Draft(tenant, kind, "test", key, data, "api"))
         await self.parts.handle(event)
         return event
+
+    async def event(self, draft: Draft) -> Event:
+        """An event that was published."""
+        event_id = await self.published.publish(draft)
+        return await Events(self.store, [self.published]).one(draft.tenant, event_id)
+
+    async def told(self, kind: str, tenant: Tenant = DEFAULT_TENANT) -> list[Event]:
+        """Events of a type that were published by anybody."""
+        found, _ = await Events(self.store, [self.published]).page(
+            tenant, Wanted((kind,)), 100, None
+        )
+        return found
 
     async def attempts(self, endpoint: Endpoint) -> list[Attempt]:
         """The log, the oldest first."""
@@ -193,7 +203,7 @@ async def until(ready: Callable[[], object], within_s: float = 20.0) -> None:
 async def becomes(ready: Callable[[], Awaitable[object]], within_s: float = 20.0) -> None:
     """The same of what must be asked."""
     with anyio.fail_after(within_s):
-        while not await ready():
+        while not await ready():  # noqa: ASYNC110  -- the store's
             await anyio.sleep(0.01)
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from orchestra.bus.queues.calls import Calls
 from orchestra.bus.webhooks.records import Endpoint
+from orchestra.clock import Random
 from orchestra.store import delivery_keys
 from orchestra.store.keys import Tenant
 from orchestra.store.scripts import Argument, load_scripts
@@ -79,8 +80,8 @@ class Circuit(msgspec.Struct, frozen=True):
 class Circuits:
     """The circuits of all endpoints."""
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls, self._store = calls, calls.store
+    def __init__(self, calls: Calls, chance: Random) -> None:
+        self._calls, self._store, self._chance = calls, calls.store, chance
         self._scripts = load_scripts(__package__ or "")
 
     async def admit(self, endpoint: Endpoint, token: str, want: int) -> Places:
@@ -126,6 +127,7 @@ class Circuits:
             most=endpoint.concurrency,
             delivery=ending.delivery,
             since=ending.since,
+            chance=f"{self._chance.random():.4f}",
         )
         at_ms, state, until_ms, opened, closed, since_ms, failures, warn, disable, well = reply
         return Told(

@@ -1,9 +1,10 @@
 -- hook_told: how an attempt ended: the log, the circuit, and what follows from it
--- args: hook slot out probe most delivery since
+-- args: hook slot out probe most delivery since chance
 -- more: fields and values of the log entry
 -- prelude: yes
 --   slot   token:number of hook_admit, or any name that is used once
 --   out    ok, bad: the circuit hears of it     none: only the log
+--   chance 0 to 1: an open circuit stays open for a fifth more or less
 --   since  keep: the delivery blocks its group from now on, if it does not already     drop: no longer     ''
 -- flags: allow-oom
 -- returns {now, circuit c o h, until when, 1 it has opened, 1 it has closed, since when all fails or 0, failures since,
@@ -16,8 +17,8 @@ local c, seen = k .. 'c', p .. 'i:wd:' .. ARGV[2] .. ':' .. ARGV[3]
 local before = call('GET', seen)
 if before then return cmsgpack.unpack(before) end
 call('ZREM', k .. 'f', ARGV[3])
-if ARGV[9] then
-  call('XADD', k .. 'a', 'MAXLEN', 1000, '*', 'at', fmt('%.0f', t), 'd', ARGV[7], unpack(ARGV, 9))
+if ARGV[10] then
+  call('XADD', k .. 'a', 'MAXLEN', 1000, '*', 'at', fmt('%.0f', t), 'd', ARGV[7], unpack(ARGV, 10))
   call('XTRIM', k .. 'a', 'MINID', '~', fmt('%.0f', t - 2592000000))
   call('PEXPIRE', k .. 'a', 2592000000)
 end
@@ -59,7 +60,7 @@ elseif out == 'bad' then
   call('HSET', c, 'row', row, 'fs', fmt('%.0f', fs), 'fn', fn, 'lim', lim)
   if st == 'h' and ARGV[5] == '1' or st == 'c' and (row >= 5 or all >= 20 and failed * 2 >= all) then
     local times = (tonumber(h[5]) or 0) + 1
-    opened, st, till = 1, 'o', t + math.min(30000 * 2 ^ (times - 1), 900000)
+    opened, st, till = 1, 'o', t + math.min(30000 * 2 ^ (times - 1), 900000) * (0.8 + 0.4 * ARGV[9])
     call('HSET', c, 'st', st, 'till', fmt('%.0f', till), 'n', times)
   end
   if t - fs >= 432000000 and fn >= 20 then disable = 1 end
