@@ -153,6 +153,7 @@ def _completion(followers: Sequence[str]) -> dict[str, bytes | str | int]:
         "spawn": "",
         "emit": "",
         "vars": "",
+        "told": "\t\t0",
     }
 
 

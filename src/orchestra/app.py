@@ -122,7 +122,7 @@ def build_modules(
     limits = limits_of(settings)
     bus = BusModule(store, sources, of_bus, settings.drain_s, needs, limits=limits)
     views = Views(workflows.listing.page, workflows.catalogue.document, agents.statuses)
-    metrics = MetricsPart(store, ports.clock, ports.ids, views)
+    metrics = MetricsPart(store, ports.clock, ports.ids, views, [workflows.figures])
     logs = LogParts(settings, store, ports.clock, ports.ids)
     # The first to start is the last to stop: it gathers what the others log at their end.
     return (

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from litestar.types import ControllerRouterHandler
 
+from orchestra.instruments import Tally
 from orchestra.store.keys import Tenant
 
 
@@ -25,6 +26,25 @@ class Part(Protocol):
 
     async def quiesce(self) -> None:
         """Let go of who is waiting here, such as streams. Safe to repeat."""
+        ...
+
+
+Labels: TypeAlias = tuple[tuple[str, str], ...]
+Counts: TypeAlias = dict[tuple[str, str, Labels, int], float | Tally]
+"""Tenant, metric, labels by name, second of a slot of 10 s -> what is added."""
+Raw: TypeAlias = Sequence[tuple[bytes, list[bytes]]]
+"""Entries of a stream, as XRANGE gives them."""
+
+
+class Ledger(Protocol):
+    """Streams whose entries are counted, each once, and what they add to which series."""
+
+    def streams(self) -> Mapping[str, tuple[str, str]]:
+        """By a short name: key and prefix of each stream."""
+        ...
+
+    async def count(self, prefix: str, entries: Raw, into: Counts) -> None:
+        """Add what entries say. Raises StoreAway, before it adds anything."""
         ...
 
 

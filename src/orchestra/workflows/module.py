@@ -19,6 +19,7 @@ from orchestra.workflows.catalogue.plans import Catalogue
 from orchestra.workflows.catalogue.workflows import Workflows
 from orchestra.workflows.history.events import JournalSource
 from orchestra.workflows.history.executions import Executions
+from orchestra.workflows.history.figures import JournalFigures
 from orchestra.workflows.history.listing import Listing
 from orchestra.workflows.history.reader import Reader
 from orchestra.workflows.history.retention import Retention
@@ -66,6 +67,7 @@ class WorkflowsModule:
         self.sweeper = Sweeper(store, self.catalogue, clock, chance)
         self.listing = Listing(store, reader)
         self.journal = JournalSource(store)
+        self.figures = JournalFigures(store, self.catalogue)
         self.routes: Sequence[ControllerRouterHandler] = (self._router(),)
 
     def _router(self) -> Router:

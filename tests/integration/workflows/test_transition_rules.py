@@ -71,7 +71,7 @@ async def test_r8_a_write_with_an_old_token_changes_nothing_and_is_noted_as_late
         SCRIPTS["step_complete"], engine.prefix(execution), item=f"2|t|{execution}/a", token=old,
         out="C", record=pack({"status": "completed", "output": "wrong"}), sticky=0, max=0,
         queues="", delay_ms=0, bump=0, end="", escalate="", undo="", succ="", spawn="", emit="",
-        vars="",
+        vars="", told="",
     )  # fmt: skip
 
     assert reply[0] == 0

@@ -13,10 +13,11 @@ from litestar.types import ControllerRouterHandler
 from orchestra.clock import Clock, Ids
 from orchestra.errors import OrchestraError
 from orchestra.instruments import histogram
-from orchestra.monitoring import Views
+from orchestra.monitoring import Ledger, Views
 from orchestra.monitoring.metrics.admission import Admission
 from orchestra.monitoring.metrics.answering import Answers
 from orchestra.monitoring.metrics.buffer import Buffer
+from orchestra.monitoring.metrics.counting import Counting
 from orchestra.monitoring.metrics.forgetting import Forgetting
 from orchestra.monitoring.metrics.gathering import Gatherer
 from orchestra.monitoring.metrics.leading import Leading
@@ -36,7 +37,9 @@ _FLUSH = histogram("orchestra_flush_seconds")
 class MetricsPart:
     """Metrics of one replica. A `Part` of monitoring."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids, views: Views) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, ids: Ids, views: Views, ledgers: Sequence[Ledger] = ()
+    ) -> None:
         self._store, self._clock, self._views = store, clock, views
         self.session = ids.new("mon").rpartition("-")[2]
         self.admission = Admission(store, clock)
@@ -46,6 +49,7 @@ class MetricsPart:
         self.answers = Answers(self.admission, Shelf(store), clock)
         self.sealer = Sealer(store, self.admission, clock)
         self.leading = Leading(store, clock, self.session)
+        self.counting = Counting(store, clock, ledgers, self.gatherer, self.leading)
         parts = {
             "recorder": self.recorder,
             "answers": self.answers,
@@ -65,6 +69,7 @@ class MetricsPart:
         async with anyio.create_task_group() as group, self.leading.running():
             group.start_soon(self._flush_always)
             group.start_soon(self._seal_always)
+            group.start_soon(self.counting.serve)
             yield
             group.cancel_scope.cancel()
         with anyio.move_on_after(_LAST_S, shield=True):

@@ -1,5 +1,5 @@
 -- step_complete: record what happened to a claimed step, once; set what follows; claim more work
--- args: item token out record sticky max queues delay_ms bump end escalate undo succ spawn emit vars
+-- args: item token out record sticky max queues delay_ms bump end escalate undo succ spawn emit vars told
 -- prelude: yes
 -- flags: allow-oom
 --   out      C completed  F failed  S skipped | Y retry after delay_ms  A await: a time, delay_ms from now, or an answer
@@ -12,6 +12,7 @@
 --   succ     lines "path\troute"
 --   spawn    lines "path\tdeps\troute"                          emit     '' | one event envelope
 --   vars     lines "name\tjson"
+--   told     what the journal says of a step that is done: "agent\tqueued ms\tran ms\ttokens in\tout\tmillionths of a USD"
 --   sticky   how many steps that become ready here are claimed at once      max, queues: how many others, and from where
 -- returns {1, state of the execution (with its end in ms when it ended here), item, token, def, tenant, body, …} with the work claimed; {2} applied before;
 --         {0, state} somebody else owns or finished the step: nothing changed but a "late" entry in the journal
@@ -108,7 +109,7 @@ elseif out == 'O' then
 else
   call('HSET', key, path, becomes .. token)
   if record ~= '' then call('HSET', results, path, record) end
-  note(out, owner, path, token, '', x)
+  note(out, owner, path, token, ARGV[18], x)
   if counts then
     for line in lines(ARGV[17]) do call('HSET', results, '$' .. match(line, '^[^\t]*'), match(line, '\t(.*)$')) end
     if ARGV[16] ~= '' then

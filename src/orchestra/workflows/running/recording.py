@@ -10,7 +10,7 @@ from orchestra.agents import TaskError
 from orchestra.retry import Backoff
 from orchestra.store.failures import NotReplicated, StoreAway
 from orchestra.workflows.language.definition import Json
-from orchestra.workflows.planning.facts import Work
+from orchestra.workflows.planning.facts import Record, Work
 from orchestra.workflows.planning.failing import Completion, Failure, failed
 from orchestra.workflows.planning.framing import pack
 from orchestra.workflows.ports import SCRIPTS
@@ -77,6 +77,7 @@ class Recorder:
         saturated = "".join(f"\n-{name}" for name in a.agents.saturated())
         may_claim = not a.hands.closed and not a.lease.fenced(claimed.tag)
         sticky = min(STICKY, a.hands.free + 1) if may_claim else 0
+        told = _told(made.record) if made.out in "CF" else ""
         again = False
 
         async def once() -> Any:
@@ -87,7 +88,7 @@ class Recorder:
                     record=framed, sticky=sticky, max=0, queues="*" + saturated,
                     delay_ms=made.delay_ms, bump=made.bump, end=made.end, escalate=made.escalate,
                     undo=made.undo, succ=made.succ, spawn=made.spawn, emit=made.emit,
-                    vars=made.vars,
+                    vars=made.vars, told=told,
                 )  # fmt: skip
             except StoreAway:
                 again = True
@@ -144,6 +145,20 @@ class Recorder:
         )
         small = {k: made.record[k] for k in kept if k in made.record}
         return pack({**small, "blob": name.decode() if isinstance(name, bytes) else ""})
+
+
+def _told(record: Record) -> str:
+    """What the journal says of a step that is done; `history/figures.py` reads it."""
+    ran_ms = max(0, record.get("ended_ms", 0) - record.get("started_ms", 0))
+    agent = record.get("agent")
+    usage: dict[str, Any] = record.get("usage") or {}
+    if agent is None and not usage:
+        return f"\t\t{ran_ms}"
+    micro = round((usage.get("cost_usd") or 0) * 1_000_000)
+    tokens = f"{usage.get('input_tokens', 0)}\t{usage.get('output_tokens', 0)}"
+    # The first columns of a line are names: no tab may be in one.
+    name = str(agent or "").replace("\t", " ")
+    return f"{name}\t{record.get('queued_ms', 0)}\t{ran_ms}\t{tokens}\t{micro}"
 
 
 def _shorten(work: Work, made: Completion) -> None:
