@@ -154,6 +154,35 @@ class Received(msgspec.Struct, frozen=True):
     headers: dict[str, str]
 
 
+class OfWebhook(msgspec.Struct, frozen=True, kw_only=True):
+    """What every event of an endpoint says."""
+
+    webhook_id: str
+    name: str
+
+
+class Failing(OfWebhook, frozen=True, kw_only=True):
+    """Nothing arrives since then."""
+
+    failing_since_ms: int
+    failures: int
+
+
+class Disabled(OfWebhook, frozen=True, kw_only=True):
+    """An endpoint is told nothing more."""
+
+    reason: str
+    failures: int
+
+
+class Exhausted(OfWebhook, frozen=True, kw_only=True):
+    """A delivery is a dead letter."""
+
+    delivery_id: str
+    error: str
+    tries: int
+
+
 class Told(msgspec.Struct, frozen=True):
     """A type: when it happens, and its data."""
 
@@ -204,6 +233,11 @@ TYPES: Final[Mapping[str, Told]] = {
     "agent.reloaded": Told("A plugin has changed and is loaded again.", Reloaded),
     "agent.reload_failed": Told("A plugin has changed and cannot be loaded.", Reloaded),
     "webhook.received": Told("An inbound hook believed a request.", Received),
+    "webhook.failing": Told("Every try has failed for a day.", Failing),
+    "webhook.recovered": Told("It works again, after such a day.", OfWebhook),
+    "webhook.disabled": Told("It is told nothing more: every try failed, or it is gone.", Disabled),
+    "webhook.exhausted": Told("A delivery was given up after its last try.", Exhausted),
+    "webhook.backlogged": Told("Too much waits for it: the oldest is skipped.", OfWebhook),
     "budget.exceeded": Told("A budget does not allow another call.", OverBudget),
 }
 
