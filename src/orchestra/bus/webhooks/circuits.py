@@ -18,7 +18,7 @@ from orchestra.store.keys import Tenant
 from orchestra.store.scripts import Argument, load_scripts
 
 QUEUE: Final = "~wh."
-SLACK_MS: Final = 10_000
+SLACK_MS: Final = 6_000
 """A lease outlives its attempt by so much."""
 
 State = Literal["closed", "open", "half_open"]
