@@ -54,6 +54,7 @@ TAGS: Final = (
     {"name": "queues", "description": "Send work, receive it on a lease, settle it once."},
     {"name": "logs", "description": "Search, follow, export and take in lines of the log."},
     {"name": "metrics", "description": "Record what you measure; ask what was measured."},
+    {"name": "webhooks", "description": "Tell others what happens; let others tell us."},
     {"name": "workflows", "description": "Check, save and start definitions."},
     {"name": "executions", "description": "Watch what runs, and steer it."},
     {"name": "agents", "description": "Register who does the work; ask one directly."},

@@ -146,7 +146,18 @@ CALLS = [
     ("POST", "/enable"),
     ("POST", "/disable"),
     ("POST", "/rotate-secret"),
+    ("POST", "/test"),
+    ("GET", "/deliveries"),
+    ("GET", "/deliveries/dlv_1"),
+    ("POST", "/deliveries/dlv_1/redeliver"),
+    ("POST", "/replay"),
+    ("GET", "/replay"),
+    ("DELETE", "/replay"),
 ]
+OPERATES = {"/enable", "/disable", "/test", "/deliveries/dlv_1/redeliver", "POST /replay"}
+OPERATES |= {"DELETE /replay"}
+READS = {"GET", "/deliveries", "/deliveries/dlv_1", "GET /replay"}
+WRITES = {"PATCH", "/rotate-secret", "DELETE"}
 
 
 async def test_a_foreign_webhook_is_an_unknown_one(store_url: str, tmp_path: Path) -> None:
@@ -155,7 +166,11 @@ async def test_a_foreign_webhook_is_an_unknown_one(store_url: str, tmp_path: Pat
         come_as(one, "platform_admin", "elsewhere")
         for method, path in CALLS:
             answers = [
-                await one.http.request(method, f"/api/webhooks/{name}{path}", json={})
+                await one.http.request(
+                    method,
+                    f"/api/webhooks/{name}{path}",
+                    json={"since": "2026-01-01T00:00:00Z"} if path == "/replay" else {},
+                )
                 for name in (made["id"], NONE)
             ]
             bodies = [answer.json() | {"instance": ""} for answer in answers]
@@ -172,9 +187,9 @@ async def test_a_foreign_webhook_is_an_unknown_one(store_url: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        ("viewer", {"GET"}),
-        ("operator", {"GET", "/enable", "/disable"}),
-        ("editor", {"GET", "/enable", "/disable", "PATCH", "/rotate-secret", "DELETE"}),
+        ("viewer", READS),
+        ("operator", READS | OPERATES),
+        ("editor", READS | OPERATES | WRITES),
     ],
 )
 async def test_who_may_do_what(
@@ -186,8 +201,9 @@ async def test_who_may_do_what(
         for method, path in sorted(CALLS, key=lambda call: call[0] == "DELETE"):
             url = f"/api/webhooks/{made['id']}{path}"
             answer = await one.http.request(method, url, json={})
+            name = f"{method} {path}" if path == "/replay" else path or method
 
-            assert (answer.status_code != 403) == ((path or method) in allowed), (method, path)
+            assert (answer.status_code != 403) == (name in allowed), (method, path)
 
 
 async def test_who_may_not_change_it_sees_the_host_alone(store_url: str, tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from typing import Final
 
 from orchestra.bus import PositionInvalid
-from orchestra.bus.webhooks import documents
+from orchestra.bus.webhooks import delivery_documents, documents
+from orchestra.bus.webhooks.deliveries import DeliveryUnknown, EventGone, WebhookDisabled
 from orchestra.bus.webhooks.keybox import SigningKeyUnreadable
 from orchestra.bus.webhooks.reading import WebhookInvalid
 from orchestra.bus.webhooks.records import (
@@ -13,6 +14,7 @@ from orchestra.bus.webhooks.records import (
     WebhookUnknown,
 )
 from orchestra.bus.webhooks.repeats import IdempotencyMismatch
+from orchestra.bus.webhooks.replaying import ReplayRunning, ReplayUnknown
 from orchestra.described import Answer, described
 from orchestra.problems import BodyTooLarge
 from orchestra.security.hardened import JSON_REFUSALS
@@ -65,7 +67,10 @@ CHANGE: Final = described(
     examples={"fewer": {"event_filter": {"event_types": ["step.failed"]}, "rate_per_s": 5}},
 )  # fmt: skip
 REMOVE: Final = described({204: Answer("Forgotten.")}, refusals=[WebhookUnknown, *WRITES])
-ENABLE: Final = _TURNED
+ENABLE: Final = described(
+    {200: Answer("On.", [documents.WebhookEnabled], headers=["ETag"])},
+    refusals=[WebhookUnknown, WebhookMoved, *WRITES],
+)
 DISABLE: Final = _TURNED
 ROTATE: Final = described(
     {200: Answer("A new key signs from now on.", [documents.WebhookMade], headers=["ETag"])},
@@ -77,3 +82,33 @@ ROTATE: Final = described(
     body_optional=True,
     examples={"two days for the receiver": {"overlap_h": 48}},
 )  # fmt: skip
+_JOB: Final = Answer("How far it is.", [delivery_documents.ReplayJob])
+TEST: Final = described(
+    {200: Answer("What came of it, whatever that was.", [delivery_documents.AttemptShown])},
+    refusals=[WebhookUnknown, SigningKeyUnreadable, MasterKeyMissing, StoreAway],
+)
+DELIVERIES: Final = described(
+    {200: Answer("A page.", [delivery_documents.DeliveryPage])},
+    refusals=[PositionInvalid, WebhookUnknown, StoreAway],
+)
+DELIVERY: Final = described(
+    {200: Answer("All its tries.", [delivery_documents.DeliveryShown])},
+    refusals=[WebhookUnknown, DeliveryUnknown, StoreAway],
+)
+REDELIVER: Final = described(
+    {202: Answer("In line.", [delivery_documents.Redelivery])},
+    refusals=[WebhookUnknown, DeliveryUnknown, EventGone, WebhookDisabled, *WRITES],
+)
+REPLAY: Final = described(
+    {202: Answer("It has begun.", [delivery_documents.ReplayJob])},
+    refusals=[
+        *JSON_REFUSALS, WebhookInvalid, WebhookUnknown, WebhookDisabled, ReplayRunning, *WRITES,
+    ],
+    body=delivery_documents.ReplayBody,
+    examples={
+        "what failed today": {"since": "2026-11-23T00:00:00Z", "failed_only": True},
+        "an hour": {"since": "2026-11-23T08:00:00Z", "until": "2026-11-23T09:00:00Z"},
+    },
+)  # fmt: skip
+REPLAYED: Final = described({200: _JOB}, refusals=[WebhookUnknown, ReplayUnknown, StoreAway])
+STOP: Final = described({200: _JOB}, refusals=[WebhookUnknown, ReplayUnknown, *WRITES])

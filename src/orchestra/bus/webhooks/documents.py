@@ -1,6 +1,6 @@
 """The documents of the webhook routes, as the description of the API shows them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -134,8 +134,17 @@ class SigningKeyShown(Closed, frozen=True):
     expires_at: Annotated[Instant | None, Meta(description="null: until it is replaced.")]
 
 
+class CircuitShown(Closed, frozen=True):
+    """Whether deliveries are tried. Open: not before `until`, and no try is used up."""
+
+    state: Literal["closed", "open", "half_open"]
+    until: Instant | None
+    failures: Annotated[int, Meta(description="In a row.")]
+    in_flight_max: Annotated[int, Meta(description="Grows with each success.")]
+
+
 class Webhook(Closed, frozen=True):
-    """An endpoint."""
+    """An endpoint, and how it is."""
 
     id: WebhookId
     name: Name
@@ -153,6 +162,10 @@ class Webhook(Closed, frozen=True):
     schedule_ms: Schedule
     state: State
     disabled_reason: str
+    circuit: CircuitShown
+    last_success_at: Instant | None
+    failing_since: Instant | None
+    waiting: Annotated[int, Meta(description="Deliveries in line.")]
     created_at: Instant
     updated_at: Instant
     revision: int
@@ -171,6 +184,14 @@ class WebhookMade(Webhook, frozen=True):
 
     secret: SecretText
     public_key: Annotated[str | None, Meta(description="`whpk_…`, what verifies `v1a`.")]
+
+
+class WebhookEnabled(Webhook, frozen=True):
+    """A webhook that is on again."""
+
+    skipped: Annotated[
+        int, Meta(description="Not sent while it was off: `/replay` with `failed_only` sends them.")
+    ]
 
 
 class RotateBody(Closed, frozen=True):

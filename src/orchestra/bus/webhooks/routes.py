@@ -8,6 +8,8 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 
 from orchestra.bus import PositionInvalid
 from orchestra.bus.webhooks import descriptions, showing
+from orchestra.bus.webhooks.deliveries import Log
+from orchestra.bus.webhooks.delivering import Deliverer
 from orchestra.bus.webhooks.desk import Desk
 from orchestra.bus.webhooks.endpoints import Endpoints
 from orchestra.bus.webhooks.records import Endpoint, WebhookMoved
@@ -19,6 +21,7 @@ Asking = Request[Any, Any, Any]
 Caller = NamedDependency[SkipValidation[Principal]]
 Shelf = NamedDependency[SkipValidation[Endpoints]]
 Office = NamedDependency[SkipValidation[Desk]]
+History = NamedDependency[SkipValidation[Log]]
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Webhooks on a page.")]
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=32)]
 IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=256)]
@@ -57,6 +60,7 @@ class WebhookRoutes(Controller):
         self,
         principal: Caller,
         endpoints: Shelf,
+        history: History,
         cursor: FromQuery[str | None] = None,
         limit: Limit = 50,
     ) -> Document:
@@ -66,16 +70,20 @@ class WebhookRoutes(Controller):
         rest = [one for one in found if (one.created_ms, one.id) > after]
         page, whole = rest[:limit], principal.may(Permission.WEBHOOKS_WRITE)
         return {
-            "webhooks": [showing.endpoint(one, whole=whole) for one in page],
+            "webhooks": [
+                showing.endpoint(one, await history.health(one.tenant, one.id), whole=whole)
+                for one in page
+            ],
             "cursor": f"{page[-1].created_ms}.{page[-1].id}" if len(rest) > limit else None,
         }
 
     @get("/{webhook_id:str}", guards=READS, opt=descriptions.ONE)
     async def one(
-        self, webhook_id: FromPath[str], principal: Caller, endpoints: Shelf
+        self, webhook_id: FromPath[str], principal: Caller, endpoints: Shelf, history: History
     ) -> Response[Document]:
         """One webhook: its settings, and how it is."""
-        return shown(await endpoints.get(principal.tenant, webhook_id), principal)
+        endpoint = await endpoints.get(principal.tenant, webhook_id)
+        return await shown(endpoint, principal, history)
 
     @patch("/{webhook_id:str}", guards=WRITES, opt=descriptions.CHANGE)
     async def change(
@@ -84,11 +92,13 @@ class WebhookRoutes(Controller):
         webhook_id: FromPath[str],
         principal: Caller,
         desk: Office,
+        history: History,
         if_match: IfMatch = None,
     ) -> Response[Document]:
         """Change some settings: a JSON merge patch. `If-Match: "n"` guards it (412)."""
         body, seen = await request.body(), revision(if_match)
-        return shown(await desk.change(principal.tenant, webhook_id, body, seen), principal)
+        changed = await desk.change(principal.tenant, webhook_id, body, seen)
+        return await shown(changed, principal, history)
 
     @delete("/{webhook_id:str}", status_code=204, guards=WRITES, opt=descriptions.REMOVE)
     async def remove(self, webhook_id: FromPath[str], principal: Caller, endpoints: Shelf) -> None:
@@ -97,20 +107,30 @@ class WebhookRoutes(Controller):
 
     @post("/{webhook_id:str}/enable", status_code=200, guards=OPERATES, opt=descriptions.ENABLE)
     async def enable(
-        self, webhook_id: FromPath[str], principal: Caller, endpoints: Shelf
+        self,
+        webhook_id: FromPath[str],
+        principal: Caller,
+        endpoints: Shelf,
+        history: History,
+        deliverer: NamedDependency[SkipValidation[Deliverer]],
     ) -> Response[Document]:
         """Send to it again. What was skipped meanwhile can be replayed."""
         endpoint = await endpoints.get(principal.tenant, webhook_id)
-        return shown(await endpoints.enable(endpoint), principal)
+        turned = await endpoints.enable(endpoint)
+        await deliverer.retry(turned)
+        answer = await shown(turned, principal, history)
+        skipped = [one for one in await history.last(turned) if one.result == "skipped"]
+        answer.content["skipped"] = len(skipped)
+        return answer
 
     @post("/{webhook_id:str}/disable", status_code=200, guards=OPERATES, opt=descriptions.DISABLE)
     async def disable(
-        self, webhook_id: FromPath[str], principal: Caller, endpoints: Shelf
+        self, webhook_id: FromPath[str], principal: Caller, endpoints: Shelf, history: History
     ) -> Response[Document]:
         """Send nothing more to it; events for it are noted as skipped."""
         endpoint = await endpoints.get(principal.tenant, webhook_id)
         turned = await endpoints.disable(endpoint, f"by {principal.actor}")
-        return shown(turned, principal)
+        return await shown(turned, principal, history)
 
     @post("/{webhook_id:str}/rotate-secret", status_code=200, guards=WRITES,
           opt=descriptions.ROTATE)  # fmt: skip
@@ -124,10 +144,13 @@ class WebhookRoutes(Controller):
         )
 
 
-def shown(endpoint: Endpoint, principal: Principal) -> Response[Document]:
-    """An endpoint as this caller may see it."""
+async def shown(endpoint: Endpoint, principal: Principal, history: Log) -> Response[Document]:
+    """An endpoint as this caller may see it, and how it is."""
     whole = principal.may(Permission.WEBHOOKS_WRITE)
-    return Response(showing.endpoint(endpoint, whole=whole), headers={"ETag": _etag(endpoint)})
+    health = await history.health(endpoint.tenant, endpoint.id)
+    return Response(
+        showing.endpoint(endpoint, health, whole=whole), headers={"ETag": _etag(endpoint)}
+    )
 
 
 def revision(if_match: str | None) -> int | None:

@@ -11,6 +11,7 @@ from litestar.types import ControllerRouterHandler
 
 from orchestra.bus import Filters
 from orchestra.bus.webhooks.delivery import Beside, DeliveryParts
+from orchestra.bus.webhooks.delivery_routes import DeliveryRoutes
 from orchestra.bus.webhooks.desk import Desk, Outside
 from orchestra.bus.webhooks.endpoints import Endpoints
 from orchestra.bus.webhooks.inbound.desk import HookDesk
@@ -72,6 +73,8 @@ class WebhookParts:
             "deliverer": self.delivery.deliverer,
             "history": self.delivery.log,
             "replays": self.delivery.replays,
+            "clock": clock,
+            "new_ids": ids,
             "hooks": hooks,
             "hook_desk": HookDesk(hooks, clock, ids),
             "receiver": Receiver(store, hooks, events.published.publish, clock),
@@ -81,7 +84,11 @@ class WebhookParts:
             name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
         }
         self.routes: Sequence[ControllerRouterHandler] = (
-            Router("/", route_handlers=[WebhookRoutes, HookRoutes], dependencies=provided),
+            Router(
+                "/",
+                route_handlers=[WebhookRoutes, DeliveryRoutes, HookRoutes],
+                dependencies=provided,
+            ),
         )
 
     async def prepare(self) -> None:
