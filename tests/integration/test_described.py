@@ -121,6 +121,7 @@ async def test_every_route_answers_as_described(client: Client) -> None:
     await ask_workflows(client)
     await ask_events(client)
     await ask_queues(client)
+    await ask_readers(client)
     await ask_metrics(client)
     await ask_executions(client)
     await ask_agents(client)
@@ -295,6 +296,17 @@ async def ask_metrics(client: Client) -> None:
     await client.get("/api/metrics/m")
     for status in (204, 404):
         assert (await client.http.delete("/api/metrics/m")).status_code == status
+
+
+async def ask_readers(client: Client) -> None:
+    at = "/api/events/readers"
+    names = (await client.get(at))["readers"]
+    for name in (*names[:1], "none"):
+        for query in ("", "?cursor=x"):
+            await client.http.get(f"{at}/{name}/dead{query}")
+        for body in ({}, {"ids": ["1-1"]}, {"ids": ["x"]}, {"ids": 1}):
+            await client.http.post(f"{at}/{name}/redrive", json=body)
+        await client.http.delete(f"{at}/{name}/dead")
 
 
 async def ask_queues(client: Client) -> None:

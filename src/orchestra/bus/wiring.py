@@ -17,8 +17,13 @@ from orchestra.bus.limits import Limits
 from orchestra.bus.live.hub import Hub
 from orchestra.bus.live.places import Places
 from orchestra.bus.live.streams import Live
+from orchestra.bus.readers.letter_routes import ReaderRoutes
+from orchestra.bus.readers.letters import Letters
 from orchestra.bus.readers.routes import SubscriptionRoutes
 from orchestra.bus.readers.subscriptions import Subscriptions
+from orchestra.bus.signals.onlookers import Onlookers
+from orchestra.bus.signals.signals import Signals
+from orchestra.bus.signals.steps import Steps
 from orchestra.bus.types.records import Types
 from orchestra.bus.types.routes import TypeRoutes
 from orchestra.clock import Clock, Ids, Random
@@ -45,6 +50,10 @@ class EventParts:
         self.live = Live(self.hub, self._places, clock, chance)
         self._keeper = Keeper(store, clock, chance, limits)
         self._topics = Topics()
+        session = ids.new("bus")
+        self.signals = Signals(store, self._topics, clock, session)
+        self._onlookers = Onlookers(self.hub, self.signals, clock, session)
+        self.steps = Steps(self._onlookers, clock, ids)
         parts = {
             "published": self.published,
             "quota": Quota(store, clock, limits),
@@ -52,6 +61,7 @@ class EventParts:
             "live": self.live,
             "event_types": Types(store, self._topics, clock),
             "subscriptions": Subscriptions(self.hub, store, clock, ids),
+            "reader_letters": Letters(store),
             "clock": clock,
         }
         provided = {
@@ -60,7 +70,7 @@ class EventParts:
         self.routes: Sequence[ControllerRouterHandler] = (
             Router(
                 "/",
-                route_handlers=[EventRoutes, SubscriptionRoutes, TypeRoutes],
+                route_handlers=[EventRoutes, SubscriptionRoutes, ReaderRoutes, TypeRoutes],
                 dependencies=provided,
             ),
         )
@@ -70,6 +80,9 @@ class EventParts:
         async with anyio.create_task_group() as group:
             group.start_soon(self.hub.serve)
             group.start_soon(self._places.serve)
+            group.start_soon(self.signals.serve)
+            group.start_soon(self._onlookers.serve)
+            group.start_soon(self.steps.serve)
             group.start_soon(self._keeper.serve)
             group.start_soon(self._store.follow, self._topics)
 

@@ -35,6 +35,11 @@ def reader_dead_letters(prefix: str, name: str) -> str:
     return f"{prefix}dl:c:{name}"
 
 
+def reader_redriven(prefix: str, name: str) -> str:
+    """List of dead letters that are handed to the reader again. Ends when they are handled."""
+    return f"{prefix}rd:{name}"
+
+
 def reader_buried(prefix: str, name: str, event_id: str) -> str:
     """String with TTL 10 min: this event is among the dead letters."""
     return f"{prefix}bd:{name}:{event_id}"

@@ -13,10 +13,10 @@ import msgspec
 import structlog
 
 from orchestra.bus import Event, Gap, Handler, Reading
-from orchestra.bus.cloudevents import shown
 from orchestra.bus.live.hub import Hub
 from orchestra.bus.readers.feed import FELL_BEHIND, Feed, Found
 from orchestra.bus.readers.frontier import FLUSH, Frontier, Item
+from orchestra.bus.readers.letters import Letters
 from orchestra.bus.readers.records import Held, Mark, Readers
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError
@@ -37,6 +37,8 @@ ALONE: Final = 256
 _MARGIN_S = 0.5
 _RETRY_S = 0.2
 _WAIT_S = 1.0
+_AGAIN_S = 1.0
+"""Dead letters that were redriven are looked for so often."""
 _ERROR_MAX = 500
 
 Lane = tuple[Tenant | None, str]
@@ -88,6 +90,7 @@ class Tenure:
         """Until `stopped`, then let go; or until the claim is lost."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._beat, group.cancel_scope)
+            group.start_soon(self._again)
             with anyio.CancelScope() as reading:
                 group.start_soon(_then, stopped, reading)
                 async with self._ground.hub.followed():
@@ -192,7 +195,7 @@ class Tenure:
             return
         name = self._subscriber.name
         log.warning("bus.event_buried", reader=name, event_id=told.id, tries=tries, error=why)
-        letter = (told.id, msgspec.json.encode(shown(told)), why, tries)
+        letter = (told.id, msgspec.json.encode(told), why, tries)
         while True:
             try:
                 await self._readers.bury(name, self._held.token, letter)
@@ -201,6 +204,30 @@ class Tenure:
                 await self._ground.clock.sleep(_RETRY_S)
             else:
                 return
+
+    async def _again(self) -> None:
+        """Handle what was redriven, one after the other: it is out of order anyhow."""
+        letters, name, done = (
+            Letters(self._ground.store, self._options.tenant),
+            self._subscriber.name,
+            "",
+        )
+        while not self._lost:
+            try:
+                again = await letters.again(name, self._held.token, done)
+            except OrchestraError as away:
+                log.debug("bus.not_redriven", reader=name, error=away.code)
+                await self._ground.clock.sleep(_RETRY_S)
+                continue
+            if again is None:
+                done = ""
+                await self._ground.clock.sleep(_AGAIN_S)
+            elif again.begun >= CRASHES_MAX:
+                await self._bury(again.event, "the process died while it was handled", again.begun)
+                done = again.event.id
+            else:
+                await self._handle(Item(again.event, {}))
+                done = again.event.id
 
     async def _beat(self, scope: anyio.CancelScope) -> None:
         """Keep the claim, and the cursor moving. When it is lost everything here ends."""

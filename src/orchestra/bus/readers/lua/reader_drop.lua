@@ -7,5 +7,5 @@
 
 local p, call, name = KEYS[1], redis.call, ARGV[2]
 if call('HDEL', p .. 'def', name) == 0 then return 0 end
-call('DEL', p .. 'cur:' .. name, p .. 'own:' .. name, p .. 'win:' .. name, p .. 'dl:c:' .. name)
+call('DEL', p .. 'cur:' .. name, p .. 'own:' .. name, p .. 'win:' .. name, p .. 'dl:c:' .. name, p .. 'rd:' .. name)
 return 1
