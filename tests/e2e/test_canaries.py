@@ -5,13 +5,14 @@ import json
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 import httpx
 import pytest
 from http_peer import Peer, a_peer
 
-from e2e.served import Server, serving
+from e2e.served import Server, serving, until
 
 pytestmark = pytest.mark.anyio
 
@@ -25,6 +26,7 @@ async def test_no_secret_is_in_an_answer_the_log_or_the_store(tmp_path: Path) ->
         told += await in_a_workflow(server, peer)
         for path in ("/api/secrets/", "/api/agents/?limit=200", "/readyz"):
             told.append((await server.client.get(path)).text)
+        told.append(await gathered(server))
         sent = "".join(value for asked in peer.asked for value in asked.headers.values())
         log = server.log.read_text("utf-8")
     store = written(tmp_path)
@@ -38,6 +40,13 @@ async def test_no_secret_is_in_an_answer_the_log_or_the_store(tmp_path: Path) ->
             assert form.encode() not in store
     assert b"sec_" in store, "the store was looked at where the secrets are"
     assert "secret.written" in log
+
+
+async def gathered(server: Server) -> str:
+    """Once what was just logged can be searched for: all of the log."""
+    path = "/api/logs/export?q=event:secret.written"
+    await until(lambda: server.client.get(path), lambda got: got.text.count("\n") >= 25, 20.0)
+    return (await server.client.get("/api/logs/export")).text
 
 
 def written(folder: Path) -> bytes:
@@ -91,8 +100,9 @@ async def in_a_workflow(server: Server, peer: Peer) -> list[str]:
 
 
 def forms(canary: str) -> set[str]:
-    """As it is, in JSON, in a Python literal, and as HTTP Basic sends it."""
+    """As it is, in JSON, in a Python literal, in a URL, and as HTTP Basic sends it."""
     return {
+        quote(canary, safe=""),
         canary,
         json.dumps(canary)[1:-1],
         json.dumps(canary, ensure_ascii=False)[1:-1],

@@ -15,7 +15,7 @@ from orchestra.clock import Clock
 from orchestra.errors import Invalid, OrchestraError, Problem
 from orchestra.log import COVERED, mask
 from orchestra.monitoring.logs.chunks import packed
-from orchestra.monitoring.logs.lines import RANK_OF, cut, moment
+from orchestra.monitoring.logs.lines import NAMES, RANK_OF, cut, moment_us
 from orchestra.monitoring.logs.sealing import seal
 from orchestra.monitoring.logs.shelf import Shelf
 from orchestra.problems import BodyTooLarge
@@ -29,7 +29,6 @@ NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "applic
 _TIMES, _LEVELS = ("ts", "timestamp", "time"), ("level", "severity", "lvl")
 _EVENTS = ("event", "message", "msg")
 _OURS: Final = frozenset({"tenant", "replica", "origin", "ts_sent", "cut_bytes"})
-_NAMES: Final = ("debug", "info", "warning", "error")
 
 
 class LogLineInvalid(Invalid):
@@ -63,13 +62,22 @@ def _read(body: bytes, content_type: str, tenant: Tenant, now_ms: int) -> list[b
     given = _split(body) if media_type in NDJSON else _listed(hardened.loads(body, content_type))
     findings: list[Problem] = []
     lines: list[bytes] = []
+    told: dict[int, int] = {}
     for number, one in enumerate(given):
         if isinstance(one, Problem):
             findings.append(one)
         elif not isinstance(one, dict):
             findings.append(Problem(f"/{number}", "not_an_object", "a line is a JSON object"))
         else:
-            lines.append(_line(cast("dict[str, Any]", one), number, tenant, now_ms))
+            line = cast("dict[str, Any]", one)
+            sent = _first(line, _TIMES)
+            us = _believed(sent, now_ms)
+            at_us = now_ms * 1_000 if us is None else us
+            # Lines of one instant keep their order: each is a microsecond behind the one before.
+            told[at_us] = told.get(at_us, -1) + 1
+            stamp = moment_us(at_us + told[at_us]) + "Z"
+            unbelieved = str(sent)[:64] if us is None and sent is not None else None
+            lines.append(_line(line, stamp, unbelieved, tenant))
     if findings:
         raise LogLineInvalid("not every line can be kept", findings[:100])
     return lines
@@ -108,21 +116,19 @@ def _check_count(count: int) -> None:
         raise LogLinesTooMany(f"at most {LINES_MAX} lines at once", lines_max=LINES_MAX)
 
 
-def _line(given: dict[str, Any], number: int, tenant: Tenant, now_ms: int) -> bytes:
-    """A line as it is kept. Lines of one millisecond keep their order by its microseconds."""
-    sent = _first(given, _TIMES)
-    at_ms, us = _instant(sent, now_ms)
+def _line(given: dict[str, Any], stamp: str, sent: str | None, tenant: Tenant) -> bytes:
+    """A line as it is kept."""
     rank = RANK_OF.get(str(_first(given, _LEVELS) or "").lower(), 1)
     event = _first(given, _EVENTS)
     made: dict[str, Any] = {
-        "ts": moment(at_ms, us if us >= 0 else number % 1_000) + "Z",
-        "level": _NAMES[rank],
+        "ts": stamp,
+        "level": NAMES[rank],
         "event": event if isinstance(event, str) else "log.received",
     }
     named = {*_TIMES, *_LEVELS, *(name for name in _EVENTS if given.get(name) is event), *_OURS}
     made |= {name: value for name, value in given.items() if name not in named}
-    if us < -1 and sent is not None:
-        made["ts_sent"] = str(sent)[:64]
+    if sent is not None:
+        made["ts_sent"] = sent
     made |= {"tenant": tenant, "origin": "api"}
     masked = mask(None, "", made)
     return cut(COVERED.over_line(msgspec.json.encode(masked)))
@@ -132,14 +138,12 @@ def _first(given: Mapping[str, Any], names: tuple[str, ...]) -> Any:
     return next((given[name] for name in names if given.get(name) is not None), None)
 
 
-def _instant(sent: object, now_ms: int) -> tuple[int, int]:
-    """When it was: ms, and its microseconds; -1: not said; -2: said, and not to be believed."""
-    if sent is None:
-        return now_ms, -1
-    us = _microseconds(sent)
+def _believed(sent: object, now_ms: int) -> int | None:
+    """When it was, in microseconds; None when it was not said, or cannot be."""
+    us = None if sent is None else _microseconds(sent)
     if us is None or not now_ms - BACK_MS <= us // 1_000 <= now_ms + AHEAD_MS:
-        return now_ms, -2
-    return us // 1_000, us % 1_000 or -1
+        return None
+    return us
 
 
 def _microseconds(sent: object) -> int | None:

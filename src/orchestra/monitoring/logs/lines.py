@@ -53,10 +53,15 @@ def is_line(raw: bytes) -> bool:
     return _BEGINS.match(raw) is not None
 
 
-def moment(ms: int, us: int = 0) -> str:
-    """An instant as it stands in a line."""
-    whole = datetime.fromtimestamp(ms // 1_000, UTC)
-    return f"{whole:%Y-%m-%dT%H:%M:%S}.{ms % 1_000 * 1_000 + us:06d}"
+def moment(ms: int) -> str:
+    """An instant as it stands in a line, without the Z."""
+    return moment_us(ms * 1_000)
+
+
+def moment_us(us: int) -> str:
+    """The same in microseconds since 1970."""
+    whole = datetime.fromtimestamp(us // 1_000_000, UTC)
+    return f"{whole:%Y-%m-%dT%H:%M:%S}.{us % 1_000_000:06d}"
 
 
 def ms_of(at: bytes) -> int:

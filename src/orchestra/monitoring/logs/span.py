@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-from orchestra.monitoring.logs.lines import moment
+from orchestra.monitoring.logs.lines import moment, moment_us
 
 _BACK = re.compile(r"-(\d{1,9})(ms|s|m|h|d|w)")
 _MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
@@ -26,4 +26,4 @@ def moment_of(text: str, now_ms: int) -> bytes | None:
         return None
     if not 0 <= us <= _LAST_MS * 1_000:
         return None
-    return moment(us // 1_000, us % 1_000).encode()
+    return moment_us(us).encode()
