@@ -154,8 +154,14 @@ CALLS = [
     ("GET", "/replay"),
     ("DELETE", "/replay"),
 ]
-OPERATES = {"/enable", "/disable", "/test", "/deliveries/dlv_1/redeliver", "POST /replay"}
-OPERATES |= {"DELETE /replay"}
+OPERATES = {
+    "/enable",
+    "/disable",
+    "/test",
+    "/deliveries/dlv_1/redeliver",
+    "POST /replay",
+    "DELETE /replay",
+}
 READS = {"GET", "/deliveries", "/deliveries/dlv_1", "GET /replay"}
 WRITES = {"PATCH", "/rotate-secret", "DELETE"}
 
