@@ -283,6 +283,25 @@ async def test_tenants_share_nothing(queues: Queues, store: Store) -> None:
     assert await queues.settle(HOME, "q", [mine.receipt], "done") == ["ok"]
 
 
+async def test_only_the_killer_is_buried_not_what_died_beside_it(queues: Queues) -> None:
+    await queues.save(HOME, "q", Options(tries_max=100))
+    await queues.send(HOME, "q", [sent(n, group=f"g{n % 3}" if n % 2 else "") for n in range(20)])
+    killer, done = 7, list[object]()
+    with anyio.fail_after(30):
+        while any((await counted(queues))[:3]):
+            held = await taken(queues)
+            receipts = [one.receipt for one in held]
+            if killer in bodies(held):  # its worker dies, with all that is in hand
+                await queues.extend(HOME, "q", receipts, 1)
+            else:
+                await queues.settle(HOME, "q", receipts, "done")
+                done += bodies(held)
+
+    found = await queues.look(HOME, "q")
+    assert sorted(map(str, done)) == sorted(str(n) for n in range(20) if n != killer)
+    assert (found.counts.dead, found.totals.dead) == (1, 1)
+
+
 async def until_taken(queues: Queues, lease_ms: int = 30_000) -> list[Received]:
     with anyio.fail_after(5):
         while not (found := await taken(queues, lease_ms=lease_ms)):  # noqa: ASYNC110  -- time passes in the store

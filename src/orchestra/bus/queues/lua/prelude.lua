@@ -4,7 +4,8 @@
 --
 -- KEYS[1] is the prefix of a partition, "o:{tag}:"; it never exists as a key. ARGV[1] is `at`: '' means the server's TIME,
 -- a number is the virtual clock of a simulator. ARGV[2] is `queue`, "<tenant>:<name>". Under "<prefix>mq:<queue>:"
---   c  HASH made, tries, lost, lease, depth, backoff (waits in ms, with commas), spread, seq (arrivals so far), dseq (burials so far)
+--   c  HASH made, tries, lost, lease, depth, backoff (waits in ms, with commas), spread, seq (arrivals so far), dseq (burials so far),
+--     alone (see parked)
 --   b  HASH id -> body              f  HASH id -> facts: state|class|arrival|tries|born|due|lost|token|group
 --   r  ZSET ready: class * 2^48 + arrival     l  ZSET leased: until when     d  ZSET delayed: until when
 --   w  ZSET waiting for their turn in a group: "<group> NUL <arrival, 16 digits> NUL <id>", all of one score, so by name
@@ -21,6 +22,7 @@ local p, at = KEYS[1], ARGV[1]
 local call, fmt, match = redis.call, string.format, string.match
 local q = p .. 'mq:' .. ARGV[2] .. ':'
 local CLASS, DEAD_MAX, DEAD_MS, BITE, LOOKED = 281474976710656, 10000, 1209600000, 500, 2000
+local FAR = 4503599627370496
 
 -- Partition clock: the server's clock, never backwards; the same that the state machine of the steps has.
 local function now()
@@ -63,6 +65,13 @@ end
 
 local function wake() call('SPUBLISH', p .. 'mqw', ARGV[2]) end
 
+-- Whether it must wait, as one more lost lease would bury it: it may have died beside the one that kills. Of those
+-- only one is to be received or in flight, `alone`; so who did nothing is done, and only the killer dies with its worker.
+local function parked(m)
+  return m.lost > 0 and m.lost >= call('HGET', q .. 'c', 'lost') - 1 and call('HSETNX', q .. 'c', 'alone', m.id) == 0
+    and call('HGET', q .. 'c', 'alone') ~= m.id
+end
+
 -- To be received: now, or when it is due. It keeps its arrival, so what comes again is where it was.
 local function line_up(m, t)
   m.token = ''
@@ -70,12 +79,26 @@ local function line_up(m, t)
     m.s = 'd'
     call('ZADD', q .. 'd', m.due, m.id)
     if call('ZRANGE', q .. 'd', 0, 0)[1] == m.id then wake() end   -- who waits, waits for less long
+  elseif parked(m) then
+    m.s = 'd'
+    call('ZADD', q .. 'd', fmt('%.0f', FAR + m.seq), m.id)
   else
     m.s = 'r'
     call('ZADD', q .. 'r', fmt('%.0f', m.class * CLASS + m.seq), m.id)
     if call('ZCARD', q .. 'r') == 1 then wake() end
   end
   keep(m)
+end
+
+-- Its lease is over, one way or another: when it was `alone`, the next one is.
+local function release(m, t)
+  if m.lost == 0 or call('HGET', q .. 'c', 'alone') ~= m.id then return end
+  call('HDEL', q .. 'c', 'alone')
+  local first = call('ZRANGEBYSCORE', q .. 'd', FAR, '+inf', 'LIMIT', 0, 1)[1]
+  if first then
+    call('ZREM', q .. 'd', first)
+    line_up(fetch(first), t)
+  end
 end
 
 -- A new message: the head of its group, or behind it.
@@ -160,6 +183,7 @@ local function advance(t)
   for _, id in ipairs(lost) do
     call('ZREM', q .. 'l', id)
     local m = fetch(id)
+    release(m, t)
     m.lost = m.lost + 1
     if m.tries >= tonumber(most[1]) or m.lost >= tonumber(most[2]) then
       dead = dead + 1

@@ -21,6 +21,6 @@ for i = 1, #found, 2 do
     break
   end
   out[n + 1], out[n + 2], out[n + 3], out[n + 4] = m.id, m.class, m.tries, fmt('%.0f', m.born)
-  out[n + 5], out[n + 6], out[n + 7] = timed and found[i + 1] or 0, m.group, body
+  out[n + 5], out[n + 6], out[n + 7] = timed and tonumber(found[i + 1]) < FAR and found[i + 1] or 0, m.group, body
 end
 return out

@@ -32,7 +32,10 @@ end
 for i = 6, #ARGV, 3 do
   local m, n = held(ARGV[i], ARGV[i + 1]), #out + 1
   out[n] = m and 1 or 0
-  if m then call('ZREM', q .. 'l', m.id) end
+  if m then
+    call('ZREM', q .. 'l', m.id)
+    release(m, t)
+  end
   if m and outcome == 'D' then
     done = done + 1
     forget(m.id)

@@ -11,6 +11,7 @@ local t, out = now(), {1}
 local function gone(id)
   local m, n = fetch(id), #out
   out[n + 1], out[n + 2] = id, call('HGET', q .. 'b', id)
+  release(m, t)
   forget(id)
   tally('acked', 1)
   return m
