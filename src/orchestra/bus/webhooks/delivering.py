@@ -5,7 +5,7 @@ over all of them finds what became due. Every replica works on every endpoint.
 """
 
 import hashlib
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 import anyio.abc
@@ -21,7 +21,7 @@ from orchestra.bus.webhooks.lines import Lines
 from orchestra.bus.webhooks.matching import Known, Parcel, delivery_id
 from orchestra.bus.webhooks.notices import Notices
 from orchestra.bus.webhooks.pumps import Ground, Pump
-from orchestra.bus.webhooks.records import Endpoint
+from orchestra.bus.webhooks.records import Endpoint, WebhookUnknown
 from orchestra.bus.webhooks.turns import Turns
 from orchestra.clock import Clock, Ids
 from orchestra.errors import OrchestraError
@@ -34,8 +34,17 @@ log = structlog.get_logger(__name__)
 AT_ONCE: Final = 500
 """Deliveries of one replica."""
 SWEEP_S: Final = 1.0
+AGAIN_S: Final = 60.0
 
 Place = tuple[Tenant, str]
+
+
+class Directory(Known, Protocol):
+    """Who there is; see `Endpoints`."""
+
+    async def get(self, tenant: Tenant, endpoint_id: str) -> Endpoint:
+        """As it is in the store now. Raises WebhookUnknown."""
+        ...
 
 
 class Deliverer:
@@ -43,7 +52,7 @@ class Deliverer:
 
     def __init__(
         self,
-        picture: Known,
+        picture: Directory,
         lines: Lines,
         circuits: Circuits,
         hands: Hands,
@@ -56,6 +65,8 @@ class Deliverer:
         self._ground = Ground(circuits, lines, hands, Turns(AT_ONCE), self._clock, ids)
         self._pumps: dict[Place, Pump] = {}
         self._held: dict[Place, tuple[float, int]] = {}
+        self._seen: set[Place] = set()
+        self._gone: dict[Place, float] = {}
         self._group: anyio.abc.TaskGroup | None = None
         self._closing, self._ended = False, anyio.Event()
 
@@ -72,6 +83,7 @@ class Deliverer:
         if endpoint.state == "disabled":
             await self._hands.skip(endpoint, parcel, "disabled")
             return
+        self._seen.add((endpoint.tenant, endpoint.id))
         body = msgspec.Raw(msgspec.json.encode(parcel))
         sent = Sent(body, group=_group(endpoint, parcel.event), dedup=once or parcel.id)
         shed = await self._lines.send(endpoint, sent)
@@ -140,13 +152,32 @@ class Deliverer:
 
     async def _sweep(self) -> None:
         while True:
-            everybody = self._picture.everybody().values()
+            everybody = [one for some in self._picture.everybody().values() for one in some]
             try:
-                for queue in await self._lines.due(one for some in everybody for one in some):
+                await self._forget_gone({(one.tenant, one.id) for one in everybody})
+                for queue in await self._lines.due(everybody):
                     self._heard(queue)
             except OrchestraError as away:
                 log.debug("webhook.not_swept", error=away.code)
             await self._clock.sleep(SWEEP_S)
+
+    async def _forget_gone(self, now: set[Place]) -> None:
+        """Drop what is kept of endpoints that are deleted; and again a minute later, as others may
+        have put something in line before they knew. One that cannot be read is not deleted.
+        """
+        self._gone |= dict.fromkeys(self._seen - now, 0.0)
+        self._seen = now
+        for place, since in list(self._gone.items()):
+            if since and self._clock.monotonic() < since + AGAIN_S:
+                continue
+            try:
+                await self._picture.get(*place)
+            except WebhookUnknown:
+                await self.forget(*place)
+            if since:
+                del self._gone[place]
+            else:
+                self._gone[place] = self._clock.monotonic() or AGAIN_S / 1_000
 
     def _heard(self, queue: bytes) -> None:
         tenant, _, name = queue.decode().partition(":")
