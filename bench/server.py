@@ -5,10 +5,15 @@
 Everything else is the product's own composition.
 """
 
+import functools
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import anyio
+import structlog
+from litestar.types import ControllerRouterHandler
 
 from orchestra.agents import Capability, PythonAgent, PythonCapability, Task
 from orchestra.app import Ports, build_modules
@@ -16,6 +21,10 @@ from orchestra.module import Module
 from orchestra.server import serve
 from orchestra.settings import Settings, load
 from orchestra.store.client import Store
+
+log = structlog.get_logger(__name__)
+
+TALK_S = 0.01
 
 
 def noop(task: Task) -> object:
@@ -46,19 +55,54 @@ AGENTS = (
 )
 
 
-def build(settings: Settings, store: Store, ports: Ports) -> Sequence[Module]:
+class Talker:
+    """A module that logs at a steady rate."""
+
+    name = "talker"
+    routes: Sequence[ControllerRouterHandler] = ()
+
+    def __init__(self, per_s: int) -> None:
+        self._per_s = per_s
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """It logs for the duration of the block."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._talk)
+            yield
+            group.cancel_scope.cancel()
+
+    async def _talk(self) -> None:
+        began, said = time.monotonic(), 0
+        facts = {"tenant": "default", "agent": "agt_019ab12c-4f7e-7c31-9d52-0b6c8f1e2a44"}
+        while True:
+            await anyio.sleep(TALK_S)
+            while said < (time.monotonic() - began) * self._per_s:
+                said += 1
+                log.warning("bench.line_said", n=said, latency_ms=said % 997, **facts)
+
+    async def quiesce(self) -> None:
+        """It goes on."""
+
+    async def check(self) -> None:
+        """It is well."""
+
+
+def build(settings: Settings, store: Store, ports: Ports, *, talks: int = 0) -> Sequence[Module]:
     """The product's modules, with ours among the Python agents."""
-    return build_modules(settings, store, ports, python_agents=AGENTS)
+    modules = build_modules(settings, store, ports, python_agents=AGENTS)
+    return [*modules, Talker(talks)] if talks else modules
 
 
 def main() -> None:
-    """Serve, with `--name value` for any setting."""
+    """Serve, with `--name value` for any setting; `--log-lines 5000` logs so many a second."""
     words = iter(sys.argv[1:])
     options = {
         name.removeprefix("--").replace("-", "_"): value
         for name, value in zip(words, words, strict=True)
     }
-    serve(load(options), build)
+    talks = int(options.pop("log_lines", "0"))
+    serve(load(options), functools.partial(build, talks=talks))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,14 +47,16 @@ class Served:
 
 
 @contextmanager
-def served(directory: Path, durability: str, *, profile: Path | None = None) -> Iterator[Served]:
+def served(
+    directory: Path, durability: str, *, profile: Path | None = None, options: Sequence[str] = ()
+) -> Iterator[Served]:
     """A server in a process of its own. `profile`: where it writes cProfile's figures."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as data:
         command = [sys.executable]
         command += ["-m", "cProfile", "-o", str(profile)] if profile else []
         command += ["-m", "bench.server", "--port", str(port), "--data", data]
-        command += ["--durability", durability, "--log-level", "warning"]
+        command += ["--durability", durability, "--log-level", "warning", *options]
         log = Path(data) / "server.log"
         began = time.monotonic()
         with log.open("wb") as output:
