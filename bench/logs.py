@@ -22,7 +22,6 @@ from bench.log_lines import lines
 from bench.machine import cpu_ms, fsync_ms, peak_rss_mb
 from bench.scenarios import SCENARIOS
 from bench.serving import Served, served
-from orchestra.app import store_options
 from orchestra.clock import SystemClock, system_random
 from orchestra.log import configure
 from orchestra.monitoring.logs.asking import Asking, Wanted
@@ -32,7 +31,7 @@ from orchestra.monitoring.logs.sealing import seal
 from orchestra.monitoring.logs.shelf import Keeping, Shelf
 from orchestra.settings import load
 from orchestra.store.keys import DEFAULT_TENANT
-from orchestra.store.opening import open_store
+from orchestra.store.opening import StoreOptions, open_store
 
 NAME = "L1"
 LINES, LAST = 1_000_000, 100_000
@@ -67,10 +66,10 @@ def measure(mode: str, durability: str, place: Path, *, quick: bool) -> dict[str
 
 
 async def _kept(mode: str, durability: str, place: Path, count: int) -> dict[str, Any]:
-    settings = load({"data": str(place / f"logs-{mode}"), "durability": durability}, environ={})
+    options = StoreOptions(directory=place / f"logs-{mode}", durability=durability)
     configure(load({"log_level": "warning"}, environ={}))
     clock = SystemClock()
-    async with open_store(store_options(settings), clock, system_random()) as store:
+    async with open_store(options, clock, system_random()) as store:
         shelf = Shelf(store, Keeping(bytes=1 << 30))
         made, seconds, cpu = lines(count), 0.0, cpu_ms(os.getpid())
         texts, spent = 0, 0.0

@@ -14,7 +14,7 @@ UNPACKED_MAX: Final = LINES_MAX * (LINE_MAX_BYTES + 1)
 GAP_MS: Final = 600_000
 """Lines so far apart are in different chunks: one late line must not make a chunk of a week."""
 CHUNKS_MAX: Final = 64
-_QUICK, _SMALL = 1, 6
+_QUICK, _SMALL = 1, 5
 _FILTER_BYTES = (64, 2_048)
 _HASHES = 4
 
@@ -97,7 +97,7 @@ def _apart(before: bytes, behind: bytes) -> bool:
 
 
 def _header(lines: Sequence[bytes]) -> Header:
-    return Header(lines[0][AT], lines[-1][AT], levels_of(lines), _filter(tokens(lines)))
+    return Header(lines[0][AT], lines[-1][AT], levels_of(lines), _filter(tokens(b"\n".join(lines))))
 
 
 def levels_of(lines: Iterable[bytes]) -> tuple[int, int, int, int]:

@@ -4,9 +4,9 @@ A line is `{"ts":"2026-11-23T04:09:31.123456Z","level":"info",…}`: lines sort 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import msgspec
 
@@ -22,30 +22,18 @@ RANK_OF: Final = {
     **{"trace": 0, "debug": 0, "info": 1, "notice": 1, "warn": 2, "warning": 2},
     **{"error": 3, "err": 3, "critical": 3, "fatal": 3, "emergency": 3},
 }
-IDS: Final = ("execution_id", "request_id", "trace_id", "span_id", "step", "agent")
-"""Fields that a chunk's filter knows by name and value."""
+KNOWN_NAMES: Final = ("step", "agent", "trace_id", "span_id")
+"""Members whose values a chunk's filter knows by name."""
 
 _BEGINS = re.compile(
     rb'\{"ts":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z","level":"(?:debug|info|warning|error|critical)"'
 )
+# Ids are of this century's half: a pattern that begins with more than one known character is ten
+# times as quick. An id that does not fit is found all the same, only without skipping chunks.
 _ID = re.compile(
-    rb"[a-z]{3}_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|req_[0-9a-f]{32}"
+    rb"_01(?:[0-9a-f]{6}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{30})"
 )
-_WHOLE_ID = re.compile(_ID.pattern + rb"\Z")
-
-
-class _Named(msgspec.Struct, frozen=True):
-    """What a filter knows by name; anything else in a line is passed over."""
-
-    execution_id: Any = None
-    request_id: Any = None
-    trace_id: Any = None
-    span_id: Any = None
-    step: Any = None
-    agent: Any = None
-
-
-_decode_named = msgspec.json.Decoder(_Named).decode
+_WHOLE_ID = re.compile(rb"[a-z]{3}" + _ID.pattern)
 
 
 def is_line(raw: bytes) -> bool:
@@ -93,30 +81,21 @@ def _shortened(value: object) -> object:
     return value
 
 
-def tokens(lines: Iterable[bytes]) -> set[bytes]:
-    """What a filter of these lines must know: ids wherever they stand, some fields by name."""
-    found: set[bytes] = set()
-    for line in lines:
-        found.update(_ID.findall(line))
-        found.update(_named(line))
+def tokens(lines: bytes) -> set[bytes]:
+    """What a filter of these lines must know: ids wherever they stand, some members by name."""
+    found = set[bytes](_ID.findall(lines))
+    for name in KNOWN_NAMES:
+        begin = b'"%s":"' % name.encode()
+        values = {value[: value.find(b'"')] for value in lines.split(begin)[1:]}
+        found.update(begin + value for value in values)
     return found
 
 
-def _named(line: bytes) -> Iterator[bytes]:
-    named = _decode_named(line)
-    for name in IDS:
-        value = getattr(named, name)
-        if value is not None:
-            yield token(
-                name, value if isinstance(value, str) else msgspec.json.encode(value).decode()
-            )
+def token(name: str, escaped: bytes) -> bytes:
+    """How a filter knows that the text of `name` is this, as JSON writes it."""
+    return b'"%s":"' % name.encode() + escaped.partition(b'"')[0]
 
 
-def token(name: str, value: str) -> bytes:
-    """How a filter knows that `name` is `value`."""
-    return f"{name}={value}".encode()
-
-
-def is_id(text: bytes) -> bool:
-    """Whether a filter knows this text, wherever it stands in a line."""
-    return _WHOLE_ID.match(text) is not None
+def id_token(text: bytes) -> bytes | None:
+    """How a filter knows this id, wherever it stands in a line; None for what is none."""
+    return text[3:] if _WHOLE_ID.fullmatch(text) else None

@@ -12,7 +12,7 @@ import msgspec
 
 from orchestra.monitoring.logs.chunks import Header
 from orchestra.monitoring.logs.language import Level, Member, Op, Pattern, Term, Text, compiled
-from orchestra.monitoring.logs.lines import AT, IDS, LEVEL_AT, RANKS, is_id, token
+from orchestra.monitoring.logs.lines import AT, KNOWN_NAMES, LEVEL_AT, RANKS, id_token, token
 
 Check: TypeAlias = Callable[[bytes], bool]
 Finder: TypeAlias = Callable[[bytes, int], int]
@@ -119,12 +119,16 @@ def _tokens(terms: Sequence[Term]) -> Iterator[bytes]:
     for term in terms:
         if term.negated:
             continue
-        if isinstance(term, Text) and is_id(term.text.encode("utf-8", "replace")):
-            yield term.text.encode()
+        if isinstance(term, Text):
+            text = term.text
         elif isinstance(term, Member) and term.op == ":" and not term.begins:
-            name = ".".join(term.path)
-            if name in IDS and term.value is not None:
-                yield token(name, term.value)
+            text = term.value or ""
+            if ".".join(term.path) in KNOWN_NAMES and not _PLAIN_VALUE.fullmatch(text):
+                yield token(term.path[0], _escaped(text))
+        else:
+            continue
+        if (known := id_token(text.encode("utf-8", "replace"))) is not None:
+            yield known
 
 
 def _anchor(texts: Sequence[Text], members: Sequence[Member]) -> tuple[bytes, bool] | None:
@@ -150,7 +154,7 @@ def _member_needle(term: Member) -> bytes:
 
 def _needles(text: str) -> tuple[tuple[bytes, ...], bool]:
     """A text as lines may show it, and whether in any case: when none of it is in capitals."""
-    letters = _SMALL.search(text) and not is_id(text.encode("utf-8", "replace"))
+    letters = _SMALL.search(text) and id_token(text.encode("utf-8", "replace")) is None
     small = bool(letters) and text.lower() == text
     raw, escaped = text.encode("utf-8", "replace"), _escaped(text)
     if small:
