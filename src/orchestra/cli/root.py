@@ -33,6 +33,8 @@ Every command has --help with examples; most have --json for programs.
         "logs": ("orchestra.cli.logs:logs", "Search and follow the log of all replicas."),
         "event": ("orchestra.cli.event:event", "Follow, list and publish events."),
         "queue": ("orchestra.cli.queue:queue", "Send and receive messages; see to dead letters."),
+        "webhook": ("orchestra.cli.webhook:webhook", "Tell addresses outside of events."),
+        "hook": ("orchestra.cli.hook:hook", "Let others start workflows and answer steps."),
         "secret": ("orchestra.cli.secret:secret", "Set, list and remove agents' credentials."),
         "prices": ("orchestra.cli.prices:prices", "What models cost; take a newer table."),
         "keys": ("orchestra.cli.keys:keys", "Make, list and revoke API keys."),
