@@ -5,7 +5,6 @@ SNI and certificate stay the name, so there is no gap for rebinding. No proxy of
 no redirects, no cookies. The only importer of httpx and httpcore.
 """
 
-import re
 import socket
 import ssl
 from collections import OrderedDict
@@ -37,6 +36,7 @@ from orchestra.security.answers import (
     Timeouts,
 )
 from orchestra.security.destinations import Policy
+from orchestra.security.request_heads import sendable
 
 __all__ = [
     "AnswerEncoded", "AnswerLost", "AnswerTooLarge", "DestinationNotAllowed", "Guard", "NotReached",
@@ -52,7 +52,6 @@ CONNECTIONS_MAX = 512
 ADDRESSES_MAX = 4
 URL_MAX_CHARS = 2_048
 REFUSED = "destination not allowed"
-_IN_NO_HEADER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Blocked(httpcore.ConnectError):
@@ -192,7 +191,7 @@ class Outbound:
         """
         parsed = _parse(url)
         hop = str(hops.come_so_far() + 1)
-        sent = _sendable({**headers, "accept-encoding": "identity", "orchestra-hop": hop})
+        sent = sendable({**headers, "accept-encoding": "identity", "orchestra-hop": hop})
         within = _extensions(timeouts)
         with anyio.fail_after(timeouts.total_s), _typed():
             pool = await self._pool(parsed)
@@ -254,17 +253,6 @@ def _parse(url: str) -> httpx.URL:
 
 def _port(url: httpx.URL) -> int:
     return url.port or (443 if url.scheme == "https" else 80)
-
-
-def _sendable(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """As bytes. Raises NotReached for what no header may hold: nothing was sent."""
-    try:
-        sent = [(name.encode("ascii"), text.encode("latin-1")) for name, text in headers.items()]
-    except UnicodeEncodeError:
-        raise NotReached("a header cannot be sent as it is") from None
-    if any(_IN_NO_HEADER.search(text) for _, text in sent):
-        raise NotReached("a header cannot be sent as it is")
-    return sent
 
 
 def _headers(response: httpcore.Response) -> dict[str, str]:
