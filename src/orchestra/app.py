@@ -32,6 +32,7 @@ from orchestra.monitoring import Views
 from orchestra.monitoring.logs.wiring import LogParts
 from orchestra.monitoring.metrics.part import MetricsPart
 from orchestra.monitoring.module import MonitoringModule
+from orchestra.monitoring.requests import Measured
 from orchestra.openapi import documentation
 from orchestra.problems import handlers
 from orchestra.security import Principal, principal_of
@@ -184,7 +185,7 @@ async def running(
         stage.health.durability = store.durability
         stage.health.checks = {"store": store.check} | {one.name: one.check for one in modules}
         async with run_modules(modules):
-            stage.gateway.application = app
+            stage.gateway.application = Measured(app, ports.clock)
             stage.health.phase = "ready"
             yield Running(store, app, modules)
 

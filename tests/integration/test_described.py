@@ -297,6 +297,7 @@ async def ask_metrics(client: Client) -> None:
     await client.http.get("/api/metrics/query?metric=m&agg=what")
     assert (await client.http.get("/api/metrics/export?metric=m")).is_success
     await client.get("/api/metrics/m")
+    assert (await client.http.get("/metrics")).is_success
     for status in (204, 404):
         assert (await client.http.delete("/api/metrics/m")).status_code == status
 

@@ -16,6 +16,7 @@ from orchestra.agents.providers import Usage
 from orchestra.agents.records import Agent
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError
+from orchestra.instruments import counter, histogram
 from orchestra.store import keys
 from orchestra.store.client import Store
 from orchestra.store.scripts import load_scripts
@@ -28,6 +29,14 @@ WAITING_MAX = 20_000
 """Buckets that wait for a store that is away. Beyond, calls go uncounted, and that is logged."""
 
 OUTCOMES: Final = ("ok", "failed", "unknown", "cancelled")
+
+_OF: Final = ("tenant", "agent", "agent_type", "provider")
+_TASKS = counter("orchestra_agent_tasks_total", (*_OF, "outcome"))
+_SECONDS = histogram("orchestra_agent_task_seconds", ("tenant", "agent"))
+_FIRST = histogram("orchestra_agent_first_token_seconds", ("tenant", "agent"))
+_WAITS = histogram("orchestra_agent_wait_seconds", ("tenant", "agent"))
+_TOKENS = counter("orchestra_agent_tokens_total", ("tenant", "agent", "kind"))
+_COST = counter("orchestra_agent_cost_usd_total", ("tenant", "agent"))
 
 Counts = dict[str, int]
 """Calls by outcome (`ok`, `failed`, …), sums (`ms`, `queue_ms`, `in`, `out`, `cached`, `cost`),
@@ -87,6 +96,8 @@ class Performance:
 
         The words that breakers know (`fail`, `deny`, …) count as failed.
         """
+        outcome = outcome if outcome in OUTCOMES else "failed"
+        _instrument(agent, outcome, (duration_ms, ttft_ms, queue_ms), usage)
         waiting = self._pools[agent.tenant, agent.spec.agent_type].waiting
         key = (agent.id, self._now_ms() // 60_000)
         counts = waiting.get(key)
@@ -95,7 +106,7 @@ class Performance:
                 self._lost += 1
                 return
             counts = waiting[key] = defaultdict(int)
-        counts[outcome if outcome in OUTCOMES else "failed"] += 1
+        counts[outcome] += 1
         counts["ms"] += duration_ms
         counts[f"d{bucket_of(duration_ms)}"] += 1
         if queue_ms:
@@ -162,6 +173,25 @@ class Performance:
                 coarse_kept_s=COARSE.kept_s,
             )
             pool.sent = []
+
+
+def _instrument(
+    agent: Agent, outcome: str, took_ms: tuple[int, int | None, int], usage: Usage | None
+) -> None:
+    """The same, for the metrics of this process."""
+    tenant, name = agent.tenant, agent.spec.name
+    duration_ms, ttft_ms, queue_ms = took_ms
+    _TASKS.add(1, tenant, name, agent.spec.agent_type, agent.spec.provider, outcome)
+    _SECONDS.observe(duration_ms / 1_000, tenant, name)
+    if queue_ms:
+        _WAITS.observe(queue_ms / 1_000, tenant, name)
+    if ttft_ms is not None:
+        _FIRST.observe(ttft_ms / 1_000, tenant, name)
+    if usage is not None:
+        _TOKENS.add(usage.input_tokens, tenant, name, "input")
+        _TOKENS.add(usage.output_tokens, tenant, name, "output")
+        if usage.cost_micro_usd:
+            _COST.add(usage.cost_micro_usd / 1_000_000, tenant, name)
 
 
 def _taken(waiting: dict[tuple[str, int], Counts]) -> list[bytes]:

@@ -78,4 +78,13 @@ OVERVIEW: Final = described(
 SERVICES: Final = described(
     {200: Answer("How each part is.", [documents.ServicesShown])}, refusals=[StoreAway]
 )
-EXPOSITION: Final = described({200: Answer("Prometheus text.", [_TEXT], media_type="text/plain")})
+EXPOSITION: Final = described(
+    {
+        200: Answer(
+            "Prometheus text, or OpenMetrics for those who accept it.",
+            [_TEXT],
+            media_type="text/plain; version=0.0.4",
+            also={"application/openmetrics-text; version=1.0.0": _TEXT},
+        )
+    }
+)

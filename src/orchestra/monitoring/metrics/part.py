@@ -22,9 +22,10 @@ from orchestra.monitoring.metrics.forgetting import Forgetting
 from orchestra.monitoring.metrics.gathering import Gatherer
 from orchestra.monitoring.metrics.leading import Leading
 from orchestra.monitoring.metrics.recording import Recorder
-from orchestra.monitoring.metrics.routes import MetricRoutes
+from orchestra.monitoring.metrics.routes import MetricRoutes, scraped
 from orchestra.monitoring.metrics.sealing import LOOK_S, Sealer
 from orchestra.monitoring.metrics.shelf import Shelf
+from orchestra.monitoring.pulse import Pulse
 from orchestra.store.client import Store
 
 log = structlog.get_logger(__name__)
@@ -50,6 +51,7 @@ class MetricsPart:
         self.sealer = Sealer(store, self.admission, clock)
         self.leading = Leading(store, clock, self.session)
         self.counting = Counting(store, clock, ledgers, self.gatherer, self.leading)
+        self.pulse = Pulse(store, clock, self.leading)
         parts = {
             "recorder": self.recorder,
             "answers": self.answers,
@@ -60,7 +62,7 @@ class MetricsPart:
             name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
         }
         self.routes: Sequence[ControllerRouterHandler] = (
-            Router("/", route_handlers=[MetricRoutes], dependencies=provided),
+            Router("/", route_handlers=[MetricRoutes, scraped], dependencies=provided),
         )
 
     @asynccontextmanager
@@ -70,6 +72,7 @@ class MetricsPart:
             group.start_soon(self._flush_always)
             group.start_soon(self._seal_always)
             group.start_soon(self.counting.serve)
+            group.start_soon(self.pulse.serve)
             yield
             group.cancel_scope.cancel()
         with anyio.move_on_after(_LAST_S, shield=True):

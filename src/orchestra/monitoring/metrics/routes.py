@@ -11,6 +11,8 @@ from litestar.params import FromPath, QueryParameter, SkipValidation
 
 from orchestra.clock import Clock
 from orchestra.errors import Problem
+from orchestra.instruments import INSTRUMENTS
+from orchestra.monitoring.exposition import OPEN, PLAIN, exposed, wants_open
 from orchestra.monitoring.metrics import descriptions, exporting, showing
 from orchestra.monitoring.metrics.admission import MetricUnknown
 from orchestra.monitoring.metrics.answering import Answers
@@ -136,3 +138,16 @@ def _query(request: Asking) -> dict[str, list[str]]:
     for name, value in request.query_params.multi_items():
         found.setdefault(name, []).append(str(value))
     return found
+
+
+@get(
+    "/metrics",
+    guards=[requires(Permission.SYSTEM_READ)],
+    opt=descriptions.EXPOSITION,
+    tags=["metrics"],
+)
+async def scraped(request: Asking) -> Response[bytes]:
+    """What this process counts, for Prometheus. Each process has its own."""
+    openmetrics = wants_open(request.headers.get("accept", ""))
+    text = exposed(INSTRUMENTS, openmetrics=openmetrics)
+    return Response(text.encode(), media_type=OPEN if openmetrics else PLAIN)

@@ -1,0 +1,75 @@
+"""What the instruments of this process say, as Prometheus text (0.0.4) or OpenMetrics (1.0).
+
+Totals since the process began; each process has its own. The bounds of histograms are powers of
+two, where our buckets have their edges, so their counts are exact.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from orchestra.instruments import ZERO, Counter, Gauge, Histogram, Instruments, Tally
+from orchestra.monitoring.metrics.names import TOLD
+
+PLAIN: Final = "text/plain; version=0.0.4"
+OPEN: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+_SCALE: Final = 8
+
+
+def wants_open(accept: str) -> bool:
+    """Whether a scraper asks for OpenMetrics."""
+    return "application/openmetrics-text" in accept
+
+
+def exposed(instruments: Instruments, *, openmetrics: bool = False) -> str:
+    """All of them, by name."""
+    lines: list[str] = []
+    for one in sorted(instruments, key=lambda each: each.name):
+        rows = list(_rows(one))
+        if rows:
+            name = one.name
+            family = name.removesuffix("_total") if openmetrics and one.kind == "counter" else name
+            lines.append(f"# HELP {family} {TOLD.get(name, name.replace('_', ' '))}")
+            lines.append(f"# TYPE {family} {one.kind}")
+            lines += rows
+    if openmetrics:
+        lines.append("# EOF")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _rows(one: Counter | Gauge | Histogram) -> Iterator[str]:
+    if isinstance(one, Histogram):
+        for values, tally in sorted(one.totals().items()):
+            yield from _spread(one.name, dict(zip(one.labels, values, strict=True)), tally)
+        return
+    for values, value in sorted(one.totals().items()):
+        labels = _labels(dict(zip(one.labels, values, strict=True)))
+        yield f"{one.name}{labels} {_number(value)}"
+
+
+def _spread(name: str, labels: Mapping[str, str], tally: Tally) -> Iterator[str]:
+    passed = tally.buckets.get(ZERO, 0)
+    bounds: dict[int, int] = {}
+    for bucket, n in tally.buckets.items():
+        if bucket != ZERO:
+            power = math.ceil(bucket / _SCALE)
+            bounds[power] = bounds.get(power, 0) + n
+    if bounds:
+        for power in range(min(bounds), max(bounds) + 1):
+            passed += bounds.get(power, 0)
+            yield f"{name}_bucket{_labels({**labels, 'le': _number(2.0**power)})} {passed}"
+    yield f"{name}_bucket{_labels({**labels, 'le': '+Inf'})} {tally.count}"
+    yield f"{name}_sum{_labels(labels)} {_number(tally.sum)}"
+    yield f"{name}_count{_labels(labels)} {tally.count}"
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    if not labels:
+        return ""
+    parts = (f'{name}="{value.translate(_ESCAPES)}"' for name, value in labels.items())
+    return "{" + ",".join(parts) + "}"
+
+
+def _number(value: float) -> str:
+    return repr(float(value))

@@ -1,0 +1,45 @@
+"""What a process says to Prometheus, judged by Prometheus' own parser."""
+
+import pytest
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as read_openmetrics,
+)
+from prometheus_client.parser import text_string_to_metric_families as read_text
+from products import a_product
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_prometheus_reads_what_is_scraped(store_url: str) -> None:
+    async with a_product(store_url) as one:
+        for _ in range(3):
+            await one.http.get("/api/workflows")
+        await one.http.get("/api/no/such/path")
+        plain = await one.http.get("/metrics")
+        accept = {"accept": "application/openmetrics-text; version=1.0.0"}
+        openmetrics = await one.http.get("/metrics", headers=accept)
+
+    assert plain.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    families = {one.name: one for one in read_text(plain.text)}
+    requests = families["orchestra_http_requests"].samples
+    [listed] = [one for one in requests if one.labels["route"] == "/api/workflows"]
+    assert (listed.labels["method"], listed.labels["status"]) == ("GET", "200")
+    assert listed.value >= 3
+    assert [one for one in requests if one.labels["route"] == "none"]
+    seconds = families["orchestra_http_seconds"]
+    buckets = [
+        one
+        for one in seconds.samples
+        if one.name.endswith("_bucket") and one.labels["route"] == "/api/workflows"
+    ]
+    assert [one.value for one in buckets] == sorted(one.value for one in buckets)
+    assert buckets[-1].labels["le"] == "+Inf"
+    assert buckets[-1].value == listed.value
+    assert openmetrics.headers["content-type"].startswith("application/openmetrics-text")
+    names = {one.name for one in read_openmetrics(openmetrics.text)}
+    assert {"orchestra_http_requests", "orchestra_http_seconds"} <= names
+
+
+async def test_scraping_needs_a_key_from_elsewhere(store_url: str) -> None:
+    async with a_product(store_url, own=False) as one:
+        assert (await one.http.get("/metrics")).status_code == 401
