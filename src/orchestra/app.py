@@ -122,7 +122,13 @@ def build_modules(
     needs = Needs(agents.secrets, EventFilters(), settings, workflow_of(workflows))
     limits = limits_of(settings)
     bus = BusModule(store, sources, of_bus, settings.drain_s, needs, limits=limits)
-    views = Views(workflows.listing.page, workflows.catalogue.document, agents.statuses)
+    checks = {"agents": agents.check, "workflows": workflows.check, "communication": bus.check}
+    views = Views(
+        workflows.listing.page,
+        workflows.catalogue.document,
+        agents.statuses,
+        checks | {"store": store.check},
+    )
     metrics = MetricsPart(store, ports.clock, ports.ids, views, [workflows.figures])
     logs = LogParts(settings, store, ports.clock, ports.ids)
     # The first to start is the last to stop: it gathers what the others log at their end.

@@ -298,6 +298,9 @@ async def ask_metrics(client: Client) -> None:
     assert (await client.http.get("/api/metrics/export?metric=m")).is_success
     await client.get("/api/metrics/m")
     assert (await client.http.get("/metrics")).is_success
+    await client.get("/api/dashboard/overview?window=1h")
+    await client.http.get("/api/dashboard/overview?window=x")
+    await client.get("/api/dashboard/health")
     for status in (204, 404):
         assert (await client.http.delete("/api/metrics/m")).status_code == status
 

@@ -94,3 +94,34 @@ async def test_counts_are_those_of_the_histories(store_url: str) -> None:
         await agrees(two, await truth_of(one, ended))
 
         assert {status["status"] for status in ended} == {"completed", "failed", "rolled_back"}
+
+
+async def test_the_overview_says_what_the_histories_say(store_url: str) -> None:
+    async with a_product(store_url, [OWN]) as one:
+        ended = [await executed(one, workflow) for workflow in await saved(one)]
+        truth = await truth_of(one, ended)
+        await agrees(one, truth)
+
+        with anyio.fail_after(20):
+            while True:  # it is made once a second, and health is told now and then
+                overview = (await one.http.get("/api/dashboard/overview")).json()
+                if overview["executions"]["failed"] and overview["status"] == "healthy":
+                    break
+                await anyio.sleep(0.2)
+
+    executions = overview["executions"]
+    for name in ("completed", "failed", "cancelled", "rolled_back"):
+        assert executions[name] == truth.executions[name]
+    assert executions["running"] == executions["pending"] == executions["paused"] == 0
+    assert sum(executions["per_minute"]) == len(ended)
+    spent = sorted(spent for each in truth.seconds.values() for spent in each)
+    median = spent[(len(spent) + 1) // 2 - 1] * 1_000
+    assert abs(executions["p50_ms"] - median) <= median * 0.044 + 0.001
+    assert overview["workflows"] == {"total": len(WORKFLOWS), "active": len(WORKFLOWS)}
+    assert overview["events"]["count"] == truth.events.total()
+    assert {row["workflow"] for row in overview["failing"]} == {"fails", "retries", "undoes"}
+    assert len(overview["recent_executions"]) == len(ended)
+    assert overview["system"]["replicas"] == 1
+    assert {row["status"] for row in overview["services"]} == {"healthy"}
+    assert overview["status"] == "healthy"
+    assert overview["partial"] == ["alerts", "next_schedules", "recent_events"]

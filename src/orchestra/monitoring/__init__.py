@@ -60,3 +60,5 @@ class Views(NamedTuple):
     """The document of a workflow, by its digest. Raises NotFound."""
     agents: Callable[[Tenant], Awaitable[Sequence[str]]]
     """The status of each agent of a tenant."""
+    checks: Mapping[str, Callable[[], Awaitable[None]]]
+    """By the name of a part: raises when it cannot do its job."""

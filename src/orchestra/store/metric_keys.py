@@ -66,3 +66,8 @@ def series_count(prefix: str) -> str:
 def leader(prefix: str) -> str:
     """Hash with TTL: who seals and counts, and its token. Ends seconds after its last renewal."""
     return f"{prefix}lead"
+
+
+def services(prefix: str) -> str:
+    """Hash: replica -> how its parts are, JSON. Fields end an hour after the last word of one."""
+    return f"{prefix}svc"

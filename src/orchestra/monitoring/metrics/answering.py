@@ -10,10 +10,11 @@ from orchestra.errors import Invalid, NotFound, Problem
 from orchestra.instants import instant
 from orchestra.monitoring.metrics import functions
 from orchestra.monitoring.metrics.admission import About, Admission, MetricUnknown
-from orchestra.monitoring.metrics.asking import POINTS_MAX, STEPS_S, QueryInvalid, Question
+from orchestra.monitoring.metrics.asking import STEPS_S, QueryInvalid, Question
 from orchestra.monitoring.metrics.functions import AGGREGATES, DEFAULTS, PERCENTILES, Bins
+from orchestra.monitoring.metrics.grids import grid_of, incomplete_from, pieces, so_far
 from orchestra.monitoring.metrics.names import TOLD, near, unit_of
-from orchestra.monitoring.metrics.series import KINDS, SPANS, Series, Span, place
+from orchestra.monitoring.metrics.series import KINDS, SPANS, Series, place
 from orchestra.monitoring.metrics.shelf import Grid, Shelf
 from orchestra.store.keys import Tenant
 
@@ -104,12 +105,17 @@ class Answers:
         every = await self.admission.series(tenant, asked.metric, about)
         series = [one for one in every if matches(one, asked.where)]
         now_s = self._clock.now_ms() // 1_000
-        grid, _ = grid_of(asked, SPANS[place(about.kind)], now_s)
-        if whole:
-            grid = grid._replace(step_s=max(grid.to_s - grid.from_s, 1))
-        _check_width(len(series), grid, asked)
+        spans = SPANS[place(about.kind)]
+        grids = pieces(asked, spans, now_s) if whole else [grid_of(asked, spans, now_s)[0]]
         found = Found([tenant], about, series)
-        return [(one.labels, one.bins) for one in await self._groups(asked, found, grid, now_s)]
+        together: dict[Key, Group] = {}
+        for grid in grids:
+            _check_width(len(series), grid, asked)
+            for one in await self._groups(asked, found, grid, now_s):
+                key = tuple(sorted(one.labels.items()))
+                had = together.setdefault(key, Group(one.labels, {}, {}, {}))
+                functions.merge_bins(had.bins, one.bins)
+        return [(one.labels, one.bins) for one in together.values()]
 
     async def _groups(self, asked: Question, found: Found, grid: Grid, now_s: int) -> list[Group]:
         """The series that match, put together by the labels that were asked for."""
@@ -148,7 +154,7 @@ class Answers:
         else:
             others = None
         now_s = self._clock.now_ms() // 1_000
-        steps = [_so_far(grid, i, now_s) for i in range(grid.bins)]
+        steps = [so_far(grid, i, now_s) for i in range(grid.bins)]
         made: dict[str, Any] = {
             "metric": asked.metric,
             "type": KINDS[found.about.kind],
@@ -158,7 +164,7 @@ class Answers:
             "to": instant(grid.to_s * 1_000),
             "step_s": grid.step_s,
             "error_max": functions.ERROR_MAX if agg in PERCENTILES else 0,
-            "incomplete_from": _incomplete(grid, now_s),
+            "incomplete_from": incomplete_from(grid, now_s),
             "series": [_series(one, agg, steps, asked) for one in shown],
         }
         if others is not None:
@@ -187,27 +193,6 @@ def matches(series: Series, where: Sequence[tuple[str, str]]) -> bool:
     return all(labels.get(name, "") in values for name, values in wanted.items())
 
 
-def grid_of(asked: Question, spans: Sequence[Span], now_s: int) -> tuple[Grid, dict[str, Any]]:
-    """The slots to read: the finest that are kept and give no more than 400 points."""
-    clipped: dict[str, Any] = {}
-    kept_s = spans[-1].kept_s
-    to_s = max(asked.to_s, now_s - kept_s + 1)
-    from_s = max(asked.from_s, now_s - kept_s)
-    if from_s > asked.from_s:
-        clipped["kept_from"] = instant(from_s * 1_000)
-    usable = [span for span in spans if from_s >= now_s - span.kept_s] or [spans[-1]]
-    least_s = max(usable[0].step_s, -(-(to_s - from_s) // POINTS_MAX))
-    step_s = asked.step_s or next((one for one in STEPS_S if one >= least_s), STEPS_S[-1])
-    if step_s < least_s or step_s % usable[0].step_s:
-        grown = [one for one in STEPS_S if one >= max(step_s, least_s)]
-        step_s = next((one for one in grown if one % usable[0].step_s == 0), STEPS_S[-1])
-        if asked.step_s:
-            clipped["step_s"] = step_s
-    span = [one for one in usable if step_s % one.step_s == 0][-1]
-    from_s -= from_s % step_s
-    return Grid(span, from_s, to_s, step_s), clipped
-
-
 def _check_width(series: int, grid: Grid, asked: Question) -> None:
     chunks = series * len(grid.chunks) * (2 if asked.offset_s else 1)
     if chunks > CHUNKS_MAX:
@@ -231,19 +216,6 @@ def _check_labels(asked: Question, series: Sequence[Series]) -> None:
             raise LabelUnknown(
                 f"no series of this metric has the label {name}", near=near(name, known)
             )
-
-
-def _so_far(grid: Grid, i: int, now_s: int) -> float:
-    """How long a bin is; the last ones have only begun."""
-    begin = grid.from_s + i * grid.step_s
-    return float(max(1, min(grid.step_s, now_s - begin, grid.to_s - begin)))
-
-
-def _incomplete(grid: Grid, now_s: int) -> str | None:
-    if grid.to_s < now_s - grid.step_s:
-        return None
-    last = grid.from_s + (grid.bins - 1) * grid.step_s
-    return instant(last * 1_000)
 
 
 def _unit(agg: str, unit: str) -> str | None:

@@ -10,10 +10,12 @@ from litestar import Router
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+from orchestra import __version__
 from orchestra.clock import Clock, Ids
 from orchestra.errors import OrchestraError
 from orchestra.instruments import histogram
 from orchestra.monitoring import Ledger, Views
+from orchestra.monitoring.dashboard_routes import DashboardRoutes
 from orchestra.monitoring.metrics.admission import Admission
 from orchestra.monitoring.metrics.answering import Answers
 from orchestra.monitoring.metrics.buffer import Buffer
@@ -25,7 +27,9 @@ from orchestra.monitoring.metrics.recording import Recorder
 from orchestra.monitoring.metrics.routes import MetricRoutes, scraped
 from orchestra.monitoring.metrics.sealing import LOOK_S, Sealer
 from orchestra.monitoring.metrics.shelf import Shelf
+from orchestra.monitoring.overview import Overview, Sources
 from orchestra.monitoring.pulse import Pulse
+from orchestra.monitoring.services import Services
 from orchestra.store.client import Store
 
 log = structlog.get_logger(__name__)
@@ -52,17 +56,25 @@ class MetricsPart:
         self.leading = Leading(store, clock, self.session)
         self.counting = Counting(store, clock, ledgers, self.gatherer, self.leading)
         self.pulse = Pulse(store, clock, self.leading)
+        self.services = Services(store, clock, self.session, __version__, views.checks)
+        self.overview = Overview(
+            Sources(store, clock, self.answers, views, self.services, self.pulse)
+        )
         parts = {
             "recorder": self.recorder,
             "answers": self.answers,
             "forgetting": Forgetting(store, self.admission, clock),
+            "overview": self.overview,
+            "services": self.services,
             "clock": clock,
         }
         provided = {
             name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
         }
         self.routes: Sequence[ControllerRouterHandler] = (
-            Router("/", route_handlers=[MetricRoutes, scraped], dependencies=provided),
+            Router(
+                "/", route_handlers=[MetricRoutes, DashboardRoutes, scraped], dependencies=provided
+            ),
         )
 
     @asynccontextmanager
@@ -73,10 +85,12 @@ class MetricsPart:
             group.start_soon(self._seal_always)
             group.start_soon(self.counting.serve)
             group.start_soon(self.pulse.serve)
+            group.start_soon(self.services.serve)
             yield
             group.cancel_scope.cancel()
         with anyio.move_on_after(_LAST_S, shield=True):
             await self.flush()
+            await self.services.leave()
 
     async def quiesce(self) -> None:
         """Nothing is refused: the last of it is handed over at the exit."""

@@ -1,0 +1,151 @@
+"""How the parts of the product are, over all replicas: each tells its own checks, all read them."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, Literal, cast
+
+import anyio
+import msgspec
+import structlog
+
+from orchestra.clock import Clock
+from orchestra.errors import OrchestraError
+from orchestra.instants import instant
+from orchestra.store import metric_keys
+from orchestra.store.client import Store
+
+log = structlog.get_logger(__name__)
+
+Check = Callable[[], Awaitable[None]]
+Status = Literal["healthy", "degraded", "unhealthy", "unknown"]
+
+EVERY_S: Final = 5.0
+AGAIN_S: Final = 1.0
+CHECK_S: Final = 1.0
+SILENT_MS: Final = 15_000
+GONE_MS: Final = 3_600_000
+SLOW_MS: Final = 250
+REPLICAS_MAX: Final = 1_000
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What one check of one replica found."""
+
+    ok: bool
+    ms: int
+    reason: str = ""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What a replica told last, and since when each part is as it is."""
+
+    at_ms: int
+    version: str
+    checks: dict[str, Checked]
+    since_ms: dict[str, int]
+
+
+class Service(msgspec.Struct, frozen=True):
+    """A part, over all replicas."""
+
+    name: str
+    status: Status
+    since: str | None
+    replicas: int
+    detail: str | None
+
+
+class Services:
+    """Tells how this replica is, and reads how all are."""
+
+    def __init__(
+        self, store: Store, clock: Clock, session: str, version: str, checks: Mapping[str, Check]
+    ) -> None:
+        self._store, self._clock, self._session = store, clock, session
+        self._version, self._checks = version, checks
+        self._prefix = metric_keys.monitoring(store.space)
+        self._key = metric_keys.services(self._prefix)
+        self._last: dict[str, bool] = {}
+        self._since: dict[str, int] = {}
+
+    async def serve(self) -> None:
+        """Tell every five seconds, sooner while something is wrong, until cancelled."""
+        while True:
+            try:
+                await self.tell()
+            except OrchestraError as away:
+                log.debug("monitoring.health_not_told", error=away.code)
+            await self._clock.sleep(EVERY_S if all(self._last.values()) else AGAIN_S)
+
+    async def tell(self) -> None:
+        """Run the checks, and tell what they found. Raises StoreAway."""
+        found: dict[str, Checked] = {}
+        async with anyio.create_task_group() as group:
+            for name, check in self._checks.items():
+                group.start_soon(self._run, name, check, found)
+        now_ms = self._clock.now_ms()
+        for name, checked in found.items():
+            if self._last.get(name) != checked.ok:
+                self._last[name], self._since[name] = checked.ok, now_ms
+        told = Told(now_ms, self._version, found, dict(self._since))
+        await self._store.call(
+            self._prefix, "HSET", self._key, self._session, msgspec.json.encode(told)
+        )
+
+    async def leave(self) -> None:
+        """Gone, and nobody need wonder."""
+        with anyio.move_on_after(CHECK_S, shield=True):
+            try:
+                await self._store.call(self._prefix, "HDEL", self._key, self._session)
+            except OrchestraError as away:
+                log.debug("monitoring.health_not_left", error=away.code)
+
+    async def _run(self, name: str, check: Check, found: dict[str, Checked]) -> None:
+        before, reason = self._clock.monotonic(), ""
+        try:
+            with anyio.fail_after(CHECK_S):
+                await check()
+        except (OrchestraError, TimeoutError, OSError) as error:
+            reason = str(error) or "no answer in time"
+        spent_ms = round((self._clock.monotonic() - before) * 1_000)
+        found[name] = Checked(not reason, spent_ms, reason[:200])
+
+    async def read(self) -> tuple[int, list[Service]]:
+        """How many replicas there are, and how each part is. Raises StoreAway."""
+        flat = cast("list[bytes]", await self._store.read(self._prefix, "HGETALL", self._key))
+        now_ms = self._clock.now_ms()
+        told: dict[str, Told] = {}
+        for session, text in zip(flat[::2], flat[1::2], strict=True):
+            told[session.decode()] = msgspec.json.decode(text, type=Told)
+        gone = [name for name, one in told.items() if one.at_ms < now_ms - GONE_MS]
+        if gone or len(told) > REPLICAS_MAX:
+            await self._store.call(self._prefix, "HDEL", self._key, *(gone or list(told)[:1]))
+        alive = [one for one in told.values() if one.at_ms >= now_ms - SILENT_MS]
+        names = list(dict.fromkeys([*self._checks, *(n for one in alive for n in one.checks)]))
+        return len(alive), [_service(name, alive) for name in names]
+
+
+def _service(name: str, alive: Sequence[Told]) -> Service:
+    """One part, as those that serve it tell."""
+    told = [(one.checks[name], one.since_ms.get(name)) for one in alive if name in one.checks]
+    if not told:
+        return Service(name, "unknown", None, 0, "nobody has told for 15 s")
+    well = [checked for checked, _ in told if checked.ok]
+    slow = [checked for checked in well if checked.ms > SLOW_MS]
+    reason = next((checked.reason for checked, _ in told if not checked.ok), None)
+    status: Status = "healthy"
+    if not well:
+        status = "unhealthy"
+    elif len(well) < len(told) or slow:
+        status = "degraded"
+        reason = reason or f"the check takes over {SLOW_MS} ms"
+    since = max((at for _, at in told if at is not None), default=None)
+    return Service(name, status, instant(since) if since else None, len(told), reason)
+
+
+def worst(services: Sequence[Service]) -> Status:
+    """How all of it is."""
+    order: Sequence[Status] = ("unhealthy", "degraded", "unknown")
+    for status in order:
+        if any(one.status == status for one in services):
+            return status
+    return "healthy"
