@@ -110,6 +110,7 @@ def _follow(client: Client, q: str, span: dict[str, str | None], limit: int, as_
                     console(stderr=True).print("lines are missing here: too many, or too old")
                 elif name == "line" and line not in told:
                     print_line(line, as_json)
+            time.sleep(RETRY_S[0])  # it ended in order: another replica takes over
         except Unreachable:
             if failed >= len(RETRY_S) or first:
                 raise
