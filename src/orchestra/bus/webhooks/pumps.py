@@ -129,8 +129,10 @@ class Pump:
     async def _work(self, endpoint: Endpoint, one: Received, place: Place) -> None:
         try:
             await self._ground.hands.deliver(endpoint, one, place)
-        except Exception:  # its task ends here; the lease runs out, and it comes again
-            log.warning("webhook.delivery_broken", webhook=endpoint.id, exc_info=True)
+        except* OrchestraError as away:  # the lease runs out, and it comes again
+            log.info("webhook.not_recorded", webhook=endpoint.id, error=str(away.exceptions[0]))
+        except* Exception:  # its task ends here, and no other delivery with it
+            log.exception("webhook.delivery_broken", webhook=endpoint.id)
         finally:
             self._in_hand -= 1
             self._ground.turns.give_back(1)
