@@ -31,6 +31,8 @@ def test_every_command_has_examples_in_its_help(run: Run) -> None:
         "agent": tuple(PAGES),
         "secret": ("set", "list", "remove", "rotate"),
         "keys": ("create", "list", "revoke"),
+        "webhook": ("add", "list", "test", "deliveries", "redeliver", "replay", "rotate"),
+        "hook": ("add", "list", "show", "rotate", "remove"),
     }
     paths = [(group, name) for group, names in groups.items() for name in names]
 
