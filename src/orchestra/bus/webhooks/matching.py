@@ -114,10 +114,21 @@ class Matcher:
     def _condition(self, text: str) -> Meant:
         found = self._conditions.get(text)
         if found is None:
-            found = self._conditions[text] = self._filters.compile(text)
+            found = self._conditions[text] = self._compiled(text)
             while len(self._conditions) > _KNOWN_MAX:
                 self._conditions.popitem(last=False)
         return found
+
+    def _compiled(self, text: str) -> Meant:
+        """What another version took for a condition must not keep everybody else waiting."""
+        if findings := self._filters.check(text):
+            log.error("webhook.filter_unreadable", filter=text, reason=findings[0].message)
+            return _never
+        return self._filters.compile(text)
+
+
+def _never(_: Mapping[str, object]) -> bool:
+    return False
 
 
 class Parcel(msgspec.Struct, frozen=True):
