@@ -122,6 +122,7 @@ def build_modules(
     needs = Needs(agents.secrets, EventFilters(), settings, workflow_of(workflows))
     limits = limits_of(settings)
     bus = BusModule(store, sources, of_bus, settings.drain_s, needs, limits=limits)
+    agents.show_steps(bus.step_emitter)
     checks = {"agents": agents.check, "workflows": workflows.check, "communication": bus.check}
     views = Views(
         workflows.listing.page,

@@ -30,7 +30,7 @@ from orchestra.agents.llm.wires import wires
 from orchestra.agents.pools.balancer import Balancer
 from orchestra.agents.pools.budgets import Budgets
 from orchestra.agents.pools.seats import Seats
-from orchestra.agents.providers import Provider
+from orchestra.agents.providers import Emit, Provider
 from orchestra.agents.providers.a2a import A2AProvider
 from orchestra.agents.providers.a2a_cards import Cards
 from orchestra.agents.providers.deadlines import Deadlines
@@ -53,7 +53,7 @@ from orchestra.agents.routes.tasks import TaskRoutes
 from orchestra.agents.routes.workers import WorkerRoutes
 from orchestra.agents.routing.contracts import Contracts
 from orchestra.agents.routing.executor import Executor
-from orchestra.agents.routing.hooks import Hooks, Ports
+from orchestra.agents.routing.hooks import Hooks, Ports, StepEmitter, nobody_looks_at_steps
 from orchestra.agents.scrubbing import ScrubbedAndChecked
 from orchestra.agents.tasks.elsewhere import Elsewhere
 from orchestra.clock import Clock, Ids, Random
@@ -97,6 +97,7 @@ class AgentsModule:
         self.credentials = SealedCredentials(self.secrets, clock)
         self._balancer = Balancer(store, clock, ids)
         self.registry = Registry(store, clock, ids, self._balancer, python.installed.get)
+        self._of_steps: StepEmitter = nobody_looks_at_steps
         self._elsewhere = Elsewhere(store, clock, ids, self._balancer, self.registry, settings)
         later, pull = self._elsewhere.later, self._elsewhere.pull
         self._http = HttpProvider(self._outbound, clock, self.credentials, later)
@@ -114,7 +115,7 @@ class AgentsModule:
             providers,
             Ports(clock, chance),
             Hooks(
-                self._elsewhere.live.emitter,
+                self._emitter,
                 record=self.care.performance.record,
                 prices=prices.together,
                 contracts=Contracts(python.found),
@@ -135,6 +136,15 @@ class AgentsModule:
         self.execute = self._executor.execute
         self.saturated = self._executor.saturated
         self.needs = self._needs.needs
+
+    def show_steps(self, emitter: StepEmitter) -> None:
+        """From now on what steps of workflows say is told there."""
+        self._of_steps = emitter
+
+    def _emitter(self, task: Task, n: int) -> Emit | None:
+        if task.execution and task.step:
+            return self._of_steps(task.tenant, task.execution, task.step, task.attempt)
+        return self._elsewhere.live.emitter(task.tenant, task.id, n)
 
     def _tellers(self, clock: Clock) -> tuple[A2AProvider, McpProvider, Asking]:
         """What calls agents that say themselves what they can do, and what asks them."""

@@ -208,8 +208,23 @@ class Filters(Protocol):
         ...
 
 
+SignalHandler = Callable[[msgspec.Raw], None]
+"""Hears a signal. Must be quick."""
+
+
 class Bus(Protocol):
     """What other modules ask of the bus."""
+
+    def signal(self, subject: str, data: msgspec.Struct) -> None:
+        """Tell whoever listens now, here and in other processes. Never waits, and may be lost.
+
+        Of a subject at most four a second are told, the newest ones; at most 64 KiB.
+        """
+        ...
+
+    def on_signal(self, subject: str, handler: SignalHandler) -> None:
+        """Hear the signals of a subject while the bus runs, those of this process included."""
+        ...
 
     async def publish(self, draft: Draft, *, dedup: str | None = None) -> str:
         """The id of the event, which is durable when this returns.

@@ -242,6 +242,36 @@ TYPES: Final[Mapping[str, Told]] = {
 }
 
 
+STEP_OUTPUT_DELTA: Final = "step.output_delta"
+STEP_REPORTED: Final = "step.reported"
+
+
+class OutputDelta(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of what an attempt writes. `number` grows by one with all it says."""
+
+    execution_id: str
+    step: str
+    attempt: int
+    number: int
+    text: str
+
+
+class Reported(msgspec.Struct, frozen=True, kw_only=True):
+    """What an attempt says of its progress, in the words of its agent."""
+
+    execution_id: str
+    step: str
+    attempt: int
+    number: int
+    report: dict[str, Any]
+
+
+FLEETING: Final[Mapping[str, Told]] = {
+    STEP_OUTPUT_DELTA: Told("An agent writes; told to who looks on, and not kept.", OutputDelta),
+    STEP_REPORTED: Told("An agent reports progress; told to who looks on, not kept.", Reported),
+}
+
+
 @cache
 def catalogue() -> Sequence[Mapping[str, Any]]:
     """All of them, as `GET /api/events/types` shows them."""
@@ -252,7 +282,7 @@ def catalogue() -> Sequence[Mapping[str, Any]]:
             "source": _SOURCES.get(name.partition(".")[0], WORKFLOWS),
             "data_schema": schema(told.data),
         }
-        for name, told in TYPES.items()
+        for name, told in (*TYPES.items(), *FLEETING.items())
     ]
 
 

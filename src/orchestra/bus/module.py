@@ -42,6 +42,8 @@ class BusModule:
         self.events = EventParts(store, sources, ports, limits)
         self.hub, self.live = self.events.hub, self.events.live
         self.publish, self.watch = self.events.published.publish, self.hub.watch
+        self.signal, self.on_signal = self.events.signals.signal, self.events.signals.on_signal
+        self.step_emitter = self.events.steps.emitter
         self.queues = QueueParts(store, clock, ids, chance)
         self.enqueue, self.worker = self.queues.enqueue, self.queues.worker
         self.webhooks = WebhookParts(store, self.events, webhooks, ports) if webhooks else None

@@ -31,3 +31,8 @@ def types(prefix: str) -> str:
 def types_channel(prefix: str) -> str:
     """Sharded channel, not a key: the schemas of a tenant's types have changed."""
     return f"{prefix}tyw"
+
+
+def signals(subject: str, space: str = "o") -> str:
+    """Sharded channel, not a key: what is told about a subject, for whoever listens now."""
+    return f"{space}:{{sig/{subject}}}:s"

@@ -47,7 +47,7 @@ class Calls:
             time_for(agent, capability, attempt.left(picked.began), follows=follows),
             fence,
             n,
-            self._hooks.emitter(task.tenant, task.id, n),
+            self._hooks.emitter(task, n),
             attempt.failures_of(agent),
         )
         provider = self._providers[agent.spec.provider]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from orchestra.agents import Task
 from orchestra.agents.pools.wishes import Prices, own_price
 from orchestra.agents.providers import Emit, Usage
 from orchestra.agents.records import Agent
@@ -10,14 +11,20 @@ from orchestra.agents.routing.contracts import Contracts
 from orchestra.clock import Clock, Random
 from orchestra.store.keys import Tenant
 
-Emitter = Callable[[Tenant, str, int], Emit | None]
+Emitter = Callable[[Task, int], Emit | None]
 """Where call n of a task may say something on the way; None when nobody looks on."""
+StepEmitter = Callable[[Tenant, str, str, int], Emit | None]
+"""The same for an attempt of a step of an execution."""
 Recorder = Callable[[Agent, str, int, Usage | None, int | None, int], None]
 """One call is over: agent, outcome, duration_ms, usage, ttft_ms, queue_ms. Cheap, never waits."""
 
 
-def nobody_looks(tenant: Tenant, task: str, n: int) -> None:
+def nobody_looks(task: Task, n: int) -> None:
     """No frames."""
+
+
+def nobody_looks_at_steps(tenant: Tenant, execution: str, step: str, attempt: int) -> None:
+    """No frames of steps."""
 
 
 def nobody_counts(

@@ -24,6 +24,7 @@ from orchestra.store.tails import START, Entry, Tail, entries
 
 log = structlog.get_logger(__name__)
 
+ALL = ("*", "**")
 TICK_S = 1.0
 """One clock for all watchers: a timer and a scope of its own would be 3 KB of each."""
 LOOK_S = 1.0
@@ -44,6 +45,7 @@ class Hub:
         self._recent: dict[str, Recent] = {}
         self._wanted, self._following = anyio.Event(), anyio.Event()
         self._watches = 0
+        self._come = self._gone = _nobody_looks
         self._news: anyio.Event | None = None
 
     @property
@@ -81,10 +83,15 @@ class Hub:
         since: str | None = None,
         *,
         only: Callable[[Event], bool] | None = None,
+        key: str | None = None,
     ) -> AsyncIterator[Watcher]:
-        """See `Bus.watch`. `only` says which of the events that match are told."""
+        """See `Bus.watch`. `only` says which of the events that match are told.
+
+        Who names a `key`, or types, is told what is not kept, too: "" is all keys.
+        """
+        wish = (tenant, key or "") if key or any(one not in ALL for one in patterns) else None
         async with self.followed():
-            with self._watching(Watcher(self, tenant, matcher(patterns), only)) as watcher:
+            with self._watching(Watcher(self, tenant, matcher(patterns), only, wish)) as watcher:
                 if since is not None:
                     watcher.begin(since)
                 yield watcher
@@ -105,12 +112,25 @@ class Hub:
         """Events are offered to the watcher for the duration of the block."""
         mine = self._watchers.setdefault(watcher.tenant, set())
         mine.add(watcher)
+        self._come(watcher)
         try:
             yield watcher
         finally:
+            self._gone(watcher)
             mine.discard(watcher)
             if not mine:
                 self._watchers.pop(watcher.tenant, None)
+
+    def on_watch(self, come: Callable[[Watcher], None], gone: Callable[[Watcher], None]) -> None:
+        """Tell of each watcher that comes and goes."""
+        self._come, self._gone = come, gone
+
+    def tell(self, event: Event) -> None:
+        """Tell those who look on what is not kept."""
+        wishes = ((event.tenant, event.key), (event.tenant, ""))
+        for watcher in self._watchers.get(event.tenant, ()):
+            if watcher.wish in wishes and watcher.wants(event):
+                watcher.offer_fleeting(event)
 
     def end(self) -> None:
         """Every watch ends with one last beat."""
@@ -199,3 +219,7 @@ class Hub:
             for watcher in self._watchers.get(event.tenant, ()):
                 if watcher.wants(event):
                     watcher.offer(key, entry.position, event)
+
+
+def _nobody_looks(_: Watcher) -> None:
+    """Until somebody asks."""

@@ -60,7 +60,9 @@ class Live:
             retry_ms = 2_000 + int(3_000 * self._chance.random())
             yield b"retry: %d\n\n" % retry_ms
             only = wanted.fits if wanted.key or wanted.source else None
-            async with self._hub.watch(place.tenant, wanted.types, since, only=only) as watcher:
+            async with self._hub.watch(
+                place.tenant, wanted.types, since, only=only, key=wanted.key
+            ) as watcher:
                 if not wanted.follow:
                     watcher.end()
                 async for part in self._told(watcher):

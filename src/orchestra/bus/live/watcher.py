@@ -39,7 +39,7 @@ class Watcher:
 
     __slots__ = (
         "_ending", "_ends", "_hub", "_matches", "_news", "_only", "_overflow", "_positions",
-        "_queue", "_quiet", "tenant",
+        "_queue", "_quiet", "tenant", "wish",
     )  # fmt: skip
 
     def __init__(
@@ -48,7 +48,9 @@ class Watcher:
         tenant: Tenant,
         matches: Callable[[str], bool],
         only: Callable[[Event], bool] | None,
+        wish: tuple[Tenant, str] | None = None,
     ) -> None:
+        self.wish = wish
         self.tenant, self._matches, self._only = tenant, matches, only
         self._hub = hub
         self._queue: deque[tuple[str, str, Event]] | None = None
@@ -74,6 +76,14 @@ class Watcher:
         if not self._overflow:
             self._queue.append((key, position, event))
         self._news.set()
+
+    def offer_fleeting(self, event: Event) -> None:
+        """Something that is not kept: told while there is room, and moving no position."""
+        if self._queue is None:
+            self._queue = deque()
+        if len(self._queue) < QUEUE_MAX // 2 and not self._overflow:
+            self._queue.append(("", "", event))
+            self._news.set()
 
     def tick(self) -> None:
         """Another `TICK_S` has passed. After `BEAT_S` of them without news it is told a beat."""
@@ -106,7 +116,7 @@ class Watcher:
         while not self._ending:
             while self._queue:
                 key, position, event = self._queue.popleft()
-                if self._positions is not None:
+                if self._positions is not None and key:
                     self._positions[key] = position
                 yield event
             self._queue = None
