@@ -29,7 +29,7 @@ from orchestra.store.keys import DEFAULT_TENANT as HOME
 
 pytestmark = pytest.mark.anyio
 
-TIMEOUT_MS = 1_000
+TIMEOUT_MS = 2_000
 # What became of it, where it is not that the answer broke off.
 OUTCOMES = {
     "never_answers": "timeout",
@@ -177,7 +177,7 @@ async def test_receivers_that_behave_badly_cost_their_own_time_only(
     assert not wrong
     assert all(len(attempt.body) <= 8_192 for attempt in found.values())
     assert good.result == "delivered"
-    assert took_s < 15
+    assert took_s < 30
 
 
 async def test_a_receiver_that_is_not_there_is_not_reached(store: Store) -> None:

@@ -1,6 +1,6 @@
 """Sending one delivery: signed, through the outbound guard, bounded in every direction.
 
-An answer counts when it came whole, or 32 KiB of it did: what breaks off was not acknowledged.
+An answer counts when it came whole, or as much of it as we read: one that breaks off is none.
 Nothing is followed, nothing is unpacked, and no secret is kept of what came back.
 """
 
@@ -30,6 +30,8 @@ from orchestra.security.secrets import Secrets
 
 CONNECT_S: Final = 5.0
 READ_MAX_BYTES: Final = 32 * 1024
+PARTS_MAX: Final = 1_024
+"""Of the body: one that comes a byte at a time costs more than it says."""
 KEPT_OF_FAILURE: Final = 8 * 1024
 KEPT_OF_SUCCESS: Final = 256
 _HEADERS_KEPT: Final = 20
@@ -76,11 +78,12 @@ class GuardedPost:
         within = Timeouts(timeout_s, connect_s=CONNECT_S)
         asked = self._outbound.stream("POST", url, headers, body, within, _BODY_MAX)
         async with asked as answer:
-            read = bytearray()
+            read, parts = bytearray(), 0
             if not answer.encoded:
                 async for part in answer.chunks():
                     read += part
-                    if len(read) >= READ_MAX_BYTES:
+                    parts += 1
+                    if len(read) >= READ_MAX_BYTES or parts >= PARTS_MAX:
                         break
             kept = bytes(read[:READ_MAX_BYTES])
             return Answer(answer.status, answer.headers, kept, answer.address)
