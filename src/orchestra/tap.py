@@ -6,10 +6,14 @@ then info, then what is oldest; each is counted, and told with the next lines th
 
 import threading
 from collections import deque
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
+
+import msgspec
 
 LINES_MAX: Final = 10_000
 BYTES_MAX: Final = 16 * 1_048_576
+LINE_MAX_BYTES: Final = 8_192
+CUT_TEXT: Final = 256
 
 Line: TypeAlias = "tuple[int, str, str, bytes]"
 """Its number, its level, the tenant it is about ('' for none), the line itself: a JSON object."""
@@ -33,7 +37,8 @@ class Tap:
         return self._count
 
     def put(self, level: str, tenant: str, line: bytes) -> None:
-        """One more line, from any thread."""
+        """One more line, from any thread. One that is too long is cut."""
+        line = cut(line)
         with self._lock:
             self._number += 1
             self._waiting[RANKS.get(level, 1)].append((self._number, level, tenant, line))
@@ -72,3 +77,26 @@ class Tap:
 
 def _head(waiting: deque[Line]) -> int:
     return waiting[0][0]
+
+
+def cut(raw: bytes) -> bytes:
+    """A line within its bound. One that is over it loses the ends of its long values."""
+    if len(raw) <= LINE_MAX_BYTES:
+        return raw
+    line = cast("dict[str, object]", msgspec.json.decode(raw))
+    short: dict[str, object] = {}
+    left = LINE_MAX_BYTES - CUT_TEXT
+    for name, value in line.items():
+        one = {name[:64]: _shortened(value)}
+        left -= len(msgspec.json.encode(one))
+        if left < 0:
+            break
+        short |= one
+    return msgspec.json.encode(short | {"cut_bytes": len(raw)})
+
+
+def _shortened(value: object) -> object:
+    if isinstance(value, str | dict | list):
+        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        return text if len(text) <= CUT_TEXT else text[: CUT_TEXT - 1] + "…"
+    return value

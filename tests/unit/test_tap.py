@@ -1,6 +1,10 @@
 """The tap keeps its bound, lets go of the least important, and loses nothing silently."""
 
+import json
 import threading
+from typing import Any
+
+import pytest
 
 from orchestra.tap import Tap
 
@@ -57,3 +61,28 @@ def test_threads_lose_nothing() -> None:
         thread.join()
 
     assert len(tap.take(most=10_000)) == 8_000
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"text": "x" * 1_000_000},
+        {"deep": [[[["y" * 100_000]]]], "n": 1},
+        {f"k{n}": "v" * 300 for n in range(500)},
+        {"k" * 100_000: "v"},
+        {"text": "ü" * 10_000, "step": "fetch"},
+    ],
+    ids=["text", "deep", "many", "name", "wide"],
+)
+def test_a_long_line_is_cut_and_still_a_line(facts: dict[str, Any]) -> None:
+    tap, line = Tap(), {"ts": "t", "level": "info", "event": "x.done", **facts}
+    raw = json.dumps(line, ensure_ascii=False).encode()
+    tap.put("info", "", raw)
+
+    (kept,) = events(tap)
+
+    assert len(kept) <= 8_192
+    found = json.loads(kept)
+    assert list(found)[:3] == ["ts", "level", "event"]
+    assert found["cut_bytes"] == len(raw)
+    assert found.get("step") == facts.get("step")

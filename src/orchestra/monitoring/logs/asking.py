@@ -4,6 +4,8 @@ import os
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from math import inf
+from sys import maxsize
 from typing import Final
 
 import anyio
@@ -24,7 +26,6 @@ from orchestra.store.keys import Tenant
 BEHIND: Final = b"!"
 """Behind an instant and all that has it, before the next."""
 BUCKETS_MAX: Final = 400
-EXPORT_S: Final = 600.0
 _DAY_MS: Final = 86_400_000
 
 
@@ -149,7 +150,7 @@ class Asking:
 
     async def exported(self, wanted: Wanted) -> AsyncIterator[bytes]:
         """All lines that match, as NDJSON, the oldest first unless asked for otherwise."""
-        asked = msgspec.structs.replace(self.asked(wanted), budget_s=EXPORT_S)
+        asked = msgspec.structs.replace(self.asked(wanted), budget_s=inf, lines_max=maxsize)
         async with aclosing(self.walk().lines_of(asked)) as told:
             async for some in told:
                 if some:

@@ -7,10 +7,13 @@ from typing import Final
 
 import msgspec
 
-from orchestra.monitoring.logs.lines import AT, LEVEL_AT, LINE_MAX_BYTES, RANKS, ms_of, tokens
+from orchestra.monitoring.logs.lines import AT, LEVEL_AT, RANKS, ms_of, tokens
+from orchestra.tap import LINE_MAX_BYTES
 
 LINES_MAX: Final = 1_024
 UNPACKED_MAX: Final = LINES_MAX * (LINE_MAX_BYTES + 1)
+BYTES_MAX: Final = 524_288
+"""Of text in a chunk: what is looked through at once stays small, however long lines are."""
 GAP_MS: Final = 600_000
 """Lines so far apart are in different chunks: one late line must not make a chunk of a week."""
 CHUNKS_MAX: Final = 64
@@ -82,12 +85,13 @@ def sealed(lines: list[bytes], position: str) -> list[Chunk]:
 
 
 def _parts(lines: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    start, parts = 0, 1
+    start, parts, size = 0, 1, len(lines[0])
     for n in range(1, len(lines)):
-        full = n - start >= LINES_MAX
+        size += len(lines[n])
+        full = n - start >= LINES_MAX or size > BYTES_MAX
         if full or (parts < CHUNKS_MAX and _apart(lines[n - 1], lines[n])):
             yield lines[start:n]
-            start, parts = n, parts + 1
+            start, parts, size = n, parts + 1, len(lines[n])
     yield lines[start:]
 
 

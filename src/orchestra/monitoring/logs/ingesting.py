@@ -15,12 +15,13 @@ from orchestra.clock import Clock
 from orchestra.errors import Invalid, OrchestraError, Problem
 from orchestra.log import COVERED, mask
 from orchestra.monitoring.logs.chunks import packed
-from orchestra.monitoring.logs.lines import NAMES, RANK_OF, cut, moment_us
+from orchestra.monitoring.logs.lines import NAMES, RANK_OF, moment_us
 from orchestra.monitoring.logs.sealing import seal
 from orchestra.monitoring.logs.shelf import Shelf
 from orchestra.problems import BodyTooLarge
 from orchestra.security import hardened
 from orchestra.store.keys import Tenant
+from orchestra.tap import cut
 
 LINES_MAX: Final = 1_000
 BACK_MS: Final = 604_800_000

@@ -6,12 +6,8 @@ A line is `{"ts":"2026-11-23T04:09:31.123456Z","level":"info",…}`: lines sort 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final, cast
+from typing import Final
 
-import msgspec
-
-LINE_MAX_BYTES: Final = 8_192
-CUT_TEXT: Final = 256
 AT: Final = slice(7, 33)
 """Where the time is: RFC 3339 in UTC with microseconds, without the Z."""
 LEVEL_AT: Final = 45
@@ -56,29 +52,6 @@ def ms_of(at: bytes) -> int:
     """The time in a line as ms since 1970, rounded down."""
     whole = datetime.fromisoformat(at[:19].decode()).replace(tzinfo=UTC)
     return int(whole.timestamp()) * 1_000 + int(at[20:23])
-
-
-def cut(raw: bytes) -> bytes:
-    """A line within its bound. One that is over it loses the ends of its long values."""
-    if len(raw) <= LINE_MAX_BYTES:
-        return raw
-    line = cast("dict[str, object]", msgspec.json.decode(raw))
-    short: dict[str, object] = {}
-    left = LINE_MAX_BYTES - CUT_TEXT
-    for name, value in line.items():
-        one = {name[:64]: _shortened(value)}
-        left -= len(msgspec.json.encode(one))
-        if left < 0:
-            break
-        short |= one
-    return msgspec.json.encode(short | {"cut_bytes": len(raw)})
-
-
-def _shortened(value: object) -> object:
-    if isinstance(value, str | dict | list):
-        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        return text if len(text) <= CUT_TEXT else text[: CUT_TEXT - 1] + "…"
-    return value
 
 
 def tokens(lines: bytes) -> set[bytes]:

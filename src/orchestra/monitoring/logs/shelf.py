@@ -17,6 +17,7 @@ OPEN_LINES: Final = 50_000
 """More lines than that are never left open, though nobody seals them."""
 SEAL_MS: Final = 300_000
 SEALED_AT_ONCE: Final = 512
+SEALED_LINES: Final = 4_096
 _SCRIPTS = load_scripts(__package__ or "")
 
 
@@ -77,7 +78,13 @@ class Shelf:
         raw = await self.store.read(
             prefix, "XRANGE", log_tail(prefix), f"({since}", "+", "COUNT", SEALED_AT_ONCE
         )
-        return since, entries(raw)
+        batches, lines = list[Entry](), 0
+        for one in entries(raw):
+            batches.append(one)
+            lines += int(one[1]["n"])
+            if lines >= SEALED_LINES:
+                break
+        return since, batches
 
     async def seal(
         self, tenant: Tenant, span: tuple[str, str], batches: Sequence[Entry], made: Sequence[Chunk]

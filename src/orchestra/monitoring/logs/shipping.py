@@ -14,9 +14,9 @@ import structlog
 
 from orchestra import instruments
 from orchestra.clock import Clock
-from orchestra.errors import OrchestraError
+from orchestra.errors import OrchestraError, Storage, Unavailable
 from orchestra.monitoring.logs.chunks import LINES_MAX, packed
-from orchestra.monitoring.logs.lines import cut, is_line
+from orchestra.monitoring.logs.lines import is_line
 from orchestra.monitoring.logs.sealing import seal
 from orchestra.monitoring.logs.shelf import Shelf
 from orchestra.store.keys import Tenant
@@ -68,9 +68,13 @@ class Shipping:
             said = (self._replica, one.number)
             try:
                 to_seal = await self._shelf.append(one.tenant, one.data, len(one.lines), said)
-            except OrchestraError as away:
+            except (Unavailable, Storage) as away:
                 log.debug("log.not_shipped", error=away.code)
                 return False
+            except OrchestraError as refused:  # the same again would be refused again
+                log.error("log.batch_refused", lines=len(one.lines), error=refused.code)  # noqa: TRY400 -- says all of it
+                _DROPPED.add(len(one.lines), "log_lines")
+                to_seal = False
             del self._held[0]
             for line in one.lines:
                 _LINES.add(1, line[1])
@@ -108,7 +112,7 @@ class Shipping:
         ]
 
     def _batch(self, tenant: Tenant, lines: Sequence[Line]) -> Batch:
-        texts = [cut(line[3]) for line in lines]
+        texts = [line[3] for line in lines if is_line(line[3])]
         return Batch(
             tenant, next(self._numbers), lines, packed([one for one in texts if is_line(one)])
         )
