@@ -1,5 +1,7 @@
 """A worker of the queue `q` in a process of its own, made to be killed: `queue_worker.py URL`."""
 
+import os
+import signal
 import sys
 
 import anyio
@@ -16,6 +18,8 @@ from orchestra.store.opening import StoreOptions, open_store
 LEASE_MS = 700
 BATCH = 10
 WORK_S = 0.015
+POISON = -1
+"""A message that kills its worker."""
 
 
 async def main(url: str) -> None:
@@ -33,6 +37,8 @@ async def handle(store: Store, queues: Queues, found: list[Received]) -> None:
     prefix = store.prefix(store.partitions[0])
     for one in found:
         n = msgspec.json.decode(one.body, type=int)
+        if n == POISON:
+            os.kill(os.getpid(), signal.SIGKILL)
         await store.call(prefix, "HINCRBY", f"{prefix}test:handled", str(n), 1)
         if one.group:
             await store.call(prefix, "RPUSH", f"{prefix}test:{one.group}", str(n))

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
-from queue_store import counted, queues_of, sent
+from queue_store import counted, letters_of, queues_of, sent
+from queue_worker import POISON
 
 from orchestra.bus.queues.records import Options
 from orchestra.store.client import Store
@@ -60,6 +62,43 @@ async def test_no_message_is_lost_when_workers_are_killed(store: Store, store_ur
         assert distinct == [n for n in range(1, MESSAGES, 2) if n // 2 % GROUPS == group]
     repeated = sum(handled.values()) - MESSAGES
     print(f"\n{killed} workers killed, {repeated} of {MESSAGES} messages came again")  # noqa: T201  # the test's figures
+
+
+async def test_a_message_that_kills_its_workers_is_buried_and_nothing_else(
+    store: Store, store_url: str
+) -> None:
+    queues, deaths = queues_of(store), 0
+    await queues.save(DEFAULT_TENANT, "q", Options(tries_max=100, lost_max=3))
+    for first in range(0, 400, 100):
+        group = {n: f"g{n % 5}" if n % 2 else "" for n in range(first, first + 100)}
+        await queues.send(DEFAULT_TENANT, "q", [sent(n, group=group[n]) for n in group])
+        if not first:
+            await queues.send(DEFAULT_TENANT, "q", [sent(POISON, group="g1")])
+    workers = [a_worker(store_url) for _ in range(2)]
+    try:
+        with anyio.fail_after(WITHIN_S):
+            while any((await counted(queues))[:3]):
+                await anyio.sleep(0.02)
+                for i, worker in enumerate(workers):
+                    if worker.poll() is not None:
+                        deaths += 1
+                        workers[i] = a_worker(store_url)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+
+    prefix = store.prefix(store.partitions[0])
+    settled = await counts(store, f"{prefix}test:settled")
+    [letter], _ = await letters_of(store).dead(DEFAULT_TENANT, "q", 10)
+    assert msgspec.json.decode(letter.body) == POISON
+    assert letter.kind == "lost"
+    assert deaths == 3
+    assert set(settled.values()) == {1}
+    assert (await queues.look(DEFAULT_TENANT, "q")).totals.acked == 400
+    for group in range(5):
+        told = [int(n) for n in await store.read(prefix, "LRANGE", f"{prefix}test:g{group}", 0, -1)]
+        assert list(dict.fromkeys(told)) == [n for n in range(1, 400, 2) if n % 5 == group]
 
 
 async def counts(store: Store, key: str) -> dict[int, int]:
