@@ -238,6 +238,7 @@ async def test_a_dead_one_comes_back_once(store: Store, receivers: Receivers) ->
         receivers.answers[a.url] = answers(500)
         await one.happens(1)
         await logged(one, a, "dead")
+        await becomes(lambda: one.told("webhook.exhausted"))
         [told] = await one.told("webhook.exhausted")
         del receivers.answers[a.url]
         done = await one.parts.log.redeliver(a, receivers.got[0].id)

@@ -52,11 +52,14 @@ async def test_a_receiver_that_is_dead_for_an_hour_gets_everything_and_uses_up_f
             await time.settle()
             await time.passes(60, 20)
         during = [got for got in receivers.of(sink.url) if got.at < back_s]
-        await time.passes(2 * HOUR, 30)
+        await time.passes(HOUR / 2, 30)
+        soon = [got for got in receivers.of(sink.url) if got.at >= back_s]
+        await time.passes(7 * HOUR, 180)  # who was a probe five times waits for two hours
         log = await one.attempts(sink)
 
     ended = {one.delivery for one in log if one.result == "delivered"}
     assert len(ended) == 60, "all are delivered after recovery"
+    assert len(soon) >= 50, "and most of them at once"
     assert not [one for one in log if one.result in ("dead", "skipped")]
     assert all(got.at == told[got.json["id"]] for got in receivers.of(well.url)), "the others wait"
     assert len(receivers.of(well.url)) == 60
@@ -84,7 +87,7 @@ async def test_tries_are_made_as_scheduled_and_the_last_one_ends_in_the_dead_let
         await time.settle()
         for n, wait_ms in enumerate(SCHEDULE_MS[1:], 1):  # what works keeps the circuit closed
             await one.happens(n)
-            await time.passes(1.25 * wait_ms / 1_000, max(1, wait_ms / 1_000 / 50))
+            await time.passes(1.25 * wait_ms / 1_000, max(1, wait_ms / 1_000 / 25))
         await time.passes(HOUR, 60)
         log = await one.attempts(sink)
         [letter], _ = await one.parts.log._lines._letters.dead(sink.tenant, "~wh.whk_sink", 10)
@@ -94,7 +97,7 @@ async def test_tries_are_made_as_scheduled_and_the_last_one_ends_in_the_dead_let
     assert [one.result for one in failed] == ["failed"] * 10 + ["dead"]
     for (before, after), wait_ms in zip(pairwise(failed), SCHEDULE_MS[1:], strict=True):
         waited = after.at_ms - before.at_ms
-        assert 0.8 * wait_ms <= waited <= 1.2 * wait_ms + max(2_000, wait_ms / 25)
+        assert 0.8 * wait_ms <= waited <= 1.2 * wait_ms + max(2_500, wait_ms / 20)
     assert (letter.error, letter.attempts) == ("status 500", 11)
 
 
@@ -211,7 +214,7 @@ async def test_order_is_kept_while_a_delivery_fails(store: Store, ordering: str)
         for n in range(40):
             await one.happens(n, key=f"k{n % 4}")
         await time.settle()
-        await time.passes(20 * 60, 5)
+        await time.passes(20 * 60, 12)
 
     assert len(arrived) == 40
     if ordering == "all":
