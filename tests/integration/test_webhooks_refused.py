@@ -70,28 +70,27 @@ async def test_everything_wrong_is_told_together(store_url: str, tmp_path: Path)
     ]
 
 
-@pytest.mark.parametrize(
-    ("change", "status"),
-    [
-        ({"event_filter": {"event_types": [f"a.b{i}" for i in range(51)]}}, 422),
-        ({"event_filter": {"event_types": [f"a.b{i}" for i in range(50)]}}, 201),
-        ({"event_filter": {"expression": "event." + "x" * 3_000}}, 422),
-        ({"headers": {f"x-{i}": "x" for i in range(21)}}, 422),
-        ({"name": "x" * 200_000}, 413),
-        ({"name": "x" * 1_200_000}, 413),
-        ({"schedule_ms": [0] * 21}, 422),
-        ({"secret": "whsec_" + "A" * 44}, 201),
-    ],
-)
-async def test_bodies_have_bounds(
-    store_url: str, tmp_path: Path, change: dict[str, Any], status: int
-) -> None:
+BOUNDS: list[tuple[dict[str, Any], int]] = [
+    ({"event_filter": {"event_types": [f"a.b{i}" for i in range(51)]}}, 422),
+    ({"event_filter": {"event_types": [f"a.b{i}" for i in range(50)]}}, 201),
+    ({"event_filter": {"expression": "event." + "x" * 3_000}}, 422),
+    ({"headers": {f"x-{i}": "x" for i in range(21)}}, 422),
+    ({"name": "x" * 200_000}, 413),
+    ({"name": "x" * 1_200_000}, 413),
+    ({"schedule_ms": [0] * 21}, 422),
+    ({"secret": "whsec_" + "A" * 44}, 201),
+]
+
+
+async def test_bodies_have_bounds(store_url: str, tmp_path: Path) -> None:
     async with a_keeper(store_url, tmp_path) as one:
-        answer = await one.post("/api/webhooks/", EXAMPLE | change)
+        for change, status in BOUNDS:
+            answer = await one.post("/api/webhooks/", EXAMPLE | change)
+
+            assert answer.status_code == status, answer.text
         kept = (await one.http.get("/api/webhooks/")).json()["webhooks"]
 
-    assert answer.status_code == status, answer.text
-    assert len(kept) == (status == 201)
+    assert len(kept) == 2
 
 
 async def test_a_tenant_has_a_hundred(store_url: str, tmp_path: Path) -> None:
@@ -114,12 +113,12 @@ async def test_a_tenant_has_a_hundred(store_url: str, tmp_path: Path) -> None:
     assert seen == sorted(seen)
 
 
-@pytest.mark.parametrize("cursor", ["x", "1", "1.", ".x", "9" * 400, "-1.x"])
-async def test_a_made_up_cursor_is_refused(store_url: str, tmp_path: Path, cursor: str) -> None:
+async def test_a_made_up_cursor_is_refused(store_url: str, tmp_path: Path) -> None:
     async with a_keeper(store_url, tmp_path) as one:
-        answer = await one.http.get("/api/webhooks/", params={"cursor": cursor})
+        for cursor in ("x", "1", "1.", ".x", "9" * 400, "-1.x"):
+            answer = await one.http.get("/api/webhooks/", params={"cursor": cursor})
 
-    assert answer.status_code == 400
+            assert answer.status_code == 400, cursor
 
 
 async def test_the_same_request_again_makes_no_second_one(store_url: str, tmp_path: Path) -> None:
@@ -190,26 +189,24 @@ async def test_a_foreign_webhook_is_an_unknown_one(store_url: str, tmp_path: Pat
     assert still.json()["revision"] == 1
 
 
-@pytest.mark.parametrize(
-    ("role", "allowed"),
-    [
-        ("viewer", READS),
-        ("operator", READS | OPERATES),
-        ("editor", READS | OPERATES | WRITES),
-    ],
-)
-async def test_who_may_do_what(
-    store_url: str, tmp_path: Path, role: Role, allowed: set[str]
-) -> None:
+ROLES: list[tuple[Role, set[str]]] = [
+    ("viewer", READS),
+    ("operator", READS | OPERATES),
+    ("editor", READS | OPERATES | WRITES),
+]
+
+
+async def test_who_may_do_what(store_url: str, tmp_path: Path) -> None:
     async with a_keeper(store_url, tmp_path) as one:
         made = await a_webhook(one)
-        come_as(one, role)
-        for method, path in sorted(CALLS, key=lambda call: call[0] == "DELETE"):
-            url = f"/api/webhooks/{made['id']}{path}"
-            answer = await one.http.request(method, url, json={})
-            name = f"{method} {path}" if path == "/replay" else path or method
+        for role, allowed in ROLES:
+            come_as(one, role)
+            for method, path in sorted(CALLS, key=lambda call: call[0] == "DELETE"):
+                url = f"/api/webhooks/{made['id']}{path}"
+                answer = await one.http.request(method, url, json={})
+                name = f"{method} {path}" if path == "/replay" else path or method
 
-            assert (answer.status_code != 403) == (name in allowed), (method, path)
+                assert (answer.status_code != 403) == (name in allowed), (role, method, path)
 
 
 async def test_who_may_not_change_it_sees_the_host_alone(store_url: str, tmp_path: Path) -> None:
