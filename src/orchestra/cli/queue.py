@@ -5,7 +5,7 @@ from typing import Any
 import click
 import msgspec
 
-from orchestra.cli.client import Client, segment
+from orchestra.cli.client import Client
 from orchestra.cli.options import bytes_of, remote
 from orchestra.cli.printing import (
     as_text,
@@ -16,45 +16,8 @@ from orchestra.cli.printing import (
     shortened,
     table,
 )
-
-NAME = click.argument("name", metavar="QUEUE")
-BODY_SHOWN = 60
-
-
-class Shown(msgspec.Struct, frozen=True):
-    """A queue, as far as a line shows it."""
-
-    name: str
-    ready: int
-    in_flight: int
-    delayed: int
-    dead: int
-    oldest_ms: int
-
-
-class Page(msgspec.Struct, frozen=True):
-    """A page of queues."""
-
-    queues: tuple[Shown, ...]
-    cursor: str | None = None
-
-
-class Taken(msgspec.Struct, frozen=True):
-    """A received message, or a dead letter."""
-
-    id: str
-    body: Any
-    receipt: str = ""
-    attempt: int = 0
-    attempts: int = 0
-    error: str = ""
-
-
-class Messages(msgspec.Struct, frozen=True):
-    """Some of them."""
-
-    messages: tuple[Taken, ...]
-    cursor: str | None = None
+from orchestra.cli.queue_letters import dead, purge, redrive
+from orchestra.cli.queue_shapes import BODY_SHOWN, NAME, STATES, Messages, Page, at
 
 
 @click.group()
@@ -104,7 +67,7 @@ def show(client: Client, name: str, as_json: bool) -> None:
     Examples:
       orchestra queue show orders
     """
-    answer = client.get(_at(name))
+    answer = client.get(at(name))
     if as_json:
         print_json(answer.body)
         return
@@ -136,7 +99,7 @@ def send(client: Client, name: str, body: str, as_json: bool, **given: str | int
     except msgspec.DecodeError as error:
         raise click.BadParameter(f"not JSON: {error}", param_hint="JSON") from error
     wanted = {member: value for member, value in given.items() if value is not None}
-    answer = client.post(f"{_at(name)}/messages", {"body": value} | wanted)
+    answer = client.post(f"{at(name)}/messages", {"body": value} | wanted)
     if as_json:
         print_json(answer.body)
     else:
@@ -156,7 +119,7 @@ def receive(client: Client, name: str, most: int, wait_ms: int, ack: bool, as_js
     Examples:
       orchestra queue receive orders --max 10 --ack
     """
-    answer = client.post(f"{_at(name)}/receive", {"max": most, "wait_ms": wait_ms})
+    answer = client.post(f"{at(name)}/receive", {"max": most, "wait_ms": wait_ms})
     found = answer.read(Messages).messages
     if as_json:
         print_json(answer.body)
@@ -165,90 +128,35 @@ def receive(client: Client, name: str, most: int, wait_ms: int, ack: bool, as_js
     if not found and not as_json:
         console().print("Nothing to receive.")
     if ack and found:
-        client.post(f"{_at(name)}/ack", {"receipts": [one.receipt for one in found]})
+        client.post(f"{at(name)}/ack", {"receipts": [one.receipt for one in found]})
 
 
-@queue.command("dead")
+@queue.command("peek")
 @NAME
+@click.option("--state", type=click.Choice(STATES), default="ready", show_default=True)
 @click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
 @remote
-def dead(client: Client, name: str, limit: int, as_json: bool) -> None:
-    """List dead letters and their reasons, the oldest first.
+def peek(client: Client, name: str, state: str, limit: int, as_json: bool) -> None:
+    """Look at messages without taking them, in line.
 
     \b
     Examples:
-      orchestra queue dead orders
+      orchestra queue peek orders
+      orchestra queue peek orders --state delayed
     """
-    answer = client.get(f"{_at(name)}/dead", limit=limit)
+    answer = client.get(f"{at(name)}/messages", state=state, limit=limit)
     if as_json:
         print_json(answer.body)
         return
     page = answer.read(Messages)
-    rows = table("message", "tries", "reason", "body")
+    rows = table("message", "tries", "group", "until", "body")
     for one in page.messages:
         body = shortened(as_text(one.body), BODY_SHOWN)
-        rows.add_row(one.id, str(one.attempts), shortened(one.error, BODY_SHOWN), body)
-    console().print(rows if page.messages else "No dead letters.")
+        rows.add_row(one.id, str(one.attempts), plain(one.group or ""), one.until or "", body)
+    console().print(rows if page.messages else f"Nothing is {state.replace('_', ' ')}.")
     if page.cursor:
         console().print("There are more: --limit.")
 
 
-@queue.command("redrive")
-@NAME
-@click.argument("ids", metavar="[MESSAGE]...", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All of them, as a job.")
-@click.option("--per-s", type=click.IntRange(1, 10_000), help="So many a second, with --all.")
-@click.option("--stop", is_flag=True, help="Stop the job.")
-@remote
-def redrive(client: Client, name: str, ids: tuple[str, ...], as_json: bool, **given: Any) -> None:
-    """Put dead letters back in line: these MESSAGEs, or --all. Without either: how far the job is.
-
-    \b
-    Examples:
-      orchestra queue redrive orders msg_...
-      orchestra queue redrive orders --all --per-s 50
-      orchestra queue redrive orders --stop
-    """
-    at = f"{_at(name)}/redrive"
-    if given["stop"]:
-        answer = client.call("DELETE", at)
-    elif given["everything"]:
-        answer = client.post(at, {"all": True, "per_s": given["per_s"] or 100})
-    elif ids:
-        answer = client.post(at, {"ids": ids})
-    else:
-        answer = client.get(at)
-    if as_json:
-        print_json(answer.body)
-        return
-    job = answer.read(dict[str, Any])
-    console().print(f"{job['state']}: {job['moved']} of {job['total']} are back in line")
-
-
-@queue.command("purge")
-@NAME
-@click.option("--dead", "only_dead", is_flag=True, help="Only the dead letters.")
-@click.confirmation_option("--yes", prompt="Delete for good?", help="Do not ask.")
-@remote
-def purge(client: Client, name: str, only_dead: bool, as_json: bool) -> None:
-    """Delete a queue with all that is in it, or only its dead letters.
-
-    \b
-    Examples:
-      orchestra queue purge orders --dead --yes
-    """
-    if only_dead:
-        answer = client.call("DELETE", f"{_at(name)}/dead")
-        gone = answer.read(dict[str, Any])["deleted"]
-        told = f"{gone} dead letters are gone"
-    else:
-        answer = client.call("DELETE", f"{_at(name)}?purge=true")
-        told = "The queue is gone, with all that was in it."
-    if as_json:
-        print_json(answer.body or b"{}")
-    else:
-        console().print(told)
-
-
-def _at(name: str) -> str:
-    return f"/api/queues/{segment(name)}"
+for command in (dead, redrive, purge):
+    queue.add_command(command)

@@ -60,6 +60,14 @@ def test_what_is_received_is_settled_when_asked_to(server: FakeServer, run: Run)
         (("msg_1", "msg_2"), "POST", {"ids": ["msg_1", "msg_2"]}),
         (("--stop",), "DELETE", None),
         ((), "GET", None),
+        (
+            ("--error", "timed out", "--kind", "lost", "--since", "2026-11-23T08:00:00Z"),
+            "POST",
+            {
+                "filter": {"error": "timed out", "kind": "lost", "since": "2026-11-23T08:00:00Z"},
+                "per_s": 100,
+            },
+        ),
     ],
 )
 def test_dead_letters_are_put_back(
@@ -84,3 +92,17 @@ def test_a_queue_is_purged_only_when_it_is_meant(server: FakeServer, run: Run) -
     assert refused.exit_code == 1
     assert result.exit_code == 0, result.output
     assert len(server.requests) == 1
+
+
+def test_messages_are_looked_at(server: FakeServer, run: Run) -> None:
+    peeked = {**MESSAGE, "attempts": 1, "until": "2026-11-23T09:00:00.000Z", "state": "delayed"}
+    server.answers(
+        "GET", "/api/queues/orders/messages", (200, {"messages": [peeked], "cursor": "0.1"})
+    )
+
+    result = run("queue", "peek", "orders", "--state", "delayed", "--url", server.url)
+
+    assert result.exit_code == 0, result.output
+    assert server.requests[0].query == "state=delayed&limit=50"
+    assert "msg_1" in result.stdout
+    assert "There are more" in result.stdout
