@@ -85,7 +85,13 @@ class Deliverer:
             return
         self._seen.add((endpoint.tenant, endpoint.id))
         body = msgspec.Raw(msgspec.json.encode(parcel))
-        sent = Sent(body, group=_group(endpoint, parcel.event), dedup=once or parcel.id)
+        first_ms = 0 if once else endpoint.schedule_ms[0]
+        sent = Sent(
+            body,
+            delay_ms=first_ms,
+            group=_group(endpoint, parcel.event),
+            dedup=once or parcel.id,
+        )
         shed = await self._lines.send(endpoint, sent)
         for one in shed:
             await self._hands.skip(endpoint, msgspec.json.decode(one, type=Parcel), "backlog")
