@@ -28,9 +28,9 @@ from orchestra.connectors.builtin import BUILT_IN
 from orchestra.errors import NotFound
 from orchestra.health import Health
 from orchestra.module import Module, run_modules
-from orchestra.monitoring import Views
+from orchestra.monitoring import Part, Views
 from orchestra.monitoring.logs.wiring import LogParts
-from orchestra.monitoring.metrics.part import MetricsPart
+from orchestra.monitoring.measuring import MetricsPart
 from orchestra.monitoring.module import MonitoringModule
 from orchestra.monitoring.requests import Measured
 from orchestra.openapi import documentation
@@ -125,16 +125,16 @@ def build_modules(
     agents.show_steps(bus.step_emitter)
     checks = {"agents": agents.check, "workflows": workflows.check, "communication": bus.check}
     views = Views(
-        workflows.listing.page,
-        workflows.catalogue.document,
-        agents.statuses,
+        workflows.listing.page, workflows.catalogue.document, agents.statuses,
         checks | {"store": store.check},
-    )
-    metrics = MetricsPart(store, ports.clock, ports.ids, views, [workflows.figures])
-    logs = LogParts(settings, store, ports.clock, ports.ids)
+    )  # fmt: skip
+    watching: Sequence[Part] = ()
+    if settings.monitoring == "on":
+        metrics = MetricsPart(store, ports.clock, ports.ids, views, [workflows.figures])
+        watching = (metrics, LogParts(settings, store, ports.clock, ports.ids))
     # The first to start is the last to stop: it gathers what the others log at their end.
     return (
-        MonitoringModule((metrics, logs)),
+        MonitoringModule(watching),
         SecretsModule(agents.secrets),
         agents,
         workflows,
@@ -192,7 +192,8 @@ async def running(
         stage.health.durability = store.durability
         stage.health.checks = {"store": store.check} | {one.name: one.check for one in modules}
         async with run_modules(modules):
-            stage.gateway.application = Measured(app, ports.clock)
+            on = settings.monitoring == "on"
+            stage.gateway.application = Measured(app, ports.clock) if on else app
             stage.health.phase = "ready"
             yield Running(store, app, modules)
 

@@ -93,6 +93,9 @@ class Settings(LogSettings, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     budget_usd_per_day: Annotated[
         int | None, Meta(ge=0, description="Most that a tenant's models may cost a day, in USD.")
     ] = None
+    monitoring: Annotated[
+        Literal["on", "off"], Meta(description="off: measures nothing, gathers no lines.")
+    ] = "on"
     body_max_bytes: Annotated[
         int, Meta(ge=1_024, le=16_777_216, description="Longest request body.")
     ] = 1_048_576

@@ -43,3 +43,13 @@ async def test_prometheus_reads_what_is_scraped(store_url: str) -> None:
 async def test_scraping_needs_a_key_from_elsewhere(store_url: str) -> None:
     async with a_product(store_url, own=False) as one:
         assert (await one.http.get("/metrics")).status_code == 401
+
+
+async def test_monitoring_can_be_turned_off(store_url: str) -> None:
+    async with a_product(store_url, monitoring="off") as one:
+        statuses = [
+            (await one.http.get(path)).status_code
+            for path in ("/metrics", "/api/metrics/", "/api/dashboard/overview", "/api/workflows")
+        ]
+
+    assert statuses == [404, 404, 404, 200]

@@ -12,11 +12,11 @@ from litestar.params import FromPath, QueryParameter, SkipValidation
 from orchestra.clock import Clock
 from orchestra.errors import Problem
 from orchestra.instruments import INSTRUMENTS
-from orchestra.monitoring.exposition import OPEN, PLAIN, exposed, wants_open
 from orchestra.monitoring.metrics import descriptions, exporting, showing
 from orchestra.monitoring.metrics.admission import MetricUnknown
 from orchestra.monitoring.metrics.answering import Answers
 from orchestra.monitoring.metrics.asking import question
+from orchestra.monitoring.metrics.exposition import OPEN, PLAIN, exposed, wants_open
 from orchestra.monitoring.metrics.forgetting import Forgetting
 from orchestra.monitoring.metrics.recording import Recorder
 from orchestra.monitoring.metrics.series import INSTALLATION
