@@ -21,6 +21,8 @@ from webhook_senders import (
 
 pytestmark = pytest.mark.anyio
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
 
 @pytest.mark.parametrize("scheme", SENDERS)
 async def test_each_scheme_is_believed_once_and_again_has_the_same_answer(
@@ -30,7 +32,9 @@ async def test_each_scheme_is_believed_once_and_again_has_the_same_answer(
     async with a_keeper(store_url, tmp_path) as one:
         target = {"workflow": "wfl_1"}
         hook = await a_hook(one, scheme=scheme, target=target, **secret_for(scheme))
-        first = await send(one, hook["id"], body, sign(hook["secret"], body, now_s()))
+        passed = {"Orchestra-Hop": "2", "traceparent": TRACE}
+        signed = sign(hook["secret"], body, now_s())
+        first = await send(one, hook["id"], body, signed | passed)
         again = await send(one, hook["id"], body, sign(hook["secret"], body, now_s() - 5))
         [event] = await received(one)
 
@@ -42,6 +46,8 @@ async def test_each_scheme_is_believed_once_and_again_has_the_same_answer(
     )  # fmt: skip
     assert event["orchestraorigin"] == "module"
     assert event["data"]["input"] == json.loads(body)
+    assert event["data"]["hop"] == 2
+    assert event["traceparent"] == TRACE
     assert event["data"]["target"] == {"workflow": "wfl_1", "signal": None}
     assert (event["data"]["hook"], event["data"]["name"]) == (hook["id"], "pushes")
     if scheme == "github":

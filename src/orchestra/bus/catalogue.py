@@ -152,6 +152,7 @@ class Received(msgspec.Struct, frozen=True):
     target: dict[str, Any]
     input: Any
     headers: dict[str, str]
+    hop: int
 
 
 class OfWebhook(msgspec.Struct, frozen=True, kw_only=True):

@@ -85,11 +85,9 @@ class Endpoints:
         return after
 
     async def remove(self, endpoint: Endpoint) -> None:
-        """Forget it. Raises WebhookUnknown."""
-        gone = await self._shelf.drop(endpoint.tenant, endpoint.id)
+        """Forget it. Safe to repeat."""
+        await self._shelf.drop(endpoint.tenant, endpoint.id)
         await self.refresh()
-        if not gone:
-            raise self._shelf.unknown()
 
     async def disable(self, endpoint: Endpoint, reason: str) -> Endpoint:
         """Tell it nothing more. Safe to repeat; who calls says so in an event.

@@ -1,14 +1,16 @@
 """Webhooks over HTTP: `/api/webhooks`, who is told of events."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
+import anyio
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter, SkipValidation
 
 from orchestra.bus import PositionInvalid
 from orchestra.bus.webhooks import descriptions, showing
-from orchestra.bus.webhooks.deliveries import Log
+from orchestra.bus.webhooks.deliveries import Health, Log
 from orchestra.bus.webhooks.delivering import Deliverer
 from orchestra.bus.webhooks.desk import Desk
 from orchestra.bus.webhooks.endpoints import Endpoints
@@ -69,11 +71,9 @@ class WebhookRoutes(Controller):
         found = await endpoints.of_tenant(principal.tenant)
         rest = [one for one in found if (one.created_ms, one.id) > after]
         page, whole = rest[:limit], principal.may(Permission.WEBHOOKS_WRITE)
+        health = await healths(history, page)
         return {
-            "webhooks": [
-                showing.endpoint(one, await history.health(one.tenant, one.id), whole=whole)
-                for one in page
-            ],
+            "webhooks": [showing.endpoint(one, health[one.id], whole=whole) for one in page],
             "cursor": f"{page[-1].created_ms}.{page[-1].id}" if len(rest) > limit else None,
         }
 
@@ -142,6 +142,19 @@ class WebhookRoutes(Controller):
         return Response(
             showing.made(made.endpoint, made.key), headers={"ETag": _etag(made.endpoint)}
         )
+
+
+async def healths(history: Log, endpoints: Sequence[Endpoint]) -> dict[str, Health]:
+    """How each of them is, asked for together."""
+    found: dict[str, Health] = {}
+
+    async def look(one: Endpoint) -> None:
+        found[one.id] = await history.health(one.tenant, one.id)
+
+    async with anyio.create_task_group() as group:
+        for one in endpoints:
+            group.start_soon(look, one)
+    return found
 
 
 async def shown(endpoint: Endpoint, principal: Principal, history: Log) -> Response[Document]:

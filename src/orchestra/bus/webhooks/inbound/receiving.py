@@ -25,6 +25,7 @@ from orchestra.bus.webhooks.reading import WebhookInvalid
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError, Problem
 from orchestra.problems import BodyTooLarge
+from orchestra.security import hops, traces
 from orchestra.security.hardened import loads
 from orchestra.store import webhook_keys
 from orchestra.store.client import Store
@@ -150,9 +151,11 @@ def _draft(hook: Hook, given: object, headers: Mapping[str, str]) -> Draft:
             for name in (*PASSED_ON, *hook.headers)
             if (value := headers.get(name))
         },
+        "hop": hops.come_so_far(),
     }
     raw = msgspec.Raw(msgspec.json.encode(data))
-    return Draft(hook.tenant, TYPE, SOURCE, hook.id, raw, "module")
+    trace = traces.come_with() or None
+    return Draft(hook.tenant, TYPE, SOURCE, hook.id, raw, "module", traceparent=trace)
 
 
 def _read(content_type: str, body: bytes) -> object:
