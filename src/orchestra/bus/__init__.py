@@ -69,6 +69,18 @@ Handler: TypeAlias = "Callable[[Event | Gap], Awaitable[None]]"
 """Handles one event; may get it again. Raising means: try again."""
 
 
+class Interest(Protocol):
+    """What a reader is interested in just now, beyond its patterns. Neither may wait."""
+
+    def awake(self) -> bool:
+        """Whether in anything at all: else events are passed over without a look at them."""
+        ...
+
+    def wants(self, event: Event) -> bool:
+        """Whether in this one: else it is passed over, which costs next to nothing."""
+        ...
+
+
 class Reading(msgspec.Struct, frozen=True):
     """How a durable reader reads."""
 
@@ -85,6 +97,8 @@ class Reading(msgspec.Struct, frozen=True):
     backoff_ms: tuple[int, ...] = (100, 1_000, 5_000, 15_000)
     timeout_ms: int = 60_000
     """Of one try."""
+    interest: Interest | None = None
+    """None: in all that its patterns name."""
 
 
 class Watching(Protocol):

@@ -13,7 +13,7 @@ from orchestra.bus.patterns import is_pattern
 from orchestra.bus.queues.wiring import QueueParts
 from orchestra.bus.readers.durable import Durable
 from orchestra.bus.readers.tenure import Ground, Subscriber
-from orchestra.bus.webhooks.delivery import READER, READING
+from orchestra.bus.webhooks.delivery import READER
 from orchestra.bus.webhooks.wiring import Needs, WebhookParts
 from orchestra.bus.wiring import EventParts
 from orchestra.clock import Clock, Ids, Random
@@ -56,7 +56,8 @@ class BusModule:
             *(self.webhooks.routes if self.webhooks else ()),
         )
         if self.webhooks:
-            self.subscribe(READER, ["**"], self.webhooks.delivery.handle, READING)
+            delivery = self.webhooks.delivery
+            self.subscribe(READER, ["**"], delivery.handle, delivery.reading)
 
     def subscribe(
         self,

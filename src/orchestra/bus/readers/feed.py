@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 import anyio
 import structlog
 
-from orchestra.bus import Event, Gap, Source
+from orchestra.bus import Event, Gap, Interest, Source
 from orchestra.bus.live.hub import Hub
 from orchestra.bus.live.missed import gone_until
 from orchestra.bus.live.recent import Told
@@ -63,8 +63,9 @@ class Feed:
         tenant: Tenant | None,
         definition: Definition,
         cursor: Positions,
+        interest: Interest | None = None,
     ) -> None:
-        self._hub, self._store = hub, store
+        self._hub, self._store, self._interest = hub, store, interest
         self._wanted = fitting(tenant, definition)
         self._begin = beginning(definition)
         self._at = dict(cursor)
@@ -92,14 +93,22 @@ class Feed:
                 read.append((parsed(one.end), one.key, None))
         read.sort(key=lambda one: one[0])
         for (ms, seq), key, entry in read:
-            event = entry.event if entry is not None else None
-            event = event if event is not None and self._wanted(event) else None
+            event = self._event(entry) if entry is not None else None
             self._at[key] = f"{ms}-{seq}"
             found.append(Found(key, self._at[key], event))
             most -= event is not None
             if most <= 0:
                 break
         return found
+
+    def _event(self, entry: Told) -> Event | None:
+        """What it stands for, if that is wanted."""
+        if self._interest is not None and not self._interest.awake():
+            return None
+        event = entry.event
+        if event is None or not self._wanted(event):
+            return None
+        return event if self._interest is None or self._interest.wants(event) else None
 
     async def wait(self, seconds: float) -> None:
         """Until there is news, or the time is over."""

@@ -73,8 +73,8 @@ class Tenure:
         definition = msgspec.structs.replace(
             held.definition, types=subscriber.patterns, origins=tuple(subscriber.options.origins)
         )
-        tenant = subscriber.options.tenant
-        self._feed = Feed(ground.hub, ground.store, tenant, definition, held.cursor)
+        tenant, interest = subscriber.options.tenant, subscriber.options.interest
+        self._feed = Feed(ground.hub, ground.store, tenant, definition, held.cursor, interest)
         self._frontier = Frontier()
         self._lanes: dict[Lane, deque[Item]] = {}
         self._limit = anyio.Semaphore(subscriber.options.in_flight_max)

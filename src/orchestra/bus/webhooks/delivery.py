@@ -63,6 +63,7 @@ class DeliveryParts:
         self.deliverer = Deliverer(endpoints, lines, circuits, hands, notices, (clock, ids))
         matcher = Matcher(endpoints, beside.filters, beside.workflow_of)
         self.handle = Distributor(matcher, self.deliverer.enqueue, beside.base_url)
+        self.reading = msgspec.structs.replace(READING, interest=self.handle)
         self.log = Log(lines, circuits, self.deliverer, beside.events, beside.base_url)
         self.replays = Replays(calls, endpoints, clock, ids)
         self._replaying = Replaying(

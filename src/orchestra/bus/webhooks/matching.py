@@ -66,9 +66,18 @@ class Matcher:
     """Whether an endpoint wants an event, by all that it says."""
 
     def __init__(self, known: Known, filters: Filters, workflow_of: WorkflowOf) -> None:
-        self._index, self._filters, self._workflow_of = Index(known), filters, workflow_of
+        self._known, self._index = known, Index(known)
+        self._filters, self._workflow_of = filters, workflow_of
         self._conditions: OrderedDict[str, Meant] = OrderedDict()
         self._workflows: OrderedDict[tuple[Tenant, str], str | None] = OrderedDict()
+
+    def awake(self) -> bool:
+        """Whether there is any endpoint."""
+        return bool(self._known.everybody())
+
+    def asks(self, event: Event) -> bool:
+        """Whether anybody's patterns name it."""
+        return bool(self._index.wanting(event.tenant, event.type))
 
     async def told(self, event: Event) -> list[Endpoint]:
         """Everybody who is to be told of it."""
@@ -144,10 +153,11 @@ Enqueue = Callable[[Endpoint, Parcel], Coroutine[Any, Any, None]]
 
 
 class Distributor:
-    """The handler of the durable reader `webhooks`."""
+    """The handler of the durable reader `webhooks`, and its `Interest`."""
 
     def __init__(self, matcher: Matcher, enqueue: Enqueue, base_url: str = "") -> None:
         self._matcher, self._enqueue, self._base_url = matcher, enqueue, base_url
+        self.awake, self.wants = matcher.awake, matcher.asks
 
     async def __call__(self, told: Event | Gap) -> None:
         """Put one delivery in line for each endpoint. Raises StoreAway: it is handled again."""
