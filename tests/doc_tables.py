@@ -12,8 +12,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 import orchestra
+from orchestra.cli.setting_table import describe
 from orchestra.errors import OrchestraError
-from orchestra.settings import describe
 
 DOCS = Path(__file__).parents[1] / "docs"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- /table -->)", re.DOTALL)

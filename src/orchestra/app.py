@@ -16,11 +16,13 @@ from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
-from orchestra.agents import PythonAgent
+from orchestra.agents import Agents, PythonAgent
 from orchestra.agents.module import AgentsModule
+from orchestra.agents.remote import RemoteAgents, serve_agents
 from orchestra.assets import Assets, folder
 from orchestra.bus.limits import Limits
 from orchestra.bus.module import BusModule
+from orchestra.bus.requests.module import RequestsModule
 from orchestra.bus.webhooks.matching import WorkflowOf
 from orchestra.bus.webhooks.wiring import Needs
 from orchestra.clock import Clock, Ids, Random, SystemClock, system_random
@@ -35,6 +37,7 @@ from orchestra.monitoring.module import MonitoringModule
 from orchestra.monitoring.requests import Measured
 from orchestra.openapi import documentation
 from orchestra.problems import handlers
+from orchestra.processes.split import Doors, split
 from orchestra.security import Principal, principal_of
 from orchestra.security.declarations import declarations
 from orchestra.security.first_key import ensure_first_key, pepper_of
@@ -110,13 +113,23 @@ def build_modules(
 ) -> Sequence[Module]:
     """The modules of the product, in the order in which they start.
 
-    `python_agents` live in this process beside the built-in ones.
+    Each is made, also one that runs elsewhere: it is what its routes look like, and reads the store
+    for the others. `python_agents` live in this process beside the built-in ones.
     """
+    requests = RequestsModule(
+        store, ports.clock, ports.chance, settings.runs, settings.drain_s,
+        round_trip=settings.log_level == "debug",
+    )  # fmt: skip
     installed = (*BUILT_IN, *python_agents)
     agents = AgentsModule(
         store, ports.clock, ports.ids, ports.chance, settings, python_agents=installed
     )
-    workflows = WorkflowsModule(store, agents, ports.clock, ports.ids, ports.chance, settings)
+    if "agents" in settings.runs:
+        asked: Agents = agents
+        serve_agents(requests, agents)
+    else:
+        asked = RemoteAgents(agents, requests)
+    workflows = WorkflowsModule(store, asked, ports.clock, ports.ids, ports.chance, settings)
     sources = (workflows.journal, agents.happenings)
     of_bus = (ports.clock, ports.ids, ports.chance)
     needs = Needs(agents.secrets, EventFilters(), settings, workflow_of(workflows))
@@ -133,13 +146,8 @@ def build_modules(
         metrics = MetricsPart(store, ports.clock, ports.ids, views, [workflows.figures])
         watching = (metrics, LogParts(settings, store, ports.clock, ports.ids))
     # The first to start is the last to stop: it gathers what the others log at their end.
-    return (
-        MonitoringModule(watching),
-        SecretsModule(agents.secrets),
-        agents,
-        workflows,
-        bus,
-    )
+    everywhere = (MonitoringModule(watching), requests, SecretsModule(agents.secrets))
+    return split(everywhere, (agents, workflows, bus), settings, ports.clock)
 
 
 def prepare(settings: Settings, listeners: Sequence[Address | str], ports: Ports) -> Stage:
@@ -183,11 +191,15 @@ async def running(
     """
     ports = stage.ports
     async with open_store(store_options(settings), ports.clock, ports.chance) as store:
-        ring = KeyRing(store, ports.clock, await pepper_of(settings, store))
+        pepper = await pepper_of(settings, store)
+        ring = KeyRing(store, ports.clock, pepper)
         if stage.mode == "required":
             await ensure_first_key(settings, ring)
         modules = build(settings, store, ports)
         app = application(modules, stage, settings)
+        for doors in (one for one in modules if isinstance(one, Doors)):
+            doors.begin(app, pepper, stage.mode)
+            stage.health.processes = doors.processes
         stage.gateway.verifier = ring
         stage.health.durability = store.durability
         stage.health.checks = {"store": store.check} | {one.name: one.check for one in modules}

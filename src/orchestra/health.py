@@ -40,6 +40,8 @@ class Health:
         self.phase: Phase = "starting"
         self.durability: object = None
         self.checks: Mapping[str, Check] = {}
+        self.processes: Callable[[], Sequence[object]] = tuple
+        """Which modules run where."""
         self._clock = clock
         self._failing: tuple[str, ...] = ()
         self._checked_at_s = float("-inf")
@@ -62,7 +64,7 @@ class Health:
         members: dict[str, object] = {"status": status}
         principal = scope.get("principal")
         if isinstance(principal, Principal) and principal.may(Permission.SYSTEM_READ):
-            members |= {"durability": self.durability}
+            members |= {"durability": self.durability, "processes": self.processes()}
             members |= {"failing": failing} if failing else {}
         code = HTTPStatus.OK if status == "ready" else HTTPStatus.SERVICE_UNAVAILABLE
         await _reply(send, code, members)

@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,10 +20,11 @@ from msgspec.structs import FieldInfo, fields
 from orchestra.errors import Invalid, Problem
 from orchestra.log_settings import LogSettings
 
-PREFIX = "ORCHESTRA_"
+PREFIX: Final = "ORCHESTRA_"
 FILE = "orchestra.toml"
 SECRET = frozenset({"store_url"})
 Names = tuple[str, ...]
+MODULES: Final = ("agents", "workflows", "bus", "monitoring")
 
 
 class SettingsInvalid(Invalid):
@@ -77,6 +78,10 @@ class Settings(LogSettings, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = ()
     plugins: Annotated[str | None, Meta(description="Folder of Python agents, watched.")] = None
     mcp_servers: Annotated[Names, Meta(description="Local MCP servers: name=command.")] = ()
+    modules: Annotated[
+        Names,
+        Meta(description=f"Modules that run here: {', '.join(MODULES)}; unset: all of them."),
+    ] = ()
     slots_max: Annotated[int, Meta(ge=1, le=100_000, description="Steps run at once.")] = 1_024
     live_ttl_s: Annotated[
         float, Meta(ge=0, le=31_536_000, description="Ended executions are archived after this.")
@@ -110,6 +115,11 @@ class Settings(LogSettings, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """Whether the store is our own child process."""
         return self.store_url is None
 
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """The modules that run in this process."""
+        return tuple(name for name in MODULES if not self.modules or name in self.modules)
+
     def __repr__(self) -> str:
         shown = {name: "***" if name in SECRET and value else value for name, value in _items(self)}
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
@@ -120,17 +130,6 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     url: str = "http://127.0.0.1:8000"
     key: str | None = None
-
-
-class Setting(msgspec.Struct, frozen=True):
-    """One row of `describe`."""
-
-    name: str
-    option: str
-    variable: str
-    kind: str
-    default: str
-    help: str
 
 
 def load(
@@ -170,21 +169,6 @@ def load_client(environ: Mapping[str, str] | None = None) -> ClientSettings:
     environ = os.environ if environ is None else environ
     url, key = environ.get(PREFIX + "URL"), environ.get(PREFIX + "KEY")
     return ClientSettings(url=url or ClientSettings().url, key=key or None)
-
-
-def describe() -> list[Setting]:
-    """Every setting with its three names, for `--help` and the documentation."""
-    return [
-        Setting(
-            name=field.name,
-            option=f"--{field.name.replace('_', '-')}",
-            variable=PREFIX + field.name.upper(),
-            kind=_kind(field.type),
-            default="" if field.default in (None, ()) else str(field.default),
-            help=_description(field),
-        )
-        for field in fields(Settings)
-    ]
 
 
 _FIELDS = {field.name: field for field in fields(Settings)}
@@ -254,6 +238,7 @@ def _check(settings: Settings) -> list[Problem]:
         parts = urlsplit(settings.public_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             found.append(Problem("public_url", "value", "must be an http or https URL"))
+    found += _check_modules(settings)
     for network in settings.trusted_proxies:
         try:
             ipaddress.ip_network(network, strict=False)
@@ -262,35 +247,29 @@ def _check(settings: Settings) -> list[Problem]:
     return found
 
 
-def _nearest(name: str) -> str | None:
-    return next(iter(difflib.get_close_matches(name, _FIELDS, 1, 0.75)), None)
+def _check_modules(settings: Settings) -> list[Problem]:
+    """Each there is, and a store that other processes reach when they run elsewhere."""
+    found = [
+        Problem("modules", "unknown", f"{name!r} is no module", _nearest(name, MODULES, 0.5))
+        for name in settings.modules
+        if name not in MODULES
+    ]
+    if settings.embedded and len(settings.runs) < len(MODULES):
+        told = "modules in several processes share a store: name it with store_url"
+        found.append(Problem("modules", "value", told))
+    return found
+
+
+def _nearest(name: str, among: Iterable[str] = _FIELDS, likeness: float = 0.75) -> str | None:
+    return next(iter(difflib.get_close_matches(name, list(among), 1, likeness)), None)
 
 
 def _is_list(field: FieldInfo) -> bool:
-    return get_origin(_bare(field.type)) is tuple
+    return get_origin(bare(field.type)) is tuple
 
 
-def _bare(kind: Any) -> Any:
+def bare(kind: Any) -> Any:
     return get_args(kind)[0] if get_origin(kind) is Annotated else kind
-
-
-def _kind(kind: Any) -> str:
-    """The type as people write it: `int`, `text`, `auto|required`, `a,b,c`."""
-    kind = _bare(kind)
-    choices = [part for part in get_args(kind) if part is not type(None)]
-    if get_origin(kind) is Literal:
-        return "|".join(map(str, choices))
-    if get_origin(kind) is tuple:
-        return "a,b,c"
-    if choices:
-        return _kind(choices[0])
-    names: dict[Any, str] = {str: "text", int: "int", float: "seconds", bool: "true|false"}
-    return names[kind]
-
-
-def _description(field: FieldInfo) -> str:
-    metas: Iterable[object] = getattr(field.type, "__metadata__", ())
-    return next((m.description or "" for m in metas if isinstance(m, Meta)), "")
 
 
 def _items(settings: Settings) -> Iterable[tuple[str, object]]:

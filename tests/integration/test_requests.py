@@ -320,7 +320,7 @@ async def test_closing_an_answer_in_parts_cancels_its_handler(store_url: str) ->
     async with a_process(store_url, "b", serves), a_process(store_url, "a") as asking:
         parts = asking.request_parts("endless", Question(), 60_000)
         assert await anext(parts) == b"first"
-        await parts.aclose()  # type: ignore[attr-defined]  # it is a generator
+        await parts.aclose()
         with anyio.fail_after(10):
             await cancelled.wait()
 

@@ -56,9 +56,14 @@ class Api:
         return self.parts.store
 
     async def size(self) -> int:
-        """How many keys the store has, but for those in which replicas say that they live."""
+        """How many keys the store has, but for those in which replicas say that they live, what
+        they count and log, and how far they have read.
+        """
         names = await self.store.read(self.store.prefix(self.store.partitions[0]), "KEYS", "*")
-        return sum(not name.endswith((b":cur", b":wk")) for name in names)
+        others = (b"o:{mon}", b"o:{log/", b"o:{sub}")
+        return sum(
+            not name.endswith((b":cur", b":wk")) and not name.startswith(others) for name in names
+        )
 
     async def save(self, *steps: dict[str, Any], **fields: Any) -> dict[str, Any]:
         """Save a definition."""

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.settings import Settings, SettingsInvalid, describe, load, load_client
+from orchestra.cli.setting_table import describe
+from orchestra.errors import Problem
+from orchestra.settings import MODULES, Settings, SettingsInvalid, load, load_client
 
 
 def findings(**given: object) -> dict[str, str]:
@@ -125,3 +127,23 @@ def test_the_command_line_finds_its_server() -> None:
 
     assert (found.url, found.key) == ("http://there:1", "k")
     assert load_client({}).url == "http://127.0.0.1:8000"
+
+
+def test_modules_are_all_unless_some_are_named() -> None:
+    assert Settings().runs == MODULES
+    named = load({"modules": "bus,agents", "store_url": "redis://store:6379"}, environ={})
+    assert named.runs == ("agents", "bus")
+
+
+def test_a_module_there_is_not_is_refused_with_the_nearest() -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        load({"modules": "agnets,bus", "store_url": "redis://store:6379"}, environ={})
+
+    [finding] = caught.value.findings
+    assert isinstance(finding, Problem)
+    assert (finding.pointer, finding.suggestion) == ("modules", "agents")
+
+
+def test_modules_apart_need_a_store_they_share() -> None:
+    with pytest.raises(SettingsInvalid, match="store_url"):
+        load({"modules": "agents"}, environ={})

@@ -29,6 +29,7 @@ from orchestra.agents.llm.tools import Toolbox
 from orchestra.agents.llm.wires import wires
 from orchestra.agents.pools.balancer import Balancer
 from orchestra.agents.pools.budgets import Budgets
+from orchestra.agents.pools.roster import ANY
 from orchestra.agents.pools.seats import Seats
 from orchestra.agents.providers import Emit, Provider
 from orchestra.agents.providers.a2a import A2AProvider
@@ -173,14 +174,7 @@ class AgentsModule:
         clinic, plugins = self._clinic, self.plugins
         return Router(
             "/",
-            route_handlers=[
-                PluginRoutes,
-                AgentRoutes,
-                AgentHealthRoutes,
-                SelectionRoutes,
-                TaskRoutes,
-                WorkerRoutes,
-            ],
+            route_handlers=ROUTES,
             dependencies={
                 "plugins": Provide(lambda: plugins, sync_to_thread=False),
                 "clinic": Provide(lambda: clinic, sync_to_thread=False),
@@ -212,6 +206,16 @@ class AgentsModule:
         agents = self.registry.roster(tenant).by_id.values()
         return list((await self.care.health.statuses(agents)).values())
 
+    def all_types(self) -> frozenset[str]:
+        """Agent types of all tenants, by this replica's last look."""
+        return frozenset(name for roster in self.registry.rosters for name in roster.types)
+
+    def runs_inside(self, tenant: Tenant, agent_type: str) -> bool:
+        """Whether agents of this type are functions of the processes that have agents."""
+        pool = self.registry.roster(tenant).pools.get(agent_type)
+        agents = pool.choices[ANY].agents if pool else ()
+        return any(agent.spec.provider == "python" for agent in agents)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Registers the agents of this process, and looks after the registry, slots, deadlines."""
@@ -238,6 +242,15 @@ class AgentsModule:
                 await self.care.leave()
                 await self._balancer.leave()
                 await self._outbound.aclose()
+
+    @asynccontextmanager
+    async def beside(self) -> AsyncIterator[None]:
+        """For a process whose agents are elsewhere: who there is, kept fresh."""
+        await self.registry.refresh()
+        async with anyio.create_task_group() as group:
+            group.start_soon(self.registry.serve)
+            yield
+            group.cancel_scope.cancel()
 
     async def _keep_judged(self) -> None:
         await keep_judged(self._outbound, self._settings, lambda: self._store.servers, self._clock)

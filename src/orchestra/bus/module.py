@@ -78,11 +78,22 @@ class BusModule:
         """Who watches is told, and who subscribed, for the duration of the block."""
         if self.webhooks:
             await self.webhooks.prepare()
+        async with self._up(self.webhooks):
+            yield
+
+    @asynccontextmanager
+    async def beside(self) -> AsyncIterator[None]:
+        """For a process without this module: what others in it do with the bus."""
+        async with self._up(None):
+            yield
+
+    @asynccontextmanager
+    async def _up(self, webhooks: WebhookParts | None) -> AsyncIterator[None]:
         async with anyio.create_task_group() as group:
             group.start_soon(self.events.serve)
             group.start_soon(self.queues.serve)
-            if self.webhooks:
-                group.start_soon(self.webhooks.serve)
+            if webhooks:
+                group.start_soon(webhooks.serve)
             for durable in self._durables:
                 group.start_soon(durable.serve)
             self._group = group

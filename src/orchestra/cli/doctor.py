@@ -21,7 +21,7 @@ from orchestra.cli.doctor_machine import (
     check_store_binary,
 )
 from orchestra.cli.doctor_report import Check
-from orchestra.cli.doctor_server import check_port, check_server
+from orchestra.cli.doctor_server import check_modules, check_port, check_server
 from orchestra.cli.doctor_store import check_store, repair
 from orchestra.cli.options import remote
 from orchestra.cli.printing import console, plain, print_document
@@ -86,6 +86,8 @@ def examined(settings: Settings, client: Client) -> Iterator[Check]:
     server = check_server(client)
     yield check_port(settings, answered=server.level == "ok")
     yield server
+    if (modules := check_modules(client)) is not None:
+        yield modules
 
 
 def tell(check: Check) -> None:

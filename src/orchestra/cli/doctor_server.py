@@ -6,7 +6,7 @@ from orchestra.cli.client import Client
 from orchestra.cli.doctor_report import Check
 from orchestra.cli.problems import Refused, Unreachable
 from orchestra.cli.shapes import Readiness
-from orchestra.settings import Settings
+from orchestra.settings import MODULES, Settings
 
 
 def check_port(settings: Settings, answered: bool) -> Check:
@@ -50,3 +50,21 @@ def check_server(client: Client) -> Check:
         remedy = "the store promises less: change it, or ask for less with --durability"
         return Check("server", "warn", told, remedy)
     return Check("server", "ok", told)
+
+
+def check_modules(client: Client) -> Check | None:
+    """Which modules run where. None when the server does not say."""
+    try:
+        processes = client.get("/readyz").read(Readiness).processes
+    except (Unreachable, Refused):
+        return None
+    if not processes:
+        return None
+    told = "; ".join(
+        f"{', '.join(one.modules)} in process {one.pid} on {one.host}" for one in processes
+    )
+    missing = {*MODULES} - {name for one in processes for name in one.modules}
+    if missing:
+        remedy = f"start one: orchestra serve --modules {','.join(sorted(missing))}"
+        return Check("modules", "warn", f"{told}; nowhere: {', '.join(sorted(missing))}", remedy)
+    return Check("modules", "ok", told)

@@ -8,7 +8,7 @@ import click
 
 from orchestra.cli import lean
 from orchestra.cli.configuration import configured
-from orchestra.settings import Setting, describe
+from orchestra.cli.setting_table import Setting, describe
 
 # The command line of httpx, and tracebacks in colour of structlog: a sixth of a start.
 UNSEEN: Final = ("httpx._main", "rich")

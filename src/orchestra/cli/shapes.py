@@ -234,11 +234,20 @@ class Durability(msgspec.Struct, frozen=True):
     replicas: int = 0
 
 
+class Process(msgspec.Struct, frozen=True):
+    """A process of the installation, and the modules it has."""
+
+    host: str = ""
+    pid: int = 0
+    modules: tuple[str, ...] = ()
+
+
 class Readiness(msgspec.Struct, frozen=True):
     """The answer of `/readyz`."""
 
     status: str = ""
     durability: Durability | None = None
+    processes: tuple[Process, ...] = ()
 
 
 def members(value: Any) -> dict[str, Any]:

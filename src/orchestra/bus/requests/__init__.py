@@ -5,7 +5,7 @@ lives, and serves these subjects. A caller appends to the inbox of a process tha
 answer comes to its own inbox. Nothing pends in the store: what is read is taken out.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -93,7 +93,7 @@ class Requests(Protocol):
 
     def request_parts(
         self, subject: str, data: msgspec.Struct, timeout_ms: int, wish: Asking = ASKING
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The same for an answer in parts. Raises as `request`, between any two of them.
 
         Never repeated once a part has come. Close it to cancel what has not come yet.

@@ -1,7 +1,7 @@
 """The asking side: who is asked, what is waited for, and what a lost process means."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -85,7 +85,7 @@ class Caller:
                 return waiting.end.body
             self._judge(wish, waiting)
 
-    async def parts(self, wish: Wish) -> AsyncIterator[bytes]:
+    async def parts(self, wish: Wish) -> AsyncGenerator[bytes, None]:
         """The parts of the answer. Raises as `Requests.request_parts`."""
         told = 0
         while True:

@@ -62,6 +62,10 @@ class Mail:
         """Who lives, asked out of turn. Raises StoreAway."""
         return await self._look("", b"")
 
+    def now_ms(self) -> int:
+        """The store's clock, as of the last look."""
+        return int((self._clock.monotonic() + self._behind_s) * 1_000)
+
     async def leave(self) -> None:
         """Say goodbye: callers need not wait for the lease. At most a second."""
         prefix, key = self._place(self.session)
@@ -124,7 +128,7 @@ class Mail:
         return prefix, inbox(prefix, session)
 
     def _arrived(self, _key: str, entries: Sequence[Entry]) -> None:
-        now_ms = (self._clock.monotonic() + self._behind_s) * 1_000
+        now_ms = self.now_ms()
         for position, fields in entries:
             content = fields.get("m")
             if not content:
@@ -134,7 +138,7 @@ class Mail:
             except msgspec.DecodeError:
                 log.warning("requests.unreadable")
                 continue
-            self._read(message, max(0, int(now_ms - int(position.partition("-")[0]))))
+            self._read(message, max(0, now_ms - int(position.partition("-")[0])))
 
 
 def _ignored(future: Any) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -46,9 +46,9 @@ class RequestsModule:
 
     def __init__(
         self, store: Store, clock: Clock, chance: Random, modules: Sequence[str],
-        *, round_trip: bool = False,
+        drain_s: float = 30.0, *, round_trip: bool = False,
     ) -> None:  # fmt: skip
-        self._clock, self._round_trip = clock, round_trip
+        self._clock, self._drain_s, self._round_trip = clock, drain_s, round_trip
         self._mail = Mail(store, clock, chance, self._read)
         self._directory = Directory()
         self._caller = Caller(self._mail, self._directory, clock, self._look)
@@ -72,14 +72,13 @@ class RequestsModule:
         body = await self._caller.ask(Wish(subject, msgspec.json.encode(data), until, wish))
         return msgspec.json.decode(body, type=reply)
 
-    async def request_parts(
+    def request_parts(
         self, subject: str, data: msgspec.Struct, timeout_ms: int, wish: Asking = ASKING
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """See `Requests.request_parts`. For what is served elsewhere."""
         until = self._clock.monotonic() + timeout_ms / 1_000
         body = msgspec.json.encode(data)
-        async for part in self._caller.parts(Wish(subject, body, until, wish, many=True)):
-            yield part
+        return self._caller.parts(Wish(subject, body, until, wish, many=True))
 
     def serve(
         self, subject: str, takes: type[D], handler: Handler[D, msgspec.Struct],
@@ -108,13 +107,14 @@ class RequestsModule:
         self._server.closed = False
         await self._beat()
 
-    async def close(self, within_s: float) -> None:
-        """Take no new requests, and answer those there are. Safe to repeat."""
+    async def close(self) -> None:
+        """Take no new requests. Safe to repeat."""
         self._server.closed = True
         await self._beat()
-        until = self._clock.monotonic() + within_s
-        while self._server.in_hand and self._clock.monotonic() < until:
-            await self._clock.sleep(DRAIN_POLL_S)
+
+    def now_ms(self) -> int:
+        """The store's clock, as of the last look."""
+        return self._mail.now_ms()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -132,7 +132,10 @@ class RequestsModule:
                 await self._mail.leave()
 
     async def quiesce(self) -> None:
-        """`close` has done it before the modules were told to."""
+        """Answer what there is: the last thing, when other modules take nothing new any more."""
+        until = self._clock.monotonic() + self._drain_s
+        while self._server.in_hand and self._clock.monotonic() < until:
+            await self._clock.sleep(DRAIN_POLL_S)
 
     async def check(self) -> None:
         """As well as the store, which is checked by itself."""
