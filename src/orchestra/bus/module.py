@@ -55,9 +55,6 @@ class BusModule:
             *self.queues.routes,
             *(self.webhooks.routes if self.webhooks else ()),
         )
-        if self.webhooks:
-            delivery = self.webhooks.delivery
-            self.subscribe(READER, ["**"], delivery.handle, delivery.reading)
 
     def subscribe(
         self,
@@ -78,6 +75,8 @@ class BusModule:
         """Who watches is told, and who subscribed, for the duration of the block."""
         if self.webhooks:
             await self.webhooks.prepare()
+            delivery = self.webhooks.delivery
+            self.subscribe(READER, ["**"], delivery.handle, delivery.reading)
         async with self._up(self.webhooks):
             yield
 
