@@ -3,7 +3,6 @@
 Nothing else imports a module's inside. Order: store, keys, agents, workflows, routes.
 """
 
-import ipaddress
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -51,6 +50,7 @@ from orchestra.security.local_trust import (
     Start,
     host_name,
     is_loopback,
+    is_private,
     owners_are_known,
     resolve,
 )
@@ -287,23 +287,3 @@ def store_options(settings: Settings) -> StoreOptions:
         durability=settings.durability,
         allow_weaker=settings.allow_weaker_durability,
     )
-
-
-def is_private(store_url: str | None) -> bool:
-    """Whether only this machine reaches the store: embedded, a unix socket, or loopback."""
-    if store_url is None:
-        return True
-    parts = urlsplit(store_url)
-    if parts.scheme.endswith("unix"):
-        return True
-    hosts = parts.netloc.rpartition("@")[2].split(",")
-    return all(_is_local(host) for host in hosts)
-
-
-def _is_local(host: str) -> bool:
-    name = host_name(host.encode("latin-1", errors="replace")) or ""
-    bare = name.strip("[]")
-    try:
-        return is_loopback(str(ipaddress.ip_address(bare)))
-    except ValueError:
-        return bare == "localhost"

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -195,3 +196,23 @@ class Owners:
         if self._netlink is not None:
             self._netlink.close()
             self._netlink = None
+
+
+def is_private(store_url: str | None) -> bool:
+    """Whether only this machine reaches the store: embedded, a unix socket, or loopback."""
+    if store_url is None:
+        return True
+    parts = urlsplit(store_url)
+    if parts.scheme.endswith("unix"):
+        return True
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    return all(_is_local(host) for host in hosts)
+
+
+def _is_local(host: str) -> bool:
+    name = host_name(host.encode("latin-1", errors="replace")) or ""
+    bare = name.strip("[]")
+    try:
+        return is_loopback(str(ipaddress.ip_address(bare)))
+    except ValueError:
+        return bare == "localhost"
