@@ -29,6 +29,7 @@ class Server:
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    modules: str = ""
 
     @property
     def url(self) -> str:
@@ -45,10 +46,13 @@ class Death:
 
 @dataclass
 class Fleet:
-    """`size` replicas on one store. Who was killed when is in `deaths`."""
+    """Replicas on one store, each with these modules (`agents,bus`; "" for all).
+
+    Who was killed when is in `deaths`.
+    """
 
     folder: Path
-    size: int = 2
+    modules: tuple[str, ...] = ("", "")
     servers: list[Server] = field(default_factory=list[Server])
     deaths: list[Death] = field(default_factory=list[Death])
     seen: dict[str, int] = field(default_factory=dict[str, int])
@@ -67,8 +71,8 @@ class Fleet:
 
     def start(self) -> None:
         self.valkey.start()
-        for _ in range(self.size):
-            self.servers.append(self._spawn())
+        for modules in self.modules:
+            self.servers.append(self._spawn(modules))
 
     def stop(self) -> None:
         for server in self.servers:
@@ -76,11 +80,12 @@ class Fleet:
             server.process.wait()
         self.valkey.kill()
 
-    def _spawn(self) -> Server:
+    def _spawn(self, modules: str) -> Server:
         port = free_port()
         log = self.folder / f"replica-{port}.log"
         words = ["-m", "bench.server", "--port", str(port), "--store-url", self.store_url]
         words += ["--data", str(self.folder / f"data-{port}"), "--log-level", "info"]
+        words += ["--modules", modules] if modules else []
         with log.open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, *words],
@@ -91,14 +96,14 @@ class Fleet:
                 start_new_session=True,
                 preexec_fn=lambda: _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0),  # noqa: PLW1509  # one call into libc
             )
-        return Server(port, process, log)
+        return Server(port, process, log, modules)
 
     def kill_replica(self, server: Server) -> None:
         """kill -9, and another one in its place."""
         self.deaths.append(Death(_now_ms(), server.port))
         server.process.kill()
         server.process.wait()
-        self.servers[self.servers.index(server)] = self._spawn()
+        self.servers[self.servers.index(server)] = self._spawn(server.modules)
 
     async def kill_store(self) -> None:
         """kill -9 of the store, and its restart on the same files.

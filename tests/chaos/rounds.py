@@ -240,10 +240,10 @@ class Round:
         return clean, outages
 
 
-def play(size: Size, seed: int) -> Round:
-    """A round on a fleet of its own."""
+def play(size: Size, seed: int, modules: tuple[str, ...] = ("", "")) -> Round:
+    """A round on a fleet of its own: so many processes, with these modules."""
     with tempfile.TemporaryDirectory(prefix="orc-chaos-") as folder:
-        fleet = Fleet(Path(folder))
+        fleet = Fleet(Path(folder), modules)
         try:
             fleet.start()
             made = Round(size, fleet, seed)
