@@ -62,7 +62,7 @@ def served(
         with log.open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:
-            _await_ready(process, port, log)
+            await_ready(process, port, log)
             took = time.monotonic() - began
             store = child_named(process.pid, "valkey-server")
             assert store is not None, "the server has no store of its own"
@@ -72,7 +72,8 @@ def served(
             process.wait(40)
 
 
-def _await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Return when it says so."""
     ends = time.monotonic() + START_S
     while time.monotonic() < ends:
         if process.poll() is not None:
