@@ -57,7 +57,7 @@ from orchestra.security.local_trust import (
 from orchestra.security.master_key import master_key_of
 from orchestra.security.secret_routes import SecretsModule
 from orchestra.security.secrets import Secrets
-from orchestra.settings import Settings
+from orchestra.settings import MODULES, Settings
 from orchestra.store.client import Store
 from orchestra.store.durability import Durability
 from orchestra.store.keys import Tenant
@@ -136,18 +136,19 @@ def build_modules(
     limits = limits_of(settings)
     bus = BusModule(store, sources, of_bus, settings.drain_s, needs, limits=limits)
     agents.show_steps(bus.step_emitter)
-    checks = {"agents": agents.check, "workflows": workflows.check, "communication": bus.check}
-    views = Views(
-        workflows.listing.page, workflows.catalogue.document, agents.statuses,
-        checks | {"store": store.check},
-    )  # fmt: skip
+    checks = {"store": store.check}
+    views = Views(workflows.listing.page, workflows.catalogue.document, agents.statuses, checks)
     watching: Sequence[Part] = ()
     if settings.monitoring == "on":
         metrics = MetricsPart(store, ports.clock, ports.ids, views, [workflows.figures])
         watching = (metrics, LogParts(settings, store, ports.clock, ports.ids))
     # The first to start is the last to stop: it gathers what the others log at their end.
     everywhere = (MonitoringModule(watching), requests, SecretsModule(agents.secrets))
-    return split(everywhere, (agents, workflows, bus), settings, ports.clock)
+    parts = split(everywhere, (agents, workflows, bus), settings, ports.clock)
+    for part in parts:
+        if part.name in MODULES:  # as it is here: itself, or what stands for it
+            checks[{"bus": "communication"}.get(part.name, part.name)] = part.check
+    return parts
 
 
 def prepare(settings: Settings, listeners: Sequence[Address | str], ports: Ports) -> Stage:
