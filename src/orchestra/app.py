@@ -27,7 +27,7 @@ from orchestra.bus.webhooks.wiring import Needs
 from orchestra.clock import Clock, Ids, Random, SystemClock, system_random
 from orchestra.connectors.builtin import BUILT_IN
 from orchestra.errors import NotFound
-from orchestra.health import Health
+from orchestra.health import Check, Health
 from orchestra.module import Module, run_modules
 from orchestra.monitoring import Part, Views
 from orchestra.monitoring.logs.wiring import LogParts
@@ -136,7 +136,7 @@ def build_modules(
     limits = limits_of(settings)
     bus = BusModule(store, sources, of_bus, settings.drain_s, needs, limits=limits)
     agents.show_steps(bus.step_emitter)
-    checks = {"store": store.check}
+    checks: dict[str, Check] = {"store": store.check}
     views = Views(workflows.listing.page, workflows.catalogue.document, agents.statuses, checks)
     watching: Sequence[Part] = ()
     if settings.monitoring == "on":
