@@ -6,7 +6,14 @@ import click
 
 from orchestra.cli.client import Client, segment
 from orchestra.cli.options import remote
-from orchestra.cli.printing import console, plain, print_document, print_json, shortened, table
+from orchestra.cli.printing import (
+    console,
+    milliseconds,
+    plain,
+    print_document,
+    print_json,
+    shortened,
+)
 
 WEBHOOK = click.argument("webhook_id", metavar="WEBHOOK")
 DETAIL_SHOWN = 60
@@ -39,15 +46,14 @@ def deliveries(client: Client, webhook_id: str, as_json: bool, **given: Any) -> 
         print_json(answer.body)
         return
     page = answer.read(dict[str, Any])
-    rows = table("at", "delivery", "event", "result", "try", "answer", "took ms", "error")
     for one in page["deliveries"]:
-        error = f"{one['error']} {one['detail']}".strip()
-        rows.add_row(
-            one["at"][:19], one["delivery"], plain(one["type"]), one["result"],
-            str(one["attempt"]), str(one["status"] or "–"), str(one["ms"]),
-            shortened(error, DETAIL_SHOWN),
-        )  # fmt: skip
-    console().print(rows if page["deliveries"] else "Nothing was sent.")
+        answered = f"{one['status'] or '–'} after {milliseconds(one['ms'])}"
+        error = shortened(f"{one['error']} {one['detail']}".strip(), DETAIL_SHOWN)
+        line = f"{one['at'][:19]}  {one['delivery']}  try {one['attempt']}  {one['result']:9}"
+        line += f"  {answered}  {plain(one['type'])}  {error}"
+        console().print(line.rstrip(), soft_wrap=True)
+    if not page["deliveries"]:
+        console().print("Nothing was sent.")
     if page["cursor"]:
         console().print("There are more: --limit.")
 

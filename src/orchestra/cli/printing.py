@@ -40,7 +40,21 @@ COLOURS = {
     "rolled_back": "magenta",
     "compensated": "magenta",
 }
-WHOLE = frozenset(("at", "event", "execution", "name", "status", "step", "try", "tries", "time"))
+WHOLE = frozenset(
+    (
+        "at",
+        "event",
+        "execution",
+        "hook",
+        "name",
+        "status",
+        "step",
+        "try",
+        "tries",
+        "time",
+        "webhook",
+    )
+)
 """Headings of columns that never wrap: what is next to them gives way."""
 # C0 and C1 control characters but for line feed and tab: what a terminal would obey.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

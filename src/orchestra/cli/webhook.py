@@ -19,7 +19,7 @@ from orchestra.cli.printing import (
 )
 
 WEBHOOK = click.argument("webhook_id", metavar="WEBHOOK")
-URL_SHOWN = 50
+TYPES_SHOWN = 50
 KEEP = "Keep it: it is not shown again."
 
 
@@ -58,12 +58,12 @@ def list_webhooks(client: Client, limit: int, as_json: bool) -> None:
         print_json(answer.body)
         return
     page = answer.read(dict[str, Any])
-    rows = table("webhook", "name", "status", "circuit", "waiting", "events", "url")
+    rows = table("webhook", "name", "status", "circuit", "waiting", "events")
     for one in page["webhooks"]:
         types = ", ".join(one["event_filter"]["event_types"]) or "all"
         rows.add_row(
             one["id"], plain(one["name"]), status(one["state"]), plain(one["circuit"]["state"]),
-            str(one["waiting"]), shortened(types, URL_SHOWN), shortened(one["url"], URL_SHOWN),
+            str(one["waiting"]), shortened(types, TYPES_SHOWN),
         )  # fmt: skip
     console().print(rows if page["webhooks"] else "No webhooks.")
     if page["cursor"]:
