@@ -1,7 +1,9 @@
-"""A receiver of webhooks in a process of its own: `webhook_receiver.py`. It answers 204 at once.
+"""A receiver of webhooks in a process of its own: `webhook_receiver.py`.
 
-The first line it prints is its port. For each line on its standard input it prints when how much
-had come: `[[ms since the event was published], …]` of what came since the last time, as JSON.
+It answers 204 at once, and after 14 s what was sent to `/slow`; of that it says nothing.
+
+The first line it prints is its port. For each line on its standard input it prints of what came
+since the last time how many ms after the event was published it did, as a list in JSON.
 `data.sent` of an event is the publisher's `time.monotonic()`, which is one clock for all processes.
 """
 
@@ -11,6 +13,7 @@ import re
 import sys
 import time
 
+SLOW_S = 14
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
@@ -36,7 +39,11 @@ class Receiver(asyncio.Protocol):
             whole = end + 4 + (int(found[1]) if found else 0)
             if len(self._data) < whole:
                 return
-            body, self._data = self._data[end + 4 : whole], self._data[whole:]
+            head, body = self._data[:end], self._data[end + 4 : whole]
+            self._data = self._data[whole:]
+            if head.startswith(b"POST /slow"):
+                asyncio.get_running_loop().call_later(SLOW_S, self._transport.write, ANSWER)
+                continue
             self._transport.write(ANSWER)
             sent = json.loads(body)["data"]["sent"]
             Receiver.took.append((time.monotonic() - sent) * 1_000)

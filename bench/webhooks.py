@@ -87,6 +87,9 @@ async def _measure(
                 ceiling = await requests_per_s(bus, receiver, burst)
                 alone = await endpoints(bus, receiver, 1, "paced.*")
                 took = await paced_ms(bus, receiver, paced)
+                await endpoints(bus, receiver, 5, "paced.*", "/slow")
+                await endpoints(bus, receiver, 5, "paced.*", ":1/dead")
+                beside = await paced_ms(bus, receiver, paced)
                 await bus.webhooks.endpoints.remove(alone[0])
                 await endpoints(bus, receiver, ENDPOINTS, "burst.*")
                 before = cpu_ms(os.getpid())
@@ -98,6 +101,7 @@ async def _measure(
         "durability": {"appendfsync": mode},
         "deliveries": burst,
         "published_to_received_ms": quantiles(took),
+        "beside_5_slow_and_5_dead_ms": quantiles(beside),
         "deliveries_per_s": round(rate, 1),
         "cpu_ms_per_delivery": round(used / burst, 3),
         "ceiling_requests_per_s": round(ceiling, 1),
@@ -153,13 +157,16 @@ async def requests_per_s(bus: BusModule, receiver: Receiver, count: int) -> floa
     return rate
 
 
-async def endpoints(bus: BusModule, receiver: Receiver, count: int, kind: str) -> list[Endpoint]:
+async def endpoints(
+    bus: BusModule, receiver: Receiver, count: int, kind: str, path: str = "/hook"
+) -> list[Endpoint]:
     """So many of them, with a key each."""
     assert bus.webhooks is not None
     made: list[Endpoint] = []
     for n in range(count):
-        name = f"whk_{kind[:5]}{n}"
-        blank = Endpoint(name, DEFAULT_TENANT, name, _url(receiver), types=(kind,))
+        name = f"whk_{kind[:5]}{path[-4:]}{n}"
+        url = f"http://127.0.0.1{path}" if path[0] == ":" else _url(receiver, path)
+        blank = Endpoint(name, DEFAULT_TENANT, name, url, types=(kind,))
         key = await bus.webhooks.endpoints.sealed(blank, new_key(), SigningKey("sgk_1", b""))
         ready = msgspec.structs.replace(blank, secrets=(key,))
         made.append(await bus.webhooks.endpoints.create(ready))
@@ -200,5 +207,5 @@ async def _no_workflow(_tenant: Tenant, _execution: str) -> str | None:
     return None
 
 
-def _url(receiver: Receiver) -> str:
-    return f"http://127.0.0.1:{receiver.port}/hook"
+def _url(receiver: Receiver, path: str = "/hook") -> str:
+    return f"http://127.0.0.1:{receiver.port}{path}"
