@@ -1,11 +1,11 @@
 """What a process says to Prometheus, judged by Prometheus' own parser."""
 
 import pytest
+from products import a_product
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as read_openmetrics,
 )
 from prometheus_client.parser import text_string_to_metric_families as read_text
-from products import a_product
 
 pytestmark = pytest.mark.anyio
 

@@ -32,9 +32,9 @@ log = structlog.get_logger(__name__)
 PAGE: Final = 250
 TURN_S: Final = 1.0
 RETRY_S: Final = 0.5
-SHARE: Final = 4.0
+SHARE: Final = 20.0
 """After a full turn it rests so many times as long as that took, while it is not far behind."""
-FAR: Final = 40
+FAR: Final = 160
 """Full turns in a row after which it is far behind, and rests no more."""
 _DROPPED = counter("orchestra_dropped_total", ("what",))
 
