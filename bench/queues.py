@@ -1,4 +1,4 @@
-"""What a message costs: sent, received, acknowledged over HTTP, beside the store alone.
+"""What a message costs: sent, received, acknowledged, over HTTP and in Python, beside the store.
 
 One queue, so one partition. The three phases are driven one after the other, so the first comes
 and the last goes through the whole depth. The ceiling is the same scripts with the same batches,
@@ -12,17 +12,25 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import hiredis
+import msgspec
 
 from bench.ceiling import exchange
+from bench.events import opened, per_second
 from bench.load import Run, drive, request
 from bench.machine import cpu_ms, fsync_ms
 from bench.serving import Served, served
+from orchestra.bus.queues.calls import Calls
+from orchestra.bus.queues.queues import Queues
+from orchestra.bus.queues.records import Sent
 from orchestra.clock import Ids, SystemClock, system_random
 from orchestra.store.embedded import Embedded, running
+from orchestra.store.keys import DEFAULT_TENANT
 from orchestra.store.partitions import partitions, prefix
 from orchestra.store.scripts import load_scripts
 
@@ -49,6 +57,9 @@ def measure(mode: str, durability: str, place: Path, *, quick: bool) -> dict[str
         found = by_batch[str(batch)]
         found["ceiling_messages_per_s"] = round(alone, 1)
         found["ratio_to_ceiling"] = round(found["messages_per_s"] / alone, 3)
+        with tempfile.TemporaryDirectory(prefix="python-", dir=place) as folder:
+            run = partial(in_python, messages, batch, Path(folder), durability)
+            found["python_messages_per_s"] = anyio.run(run, backend_options={"use_uvloop": True})
     return {
         "scenario": NAME,
         "what": "messages sent, received and acknowledged in one queue, by size of batch",
@@ -99,6 +110,31 @@ def phase(server: Served, verb: str, bodies: Sequence[Any], status: int) -> Run:
     if wrong:
         raise SystemExit(f"{len(wrong)} of {len(bodies)} answers are wrong: {wrong[0]}")
     return run
+
+
+async def in_python(messages: int, batch: int, place: Path, durability: str) -> float:
+    """Messages a second of a module in the server's process, with as many calls at once."""
+    async with opened(place, durability) as store:
+        ids = Ids(SystemClock(), system_random())
+        queues = Queues(Calls(store), ids, system_random())
+        sent = [Sent(msgspec.Raw(json.dumps(BODY).encode()))] * batch
+        count, receipts = messages // batch, list[list[str]]()
+
+        async def send(_: int) -> None:
+            await queues.send(DEFAULT_TENANT, "bench", sent)
+
+        async def receive(_: int) -> None:
+            found, _soon = await queues.receive(DEFAULT_TENANT, "bench", batch, None)
+            receipts.append([one.receipt for one in found])
+
+        async def settle(n: int) -> None:
+            await queues.settle(DEFAULT_TENANT, "bench", receipts[n], "done")
+
+        seconds = 0.0
+        for once in (send, receive, settle):
+            seconds += count / await per_second(once, count)
+        assert sum(map(len, receipts)) == messages, "messages were lost"
+        return round(messages / seconds, 1)
 
 
 async def ceiling(messages: int, batch: int, settings: Embedded) -> float:

@@ -34,6 +34,7 @@ class Queues:
         self.drop, self.purge, self.parts = shelf.drop, shelf.purge, shelf.parts
         self.names, self.own_names = shelf.names, shelf.own_names
         self.look, self.look_at = shelf.look, shelf.look_at
+        self.admit = calls.store.admit
         self.settle, self.extend = messages.settle, messages.extend
 
     async def send(self, tenant: Tenant, name: str, messages: Sequence[Sent]) -> list[str]:

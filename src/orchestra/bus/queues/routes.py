@@ -16,7 +16,6 @@ from orchestra.bus.queues.waiting import Bell, Receiving, Waiting
 from orchestra.bus.queues.watching import while_waiting
 from orchestra.security import Permission, Principal, requires
 from orchestra.security.hardened import loads
-from orchestra.store.client import Store
 
 Asking = Request[Any, Any, Any]
 Caller = NamedDependency[SkipValidation[Principal]]
@@ -97,12 +96,11 @@ class QueueRoutes(Controller):
         name: FromPath[str],
         principal: Caller,
         queues: Shelf,
-        store: NamedDependency[SkipValidation[Store]],
     ) -> Document:
         """Send one message, or up to 100. A queue that is not there is made, with defaults."""
         reading.read_name(name)
         messages = reading.read_messages(loads(await request.body()))
-        store.admit()
+        queues.admit()
         return {"ids": await queues.send(principal.tenant, name, messages)}
 
     @get("/{name:str}/messages", guards=[requires(READ)], opt=descriptions.PEEK)
