@@ -45,3 +45,31 @@ async def test_the_way_of_a_webhook(store_url: str, tmp_path: Path) -> None:
         assert len({made["secret"], turned["secret"], at_once["secret"]}) == 3
         assert len(at_once["signing_keys"]) == 1
         assert (gone.status_code, after.status_code) == (204, 404)
+
+
+async def test_a_patch_changes_what_it_names_and_null_is_the_default(
+    store_url: str, tmp_path: Path
+) -> None:
+    chat = {"url": "http://127.0.0.1:9/x", "format": "slack", "headers": {"X-A": "1", "X-B": "2"}}
+    filtered = {"event_filter": {"event_types": ["a.*"], "expression": "event.type == 'a.b'"}}
+    async with a_keeper(store_url, tmp_path) as one:
+        made = (await one.post("/api/webhooks/", EXAMPLE | chat | filtered)).json()
+        at = f"/api/webhooks/{made['id']}"
+        patch = {
+            "headers": {"X-A": None, "x-b": "3"},
+            "event_filter": {"event_types": ["b.*"]},
+            "format": None,
+            "concurrency": 3,
+        }
+        changed = (await one.http.patch(at, json=patch)).json()
+        back = (await one.http.patch(at, json={"concurrency": None, "event_filter": None})).json()
+        refused = [
+            await one.http.patch(at, json=body)
+            for body in ([], {"name": None}, {"state": "disabled"}, {"secret": "whsec_x"})
+        ]
+
+    assert changed["headers"] == {"x-b": "3"}
+    assert changed["event_filter"] == {"event_types": ["b.*"], "expression": "event.type == 'a.b'"}
+    assert (changed["format"], changed["concurrency"]) == ("cloudevents", 3)
+    assert (back["concurrency"], back["event_filter"]["event_types"]) == (10, [])
+    assert [answer.status_code for answer in refused] == [422] * 4

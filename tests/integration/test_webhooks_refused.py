@@ -52,7 +52,7 @@ async def test_everything_wrong_is_told_together(store_url: str, tmp_path: Path)
     wrong = {
         "url": "http://10.0.0.1/",
         "event_filter": {"event_types": ["a b"], "expression": "evnt.x == 1"},
-        "headers": {"x-a": "${secret:none}", "host": "x"},
+        "headers": {"x-a": "${secret:none}", "x-b": "${secret:a b}", "host": "x"},
         "retries": 3,
     }
     async with a_keeper(store_url, tmp_path) as one:
@@ -62,8 +62,9 @@ async def test_everything_wrong_is_told_together(store_url: str, tmp_path: Path)
     assert sorted(found["pointer"] for found in answer.json()["errors"]) == [
         "/event_filter/event_types/0",
         "/event_filter/expression",
-        "/headers",
         "/headers/host",
+        "/headers/x-a",
+        "/headers/x-b",
         "/name",
         "/retries",
         "/url",

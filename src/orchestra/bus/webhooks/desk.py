@@ -146,10 +146,10 @@ class Desk:
                 await self._outside.outbound.admit(endpoint.url)
             except DestinationNotAllowed as refused:
                 findings.append(Problem("/url", refused.code, refused.detail))
-        for name in sorted(secrets_of(endpoint.headers)):
+        for header, name in secrets_of(endpoint.headers):
             if not await self._outside.secrets.known(endpoint.tenant, name):
                 told = f"there is no secret {name!r}"
-                findings.append(Problem("/headers", "unknown_secret", told))
+                findings.append(Problem(f"/headers/{header}", "unknown_secret", told))
         settle(findings)
 
     async def _before(self, tenant: Tenant, endpoint_id: str) -> Made:
@@ -180,6 +180,9 @@ def _patched(endpoint: Endpoint, patch: object, findings: list[Problem]) -> obje
         raise WebhookInvalid("a merge patch is a JSON object", findings)
     form = form_of(endpoint)
     changes = cast("dict[str, object]", patch)
+    if isinstance(given := changes.get("headers"), dict):  # they are kept in lower case
+        named = cast("dict[str, object]", given)
+        changes = changes | {"headers": {name.lower(): one for name, one in named.items()}}
     if "url" in changes and "format" not in changes and endpoint.format == "slack":
         form.pop("format")  # it was chosen for the old URL
     return merged(form, changes)

@@ -138,9 +138,9 @@ def settle(findings: list[Problem], detail: str = "the webhook is wrong") -> Non
         raise WebhookInvalid(detail, findings)
 
 
-def secrets_of(headers: Mapping[str, str]) -> set[str]:
-    """The names of the secrets that headers refer to."""
-    return {name for value in headers.values() for name in REFERENCE.findall(value)}
+def secrets_of(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Headers that refer to secrets, each with the name of one."""
+    return [(name, one) for name, value in headers.items() for one in REFERENCE.findall(value)]
 
 
 def read_url(fields: Fields, name: str) -> str:
@@ -190,6 +190,10 @@ def _headers(fields: Fields) -> dict[str, str]:
             fields.find(at, "duplicate", "this header is there twice")
         elif not isinstance(value, str) or len(value) > 1_024 or not _VALUE.fullmatch(value):
             fields.find(at, "format", "must be 1 to 1024 printable ASCII characters")
+        elif "${" in REFERENCE.sub("", value):
+            fields.find(
+                at, "format", "a secret is written ${secret:name}, nothing else is filled in"
+            )
         elif _SECRET_NAME.search(name) and not REFERENCE.search(value):
             fields.find(at, "secret_literal", "keep it in a secret: ${secret:name}")
         else:
