@@ -46,6 +46,7 @@ def serve(config: Path | None, **given: object) -> None:
       orchestra serve
       orchestra serve --port 9000 --data /var/lib/orchestra
       orchestra serve --store-url redis://store:6379/0 --host 0.0.0.0
+      orchestra serve --store-url redis://store:6379/0 --modules agents
     """
     settings = configured(given, config)
     lean.imported("orchestra.server", without=UNSEEN).serve(settings)
