@@ -1,6 +1,7 @@
 """Several replicas deliver to the same endpoints: together they keep the bounds of one."""
 
 from contextlib import AsyncExitStack
+from functools import partial
 
 import anyio
 import pytest
@@ -62,3 +63,25 @@ async def test_one_probe_is_one_however_many_replicas_there_are(store: Store) ->
     assert 5 <= opened <= 5 + 2, "what was in flight when it opened may fail, too"
     assert len(receivers.got) - opened <= 6, "after 30 s, 1, 2, 4, 8 minutes, a fifth less"
     assert (health.circuit.state, health.waiting) == ("open", 60)
+
+
+async def test_connections_that_are_killed_lose_nothing(store: Store) -> None:
+    receivers = Receivers(SystemClock())
+    prefix = store.prefix(store.partitions[0])
+    async with (
+        delivering(store, receivers) as one,
+        delivering(store, receivers),
+    ):
+        await one.endpoint("sink")
+        for n in range(100):
+            await one.happens(n)
+            if n % 20 == 10:
+                for ask in (store.read, store.call):  # each spares the connection it came by
+                    kill = partial(ask, prefix, "CLIENT", "KILL", "TYPE", "normal")
+                    await store.insist(kill)
+                await store.insist(partial(store.read, prefix, "CLIENT", "KILL", "TYPE", "pubsub"))
+        await until(lambda: len({got.id for got in receivers.got}) == 100, 60)
+
+    numbers = [got.json["data"]["n"] for got in receivers.got]
+    assert set(numbers) == set(range(100))
+    assert len({got.id for got in receivers.got}) == 100
