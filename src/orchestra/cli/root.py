@@ -31,6 +31,7 @@ Every command has --help with examples; most have --json for programs.
         "execution": ("orchestra.cli.execution:execution", "Look at executions, and steer them."),
         "agent": ("orchestra.cli.agent:agent", "List, register and call agents."),
         "logs": ("orchestra.cli.logs:logs", "Search and follow the log of all replicas."),
+        "metrics": ("orchestra.cli.metrics:metrics", "Ask what was measured."),
         "event": ("orchestra.cli.event:event", "Follow, list and publish events."),
         "queue": ("orchestra.cli.queue:queue", "Send and receive messages; see to dead letters."),
         "webhook": ("orchestra.cli.webhook:webhook", "Tell addresses outside of events."),
