@@ -29,7 +29,7 @@ from orchestra.settings import Settings, load
 from orchestra.store.keys import DEFAULT_TENANT
 from orchestra.store.opening import open_store
 from orchestra.workflows.module import WorkflowsModule
-from orchestra.workflows.running.starting import Request
+from orchestra.workflows.running.starting import Start
 
 MODES = {"everysec": "process", "always": "fsync"}
 WAIT_S = 60.0
@@ -110,7 +110,7 @@ async def execute(
         for _ in left:
             began = time.perf_counter()
             started = await module.starter.start(
-                DEFAULT_TENANT, workflow, Request(), actor="bench", watch=True
+                DEFAULT_TENANT, workflow, Start(), actor="bench", watch=True
             )
             ended = await module.executions.wait(DEFAULT_TENANT, started.execution, WAIT_S)
             assert ended["status"] == "completed", ended

@@ -86,4 +86,19 @@ MIXTURE: tuple[Document, ...] = (
             _quick("end"),
         ],
     },
+    {
+        "name": "waits",
+        "steps": [
+            {"id": "while", "type": "wait", "for": "3s"},
+            _slow("then", 0.5),
+            {
+                "id": "nobody",
+                "type": "wait",
+                "signal": "go",
+                "timeout": "2s",
+                "on_timeout": {"do": "continue", "output": {"v": "late"}},
+            },
+            _quick("end"),
+        ],
+    },
 )  # fmt: skip

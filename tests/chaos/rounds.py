@@ -20,6 +20,7 @@ import msgspec
 from simulation.checker import Evidence, Story, violations
 from simulation.evidence import leftovers, stories
 from simulation.ports import Wire
+from simulation.waiting import waits_broken
 
 from chaos.fleet import Fleet, Server
 from chaos.mixture import MIXTURE
@@ -196,7 +197,8 @@ class Round:
             story.status = await self._ask(
                 client, "GET", f"/api/executions/{story.id}/status", None, ""
             )
-        self.wrong += violations(Evidence(found, self.accepted, left))
+        evidence = Evidence(found, self.accepted, left)
+        self.wrong += [*violations(evidence), *waits_broken(evidence)]
         self._measure(found)
 
     def _measure(self, found: list[Story]) -> None:

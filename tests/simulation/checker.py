@@ -6,7 +6,7 @@ was broken, one line each. Numbers are those of the design's invariants:
 I1 what was accepted ends; I2 one outcome a step and generation; I3 after what it depends on, and
 decided on what that recorded; I4 fences grow, and the holder alone records; I5 idempotency keys;
 I6 what is shown agrees; I7 nothing is left over; I9 journal and history are one; P nothing is
-handed out while an execution is paused or over; U undoing.
+handed out while an execution is paused or over; U undoing; W waiting (in `waiting`).
 
 A generation is what `retry` begins for forward steps, and `rollback` for compensations.
 """
@@ -68,6 +68,8 @@ class Story:
     records: dict[str, Record]
     undo: list[str]
     lines: list[Line]
+    sent: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Signals the store has: name -> payload."""
     journal: list[str] | None = None
     """Positions of its entries in the partition's journal."""
     status: dict[str, Any] | None = None
@@ -94,6 +96,8 @@ class Evidence:
     """Keys and members of partitions that should be gone."""
     wrong: list[str] = field(default_factory=list[str])
     """What was seen to be wrong on the way."""
+    signals: list[tuple[str, str, Any]] = field(default_factory=list[tuple[str, str, Any]])
+    """Signals that were answered with 202: execution, name, payload."""
 
 
 def violations(evidence: Evidence) -> list[str]:
@@ -425,7 +429,7 @@ def _agrees(story: Story) -> Iterator[str]:
         yield "I6 failed without an error"
     if story.letter == "D" and shown["error"]:
         yield f"I6 completed with the error {shown['error']}"
-    marks = {"c": "completed", "f": "failed", "s": "skipped", "k": "compensated"}
+    marks = {"a": "failed", "c": "completed", "f": "failed", "s": "skipped", "k": "compensated"}
     for step in shown["steps"]:
         mark = story.mark(step["path"])
         if step["status"] != marks.get(mark, "skipped" if mark != "" else step["status"]):

@@ -8,6 +8,7 @@ from orchestra.workflows.language.digest import digest
 from orchestra.workflows.language.validation import check
 
 Document = dict[str, Any]
+SIGNALS = ("go", "stop")
 RUN_WHEN = ("none_failed", "all_completed", "any_completed", "any_failed", "all_done")
 
 
@@ -18,6 +19,8 @@ class Drawing:
     chance: random.Random
     undo_share: float
     left: int
+    waits: float = 0.0
+    """How many of the steps wait for a time or a signal."""
     ids: list[str] = field(default_factory=list[str])
 
     def document(self, name: str) -> Document:
@@ -57,6 +60,8 @@ class Drawing:
         kinds = ("agent", "transform", "switch", "parallel")
         kind = self.chance.choices(kinds, (7, 1, 1, 1) if depth < 2 else (9, 1, 0, 0))[0]
         step: Document = {"id": name}
+        if self.waits and self.chance.random() < self.waits:
+            return step | self.wait(depth, seen)
         if self.chance.random() < 0.15:
             step["if"] = f"input.x > {self.chance.randint(0, 9)}"
         match kind:
@@ -84,6 +89,18 @@ class Drawing:
         if self.chance.random() < self.undo_share:
             retry = {"max_attempts": self.chance.randint(2, 5), "initial": "100ms", "max": "1s"}
             step["compensate"] = {"agent_type": "t", "input_data": {"undo": True}, "retry": retry}
+        return step
+
+    def wait(self, depth: int, seen: list[str]) -> Document:
+        step: Document = {"type": "wait"}
+        if self.chance.random() < 0.3:
+            return step | {"for": self.chance.choice(["100ms", "700ms", "3s"])}
+        step |= {"signal": self.chance.choice(SIGNALS)}
+        step["timeout"] = self.chance.choice(["300ms", "2s", "6s", "60s"])
+        if self.chance.random() < 0.5:
+            step["on_timeout"] = {"do": "continue", "output": {"v": "late", **self.reads(seen)}}
+        elif self.chance.random() < 0.4:
+            step["on_error"] = [self.rule(depth, seen)]
         return step
 
     def parallel(self, depth: int, seen: list[str]) -> Document:
@@ -116,9 +133,11 @@ class Drawing:
         return {f"seen_{name}": f"${{steps.{name}.?output}}" for name in some}
 
 
-def random_document(chance: random.Random, name: str) -> Document:
-    """A valid definition of up to a dozen steps."""
+def random_document(chance: random.Random, name: str, *, waits: bool = False) -> Document:
+    """A valid definition of up to a dozen steps; with `waits` some of them wait."""
     drawing = Drawing(chance, undo_share=chance.choice([0.0, 0.5, 0.9]), left=12)
+    if waits:
+        drawing.waits = chance.choice([0.2, 0.4, 0.7])
     return drawing.document(name)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from orchestra.store import keys, partitions
-from orchestra.workflows.planning.framing import unpack_record
+from orchestra.workflows.planning.framing import unpack_record, unpack_signal
 from orchestra.workflows.planning.plan import Plan
 from simulation.checker import Call, Line, Story
 
@@ -43,6 +43,11 @@ def story(
         nested=_texts(read("HGETALL", keys.nested(prefix, eid))),
         records=records,
         undo=[entry.decode() for entry in read("LRANGE", keys.undo_stack(prefix, eid), 0, -1)],
+        sent={
+            name.decode()[2:]: unpack_signal(value).payload
+            for name, value in zip(raw[::2], raw[1::2], strict=True)
+            if name[:2] == b"@!"
+        },
         lines=[line(text) for text in read("LRANGE", keys.history(prefix, eid), 0, -1)],
         journal=journal,
     )
@@ -69,6 +74,7 @@ def leftovers(read: Read, tags: Iterable[int], living: set[str]) -> list[str]:
         found += [key.decode() for key in read("KEYS", f"{_literal(p)}wl:*")]
         found += [key.decode() for key in read("KEYS", f"{_literal(p)}q:*")]
         found += [key.decode() for key in read("KEYS", f"{_literal(p)}pk:*")]
+        found += [key.decode() for key in read("KEYS", f"{_literal(p)}aw:*")]
         found += [f"{p}act {eid.decode()}" for eid in read("ZRANGE", keys.live(p), 0, -1)]
         found += [f"{p}t {timer.decode()}" for timer in read("ZRANGE", keys.timers(p), 0, -1)]
         found += [f"{p}qn {queue.decode()}" for queue in read("SMEMBERS", f"{p}qn")]

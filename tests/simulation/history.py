@@ -8,26 +8,30 @@ from typing import Any
 import anyio
 import msgspec
 
-from orchestra.errors import Conflict
+from orchestra.errors import Conflict, NotFound
 from orchestra.store import frames, keys
 from orchestra.store.failures import StoreAway
 from orchestra.store.keys import Tenant
 from orchestra.store.scripts import Script
 from orchestra.workflows.history.executions import Control
+from orchestra.workflows.history.signals import Send, SignalAnswered
 from orchestra.workflows.language.reading import definition_of
 from orchestra.workflows.planning.compiling import compile_plan
 from orchestra.workflows.planning.plan import Plan
 from orchestra.workflows.ports import SCRIPTS
 from orchestra.workflows.running.starting import Start
 from simulation.checker import Evidence, violations
-from simulation.definitions import normalised, random_document
+from simulation.definitions import SIGNALS, normalised, random_document
 from simulation.evidence import give_calls, leftovers, stories
 from simulation.loop import Node, World, simulate
 from simulation.ports import TAGS, SimStore, Wire
 from simulation.replica import Replica, Stage
+from simulation.waiting import waits_broken
 
 TENANT = Tenant("default")
 HORIZON_S = 240.0
+WAITS_FROM = 1_000_000
+"""Histories of seeds from here on have steps that wait, and clients that send signals."""
 _CALL_S = 6.0
 _POLL_S = 0.5
 _QUIET_S = 16.0
@@ -50,14 +54,14 @@ class Outcome:
 def run(seed: int, wire: Wire, planted: Mapping[str, Script] | None = None) -> Outcome:
     """One history on an emptied store."""
     wire("FLUSHALL")
-    history = History(Stage(World(seed), wire, planted or {}))
+    history = History(Stage(World(seed), wire, planted or {}), waits=seed >= WAITS_FROM)
     wrong: list[str] = []
     try:
         simulate(history.play)
     except BaseExceptionGroup as group:
         wrong += [f"raised {type(one).__name__}: {one}" for one in _leaves(group)]
     if not wrong:
-        wrong = violations(history.evidence)
+        wrong = [*violations(history.evidence), *waits_broken(history.evidence)]
     world = history.stage.world
     return Outcome(
         seed, wrong, history.virtual_s, world.calls, len(history.stage.calls), world.trace
@@ -75,8 +79,8 @@ def _leaves(group: BaseException) -> list[BaseException]:
 class History:
     """Plays it, then gathers the evidence."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage, self.world = stage, stage.world
+    def __init__(self, stage: Stage, *, waits: bool) -> None:
+        self.stage, self.world, self._waits = stage, stage.world, waits
         self.evidence = Evidence([], {})
         self.virtual_s = 0.0
         self._replicas: list[Replica] = []
@@ -116,7 +120,8 @@ class History:
         """Save a random definition, undisturbed."""
         calm = World(0, loss=0.0, latency_s=1e-6)
         chance = random.Random(self.world.random.getrandbits(64))
-        content, document = normalised(random_document(chance, f"w{number}"))
+        made = random_document(chance, f"w{number}", waits=self._waits)
+        content, document = normalised(made)
         self._plans[content] = compile_plan(content, definition_of(document))
         workflow_id = f"wfl_{number}"
         store = SimStore(calm, self.stage.wire, None, {})
@@ -145,11 +150,41 @@ class History:
 
         eid = await self._insist(start)
         self.evidence.accepted[key] = eid
+        if self._waits:
+            await self._signal_some(eid)
         wish = chance.choice(_WISHES)
         if wish:
             await anyio.sleep(chance.uniform(0, 8))
             await self._steer(eid, wish)
         self._open -= 1
+
+    async def _signal_some(self, eid: str) -> None:
+        """Send signals, some of them twice and some too late; then what comes next."""
+        chance = self.world.random
+        async with anyio.create_task_group() as group:
+            for number in range(chance.randint(0, 4)):
+                group.start_soon(self._signal, eid, chance.choice(SIGNALS), number)
+            if chance.random() < 0.5:
+                group.cancel_scope.deadline = anyio.current_time() + chance.uniform(0, 4)
+
+    async def _signal(self, eid: str, name: str, number: int) -> None:
+        chance, payload = self.world.random, f"{name}-{number}"
+        await anyio.sleep(chance.uniform(0, 6))
+        key = f"s{number}" if chance.random() < 0.5 else None
+
+        async def send(replica: Replica) -> bool:
+            try:
+                request = Send(name=name, payload=payload)
+                await replica.signals.send(TENANT, eid, request, "me", key)
+            except SignalAnswered as refused:
+                first: Any = refused.context["first"]
+                return bool(first["payload"] == payload)  # it was our own: the answer was lost
+            except (Conflict, NotFound):
+                return False
+            return True
+
+        if await self._insist(send):
+            self.evidence.signals.append((eid, name, payload))
 
     async def _steer(self, eid: str, wish: str) -> None:
         chance = self.world.random

@@ -20,6 +20,7 @@ from orchestra.workflows.ports import SCRIPTS, STORE_SCRIPTS
 from orchestra.workflows.running.engine import Engine
 from orchestra.workflows.running.memory import Memory
 from orchestra.workflows.running.recording import Recorder
+from simulation.history import WAITS_FROM
 
 Replacement = tuple[str, str, str]
 
@@ -54,6 +55,20 @@ IN_SCRIPTS: dict[str, Replacement] = {
     "key-ignored": ("execution_start", "if idem ~= '' then", "if false then"),
     "late-uncounted": ("step_complete", "elseif not counts and kind", "elseif false and kind"),
     "join-uncounted": ("step_complete", "tally == '+' and more == 0", "tally == '+' and more == 1"),
+    "early-unread": ("step_complete", "signal and '@!' .. signal or path", "path"),
+    "signal-twice": ("signal_send", "if first then return {2, x.s, first} end", ""),
+    "signal-unheard": (
+        "signal_send",
+        "woken(step[1], x, step[3], 'G', name)",
+        "note('G', eid, step[2], '0', name, x)",
+    ),
+    "late-accepted": ("signal_send", "and began ~= '-'", ""),
+    "timer-stays": ("signal_send", "call('ZREM', p .. 't', 'A|' .. item)", ""),
+    "wait-left-behind": (
+        "*",
+        "do call('ZREM', p .. 't', 'A|' .. item) end",
+        "do call('ZSCORE', p .. 't', 'A|' .. item) end",
+    ),
 }
 
 
@@ -162,7 +177,9 @@ SEEN = {
     "no-fence": 25, "undo-early": 16, "no-park": 3, "paused-goes-on": 3, "never-unparked": 3,
     "fence-from-zero": 7, "key-ignored": 547, "late-uncounted": 188, "reply-forgotten": 6,
     "completed-once": 38, "no-intent": 33, "crash-forgotten": 127, "failures-cached": 18,
-    "lease-believed": 13,
+    "lease-believed": 13, "early-unread": WAITS_FROM, "signal-twice": WAITS_FROM,
+    "signal-unheard": WAITS_FROM, "late-accepted": WAITS_FROM + 75, "timer-stays": WAITS_FROM,
+    "wait-left-behind": WAITS_FROM,
 }  # fmt: skip
 """The seed that caught each, where it was not the first: the test begins there.
 

@@ -9,6 +9,7 @@ from orchestra.store.scripts import Script
 from orchestra.workflows.catalogue.plans import Catalogue
 from orchestra.workflows.history.executions import Executions
 from orchestra.workflows.history.reader import Reader
+from orchestra.workflows.history.signals import Signals
 from orchestra.workflows.running.claims import Around
 from orchestra.workflows.running.engine import Engine
 from orchestra.workflows.running.hands import Hands
@@ -51,6 +52,7 @@ class Replica:
         self.starter = Starter(store, catalogue, self.engine, self.lease.clock, clock, world.random)
         reader = Reader(store, catalogue, clock, "simulated")
         self.executions = Executions(store, reader, catalogue, self.engine, clock)
+        self.signals = Signals(store, reader, catalogue, self.engine, clock, world.random)
 
     def _spawn(self, function: object, *args: object) -> None:
         self._group.start_soon(function, *args)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from simulation.history import run
+from simulation.history import WAITS_FROM, run
 from simulation.planted import PLANTED, SEEN, planted
 from simulation.ports import Wire
 from simulation.runs import first_caught, quiet, server, sweep
@@ -37,6 +37,14 @@ def test_no_history_breaks_a_promise(wire: Wire, bugs: list[str]) -> None:
     report = sweep(wire, range(HISTORIES), bugs)
 
     print(json.dumps({"what": "simulation", **report.figures}))  # the test's figures
+    told = [f"seed {seed}: {one}" for seed, wrong in report.broken.items() for one in wrong[:5]]
+    assert not told, "\n".join(["replay with `python -m simulation 1 SEED` in tests/", *told])
+
+
+def test_no_history_with_waits_breaks_a_promise(wire: Wire, bugs: list[str]) -> None:
+    report = sweep(wire, range(WAITS_FROM, WAITS_FROM + HISTORIES), bugs)
+
+    print(json.dumps({"what": "simulation of waits", **report.figures}))
     told = [f"seed {seed}: {one}" for seed, wrong in report.broken.items() for one in wrong[:5]]
     assert not told, "\n".join(["replay with `python -m simulation 1 SEED` in tests/", *told])
 

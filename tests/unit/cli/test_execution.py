@@ -139,3 +139,42 @@ def test_logs_are_shown_in_order(server: FakeServer, run: Run) -> None:
     assert result.exit_code == 0
     assert "21:28:00.123" in result.stdout
     assert "step.completed" in result.stdout
+
+
+SIGNAL = "/api/executions/exe_1/signal"
+
+
+def test_a_signal_is_sent_with_its_payload_and_key(server: FakeServer, run: Run) -> None:
+    sent = {"id": "exe_1", "status": "running", "name": "go", "steps": ["paid"]}
+    server.answers("POST", SIGNAL, (202, sent), (202, {**sent, "steps": []}))
+
+    given = ("--payload", '{"amount": 3}', "--idempotency-key", "k")
+    first = run("execution", "signal", "exe_1", "go", *given, "--url", server.url)
+    second = run("execution", "signal", "exe_1", "go", "--url", server.url)
+
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert [asked.body for asked in server.requests] == [
+        {"name": "go", "payload": {"amount": 3}},
+        {"name": "go", "payload": None},
+    ]
+    assert server.requests[0].headers["idempotency-key"] == "k"
+    assert "idempotency-key" not in server.requests[1].headers
+    assert "waited for by: paid" in first.stdout
+    assert "it is kept" in second.stdout
+
+
+def test_a_payload_that_is_not_json_is_a_usage_error(server: FakeServer, run: Run) -> None:
+    result = run("execution", "signal", "exe_1", "go", "--payload", "{amount", "--url", server.url)
+
+    assert result.exit_code == 2
+    assert "not JSON" in result.stderr
+    assert server.requests == []
+
+
+def test_the_status_says_what_is_waited_for(server: FakeServer, run: Run) -> None:
+    waiting = {"step": "paid", "for": "signal", "signal": "go", "until": "2027-01-31T09:00:00.000Z"}
+    server.answers("GET", STATUS, (200, {**RUNNING, "waiting_for": [waiting]}))
+
+    result = run("execution", "status", "exe_1", "--url", server.url)
+
+    assert "paid waits for the signal go, at most until 2027-01-31T09:00:00.000Z" in result.stdout

@@ -214,6 +214,7 @@ def test_there_are_at_most_two_hundred_findings_and_errors_come_before_notes() -
 
 def test_the_examples() -> None:
     assert checked(example("customer-support")).findings == ()
+    assert checked(example("order-payment")).findings == ()
 
 
 def test_no_mutant_makes_a_check_raise() -> None:
