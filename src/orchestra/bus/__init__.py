@@ -66,7 +66,7 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 Handler: TypeAlias = "Callable[[Event | Gap], Awaitable[None]]"
-"""Handles one event; may get it again. Raising means: try again."""
+"""Handles one event; may get it again. Raising means: try again; `Bury`: a dead letter at once."""
 
 
 class Interest(Protocol):
@@ -187,7 +187,7 @@ class Again(Exception):
 
 
 class Bury(Exception):
-    """Raised by a JobHandler: a dead letter at once, whatever tries are left."""
+    """Raised by a JobHandler or a Handler: a dead letter at once, whatever tries are left."""
 
     def __init__(self, error: str) -> None:
         super().__init__(error)

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+from orchestra.bus.outside import Received, TriggerFailed
+
 WORKFLOWS: Final = "/orchestra/workflows"
 AGENTS: Final = "/orchestra/agents"
 WEBHOOKS: Final = "/orchestra/webhooks"
@@ -144,17 +146,6 @@ class OverBudget(OfAgent, frozen=True, kw_only=True):
     left_usd: float
 
 
-class Received(msgspec.Struct, frozen=True):
-    """Somebody outside told us something by an inbound hook. `target` as the hook has it."""
-
-    hook: str
-    name: str
-    target: dict[str, Any]
-    input: Any
-    headers: dict[str, str]
-    hop: int
-
-
 class OfWebhook(msgspec.Struct, frozen=True, kw_only=True):
     """What every event of an endpoint says."""
 
@@ -233,6 +224,7 @@ TYPES: Final[Mapping[str, Told]] = {
     "agent.expiry_frozen": Told("Most heartbeats are late at once: that is us.", Frozen),
     "agent.reloaded": Told("A plugin has changed and is loaded again.", Reloaded),
     "agent.reload_failed": Told("A plugin has changed and cannot be loaded.", Reloaded),
+    "trigger.failed": Told("What came in by a hook was refused.", TriggerFailed),
     "webhook.received": Told("An inbound hook believed a request.", Received),
     "webhook.failing": Told("Every try has failed for a day.", Failing),
     "webhook.recovered": Told("It works again, after such a day.", OfWebhook),

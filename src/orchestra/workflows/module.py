@@ -33,6 +33,7 @@ from orchestra.workflows.running.hands import Hands
 from orchestra.workflows.running.memory import Memory
 from orchestra.workflows.running.starting import Starter
 from orchestra.workflows.running.sweeping import Sweeper
+from orchestra.workflows.triggers import Hearing, Triggers
 
 
 class WorkflowsModule:
@@ -87,6 +88,10 @@ class WorkflowsModule:
     def _spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
         assert self._group is not None, "the engine runs only inside `running`"
         self._group.create_task(function(*args))
+
+    def listen(self, bus: Hearing) -> None:
+        """Do what inbound hooks are for, once `bus` runs; call it before."""
+        Triggers(self.starter, self.signals, bus).listen()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

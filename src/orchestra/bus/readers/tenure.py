@@ -12,7 +12,7 @@ import anyio
 import msgspec
 import structlog
 
-from orchestra.bus import Event, Gap, Handler, Reading
+from orchestra.bus import Bury, Event, Gap, Handler, Reading
 from orchestra.bus.live.hub import Hub
 from orchestra.bus.readers.feed import FELL_BEHIND, Feed, Found
 from orchestra.bus.readers.frontier import FLUSH, Frontier, Item
@@ -167,6 +167,9 @@ class Tenure:
                 async with self._limit:
                     with anyio.fail_after(self._options.timeout_ms / 1_000):
                         await self._subscriber.handler(item.told)
+            except Bury as never:
+                await self._bury(item.told, never.error[:_ERROR_MAX], tried)
+                return
             except Exception as error:  # noqa: BLE001  -- the edge to the handler's own code
                 why = f"{type(error).__name__}: {error}"[:_ERROR_MAX]
             else:

@@ -166,6 +166,8 @@ def paused(lines: list[Line]) -> tuple[int, str, str, str] | None:
 def _actor_type(actor: str) -> str:
     if not actor:
         return "engine"
+    if actor.startswith("hook:"):
+        return "hook"
     return "key" if actor.startswith("key_") else "user"
 
 
@@ -219,7 +221,7 @@ def told(line: Line) -> dict[str, Any]:
         case "K":
             parts = line.data.split("\t")
             if parts[0] == "signal":
-                return {"op": "signal", "signal": parts[2]}
+                return {"op": "signal", "signal": parts[2] if len(parts) > 2 else ""}
             reason = parts[2] if len(parts) > 2 and parts[2] else None
             return {"op": parts[0]} | ({"reason": reason} if reason else {})
         case "E":

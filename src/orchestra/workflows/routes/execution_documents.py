@@ -253,7 +253,7 @@ class Logs(Closed, frozen=True):
 class Actor(Closed, frozen=True):
     """Who did it."""
 
-    type: Literal["user", "key", "engine"]
+    type: Literal["user", "key", "hook", "engine"]
     id: str | None
 
 

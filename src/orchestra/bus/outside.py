@@ -1,0 +1,28 @@
+"""Data of the events about what comes from outside, by inbound hooks."""
+
+from typing import Any
+
+import msgspec
+
+
+class Received(msgspec.Struct, frozen=True):
+    """Somebody outside told us something by an inbound hook. `target` as the hook has it."""
+
+    hook: str
+    name: str
+    target: dict[str, Any]
+    input: Any
+    headers: dict[str, str]
+    hop: int
+
+
+class TriggerFailed(msgspec.Struct, frozen=True):
+    """What a hook was for was refused: `event_id` is what came in, `code` and `reason` say why."""
+
+    hook: str
+    event_id: str
+    workflow: str | None
+    execution_id: str | None
+    signal: str | None
+    code: str
+    reason: str
