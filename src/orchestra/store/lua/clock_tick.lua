@@ -45,7 +45,7 @@ for _, timer in ipairs(due) do
       local mark, tries = string.sub(state, 1, 1), string.sub(state, 2)
       if x and not over(x.s) then
         if kind == 'R' and mark == 't' then ready(rest, x, tries)
-        elseif kind == 'A' and mark == 'a' then woken(rest, x, tries, 'W', '') end
+        elseif kind == 'A' and mark == 'a' and gate(x, owner, path) ~= 'drop' then woken(rest, x, tries, 'W', '') end
       end
     end
   end
