@@ -1,11 +1,14 @@
 """Requests between processes: asked, answered, refused, lost, cancelled; over a real store."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import anyio
 import msgspec
 import pytest
 from asking import Question, Reply, a_process, served_by
+from products import until
 
 from orchestra.bus.requests import (
     AnswerLate,
@@ -333,3 +336,38 @@ async def test_nothing_is_left_in_the_store_but_what_ends(store_url: str, store:
         prefix = store.prefix(tag)
         assert await store.call(prefix, "KEYS", prefix + "rq:*") == []
     assert await store.call("o:{meta}:", "HLEN", "o:{meta}:srv") == 0
+
+
+async def test_a_process_whose_loop_is_busy_for_seconds_is_not_given_up(store_url: str) -> None:
+    script = Path(__file__).parents[1] / "busy_process.py"
+    async with await anyio.open_process(
+        [sys.executable, str(script), store_url], stdout=None, stderr=None
+    ) as busy:
+        try:
+            async with a_process(store_url) as asking:
+                wish = Asking(wait_ms=20_000)
+                reply = await asking.request("sleep", Question("5"), Reply, 60_000, wish)
+        finally:
+            busy.kill()
+
+    assert reply == Reply("slept")
+
+
+async def test_a_killed_process_is_given_up_within_seconds(store_url: str) -> None:
+    script = Path(__file__).parents[1] / "busy_process.py"
+    async with (
+        await anyio.open_process(
+            [sys.executable, str(script), store_url], stdout=None, stderr=None
+        ) as busy,
+        a_process(store_url) as asking,
+    ):
+        await served_by(asking, "sleep")
+        async with anyio.create_task_group() as group:
+
+            async def ask() -> None:
+                with anyio.fail_after(30), pytest.raises(ProviderLost):
+                    await asking.request("sleep", Question("60"), Reply, 60_000)
+
+            group.start_soon(ask)
+            await anyio.sleep(0.5)
+            busy.kill()

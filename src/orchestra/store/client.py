@@ -6,7 +6,7 @@ outcome in ReplyLost; `insist` repeats the same call, and the scripts recognise 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from orchestra.store.primaries import Primaries
 from orchestra.store.room import Room
 from orchestra.store.scripts import Argument, Script, load_scripts
 from orchestra.store.tails import Tail
+from orchestra.store.understudy import Understudy, Words
 from orchestra.store.wakes import Handler, Topics, listen
 
 T = TypeVar("T")
@@ -134,6 +135,16 @@ class Store:
     async def tail(self, tail: Tail) -> None:
         """Until cancelled: hand on what is appended to the streams of `tail`."""
         await tails.follow(self._primaries, tail, self._chance)
+
+    @contextlib.contextmanager
+    def understudy(self, script: Script, prefix: str, words: Words) -> Iterator[None]:
+        """For the duration of the block, have a thread run a script when `words` says so."""
+        thread = Understudy(script, prefix, self._primaries, words)
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.stop()
 
     @contextlib.asynccontextmanager
     async def keeping(self, lease: LeaseClock, holder: Holder) -> AsyncIterator[None]:

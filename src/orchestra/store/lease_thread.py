@@ -36,7 +36,7 @@ class Holder(Protocol):
         ...
 
 
-class _Line:
+class Line:
     """A blocking connection. Any failure is an OSError, and the line is then of no more use."""
 
     def __init__(self, address: Address, access: Access, name: str) -> None:
@@ -85,7 +85,7 @@ class LeaseThread:
         self._primaries, self._monotonic = primaries, monotonic
         self._loop = asyncio.get_running_loop()
         self._holder: Holder | None = None
-        self._lines: dict[Address, _Line] = {}
+        self._lines: dict[Address, Line] = {}
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="orchestra-lease", daemon=True)
@@ -141,7 +141,7 @@ class LeaseThread:
             line = self._lines.get(address)
             if line is None:
                 access = self._primaries.location.access
-                line = self._lines[address] = _Line(address, access, "orchestra-lease")
+                line = self._lines[address] = Line(address, access, "orchestra-lease")
             sent_s = self._monotonic()
             line.send(commands)
             replies = line.receive(len(commands))

@@ -1,6 +1,7 @@
 """Mail: the inbox of this process, and putting messages into those of others."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import anyio
@@ -14,13 +15,15 @@ from orchestra.store.failures import ReplyLost, StoreAway
 from orchestra.store.keys import installation
 from orchestra.store.leases import new_session
 from orchestra.store.request_keys import inbox, inbox_prefix
-from orchestra.store.scripts import load_scripts
+from orchestra.store.scripts import Argument, load_scripts
 from orchestra.store.tails import START, Entry, Tail
 
 log = structlog.get_logger(__name__)
 
 BEAT_S: Final = 1.0
 INBOX_TTL_MS: Final = 60_000
+LATE_S, HANGS_S = 1.5, 10.0
+"""A loop that has not beaten for so long is helped; after so long it is as good as dead."""
 KEEP_MS: Final = 15_000
 """Who was not heard of for so long is no longer in the list."""
 
@@ -37,6 +40,8 @@ class Mail:
         self._meta = installation(store.space)
         self._tail = Tail(self._arrived)
         self._behind_s = 0.0
+        self._beaten_s = clock.monotonic()
+        self._last: Mapping[str, Argument] | None = None
         self.session = new_session(chance)
 
     async def open(self) -> None:
@@ -62,12 +67,24 @@ class Mail:
         """Who lives, asked out of turn. Raises StoreAway."""
         return await self._look("", b"")
 
+    def understudy(self) -> AbstractContextManager[None]:
+        """For the duration of the block: a loop that is busy for seconds is not taken for dead."""
+        return self._store.understudy(
+            self._scripts["process_beat"], self._meta, self._words_of_beat
+        )
+
+    def _late_beat(self) -> Mapping[str, Argument] | None:
+        """The last beat again, when the loop is late with the next one. From another thread."""
+        silent_s = self._clock.monotonic() - self._beaten_s
+        return self._last if LATE_S < silent_s < HANGS_S else None
+
     def now_ms(self) -> int:
         """The store's clock, as of the last look."""
         return int((self._clock.monotonic() + self._behind_s) * 1_000)
 
     async def leave(self) -> None:
         """Say goodbye: callers need not wait for the lease. At most a second."""
+        self._last = None
         prefix, key = self._place(self.session)
         try:
             with anyio.move_on_after(1.0, shield=True):
@@ -109,10 +126,13 @@ class Mail:
         return prefix, "XADD", key, "NOMKSTREAM", "*", "m", wire.encode(message)
 
     async def _look(self, session: str, about: bytes) -> Sequence[Any]:
+        words: dict[str, Argument] = {"session": session, "about": about}
+        words |= {"keep_ms": KEEP_MS, "ttl_ms": INBOX_TTL_MS}
         reply: Sequence[Any] = await self._store.run(
-            self._scripts["process_beat"], self._meta,
-            session=session, about=about, keep_ms=KEEP_MS, ttl_ms=INBOX_TTL_MS,
-        )  # fmt: skip
+            self._scripts["process_beat"], self._meta, **words
+        )
+        if session:
+            self._beaten_s, self._last = self._clock.monotonic(), words
         self._behind_s = int(reply[0]) / 1_000 - self._clock.monotonic()
         return reply
 

@@ -126,7 +126,8 @@ class RequestsModule:
             group.start_soon(self._mail.serve)
             group.start_soon(self._keep)
             try:
-                yield
+                with self._mail.understudy():
+                    yield
             finally:
                 group.cancel_scope.cancel()
                 await self._mail.leave()
