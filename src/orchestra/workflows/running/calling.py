@@ -2,6 +2,7 @@
 
 import anyio
 import msgspec
+import structlog
 
 from orchestra.agents import Task, TaskError, TaskResult
 from orchestra.workflows.planning import undoing
@@ -73,6 +74,8 @@ class Caller:
             held.why = "fence"
             return None
         result: TaskResult | None = None
+        if task.trace:
+            structlog.contextvars.bind_contextvars(trace_id=task.trace[3:35])
         with anyio.CancelScope() as held.scope:
             result = await self._a.agents.execute(task)
         held.scope = None

@@ -53,6 +53,8 @@ class Worker:
     async def _one(self, claimed: Claimed) -> list[Claimed]:
         held = self._a.hands.held[claimed.tag][claimed.key]
         claim = claim_of(claimed.item, claimed.token, claimed.tenant, self._a.clock.now_ms())
+        # What comes next may be another execution's: the request that led here did not start it.
+        structlog.contextvars.unbind_contextvars("request_id", "trace_id", "span_id")
         structlog.contextvars.bind_contextvars(
             tenant=claim.tenant,
             execution_id=claim.execution,
