@@ -9,6 +9,7 @@ import pytest
 from products import a_product
 
 from orchestra.bus import Again, Bury, Job, Sending, Working
+from orchestra.bus.queues.records import Options
 from orchestra.bus.queues.wiring import QueueParts
 from orchestra.clock import Ids, SystemClock, system_random
 from orchestra.store.client import Store
@@ -143,6 +144,27 @@ async def test_what_a_stopped_worker_cannot_end_is_given_back_untried(store: Sto
         [again], _ = await parts.queues.receive(HOME, "q", 10, None)
 
     assert again.attempt == 1
+
+
+async def test_a_worker_of_a_spread_queue_is_woken_by_every_part(store: Store) -> None:
+    done, more = list[int](), anyio.Event()
+
+    async def handle(job: Job) -> None:
+        nonlocal more
+        done.append(number(job))
+        more.set()
+        more = anyio.Event()
+
+    async with running(store) as parts:
+        await parts.queues.save(HOME, "q", Options(spread=True))
+        parts.worker(HOME, "q", handle)
+        for n in range(40):
+            await parts.enqueue(HOME, "q", Order(n), Sending(group=f"g{n % 9}"))
+            with anyio.fail_after(20):
+                while len(done) <= n:
+                    await more.wait()
+
+    assert done == list(range(40))
 
 
 async def test_a_queue_of_a_module_is_worked_on_before_it_is_there(store: Store) -> None:

@@ -1,9 +1,11 @@
 """Queues that are spread over all partitions: as one queue to whoever uses them."""
 
+import random
+
 import pytest
 from queue_store import bodies, counted, letters_of, queues_of, sent, taken
 
-from orchestra.bus.queues.queues import Queues
+from orchestra.bus.queues.queues import Outcome, Queues
 from orchestra.bus.queues.records import Change, Options, QueueFull, QueueNotEmpty, QueueUnknown
 from orchestra.store.client import Store
 from orchestra.store.keys import DEFAULT_TENANT as HOME
@@ -225,3 +227,98 @@ async def test_messages_of_all_parts_are_looked_at(spread: Queues) -> None:
 
     assert sorted(seen) == sorted(ids)
     assert await counted(spread) == (30, 0, 0, 0)
+
+
+class Drive:
+    """Two replicas use a spread queue at random; what must be true is kept beside it."""
+
+    def __init__(self, store: Store, seed: int) -> None:
+        self.replicas, self.letters = [queues_of(store), queues_of(store)], letters_of(store)
+        self.chance = random.Random(seed)
+        self.order = dict[str, list[str]]()
+        self.held = dict[str, tuple[str, str]]()
+        self.ended = dict[str, str]()
+
+    @property
+    def queues(self) -> Queues:
+        """Of either replica."""
+        return self.chance.choice(self.replicas)
+
+    async def send(self) -> None:
+        """Some, in groups or not."""
+        groups = [self.chance.choice(["", "", "a", "b", "c"]) for _ in range(4)]
+        for group, one in zip(
+            groups,
+            await self.queues.send(HOME, "q", [sent(1, group=group) for group in groups]),
+            strict=True,
+        ):
+            self.order.setdefault(group, []).append(one)
+
+    async def receive(self) -> None:
+        """Some: only the head of a group, and nothing that has ended."""
+        found, _ = await self.queues.receive(HOME, "q", self.chance.randint(1, 9), 600_000)
+        for one in found:
+            assert one.id not in self.ended
+            assert one.id not in self.held
+            if one.group:
+                head = next(each for each in self.order[one.group] if each not in self.ended)
+                assert one.id == head, "the order of the group is broken"
+            self.held[one.id] = (one.receipt, one.group or "")
+
+    async def settle(self) -> None:
+        """One of those that are held, in any way, twice."""
+        if not self.held:
+            return
+        message = self.chance.choice(sorted(self.held))
+        receipt, _ = self.held.pop(message)
+        outcome: Outcome = self.chance.choice(["done", "done", "again", "postpone", "bury"])
+        result = await self.queues.settle(HOME, "q", [receipt], outcome, delay_ms=0)
+        assert await self.queues.settle(HOME, "q", [receipt], outcome) == ["gone"]
+        if outcome == "done" or result == ["dead"]:
+            self.ended[message] = "done" if outcome == "done" else "dead"
+
+    async def redrive(self) -> None:
+        """A dead one comes back, once, at the end of its group."""
+        dead = sorted(one for one, end in self.ended.items() if end == "dead")
+        if not dead:
+            return
+        message = self.chance.choice(dead)
+        assert await self.letters.redrive(HOME, "q", [message, message]) == 1
+        del self.ended[message]
+        for group in self.order.values():
+            if message in group:
+                group.remove(message)
+                group.append(message)
+
+    async def check(self) -> None:
+        """Counts and totals are what they should be."""
+        found = await self.queues.look(HOME, "q")
+        there = sum(map(len, self.order.values())) - len(self.ended)
+        dead = sum(end == "dead" for end in self.ended.values())
+        assert (found.counts.depth, found.counts.dead) == (there, dead)
+        assert found.counts.in_flight == len(self.held)
+        totals = found.totals
+        assert totals.sent + totals.redriven == totals.acked + totals.dead + there
+
+    async def run(self) -> None:
+        """All of it; then everything is done."""
+        await self.queues.save(HOME, "q", Options(tries_max=3, spread=True))
+        acts = [self.send, self.receive, self.receive, self.settle, self.settle, self.redrive]
+        for _ in range(250):
+            await self.chance.choice(acts)()
+        await self.check()
+        while len(self.ended) < sum(map(len, self.order.values())):
+            await self.receive()
+            await self.settle()
+        await self.check()
+        with pytest.raises(QueueNotEmpty):
+            await self.queues.drop(HOME, "q", purge=False)
+        await self.queues.drop(HOME, "q", purge=True)
+        for replica in self.replicas:
+            with pytest.raises(QueueUnknown):
+                await replica.receive(HOME, "q", 1, None)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_nothing_is_lost_settled_twice_or_out_of_order(store: Store, seed: int) -> None:
+    await Drive(store, seed).run()
