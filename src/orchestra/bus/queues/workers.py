@@ -33,12 +33,15 @@ class Workers:
         self._queues, self._waiting, self._chance = queues, waiting, chance
         self._all: set[QueueWorker] = set()
         self._group: anyio.abc.TaskGroup | None = None
+        self._drained = False
 
     def add(
         self, tenant: Tenant, name: str, handler: JobHandler, options: Working
     ) -> "QueueWorker":
         """One more: from the start on, or from now on."""
         one = QueueWorker(self, (tenant, name), (handler, options))
+        if self._drained:
+            one.close()  # what comes now is for the next process
         self._all.add(one)
         if self._group is not None:
             self._group.start_soon(one.serve)
@@ -53,6 +56,7 @@ class Workers:
 
     async def drained(self) -> None:
         """Take no more, and wait for what is in hand. Cancel it when that lasts too long."""
+        self._drained = True
         for one in list(self._all):
             one.close()
         for one in list(self._all):
