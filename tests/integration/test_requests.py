@@ -369,5 +369,5 @@ async def test_a_killed_process_is_given_up_within_seconds(store_url: str) -> No
                     await asking.request("sleep", Question("60"), Reply, 60_000)
 
             group.start_soon(ask)
-            await anyio.sleep(0.5)
+            await until(lambda: asking._caller._waiting)
             busy.kill()

@@ -69,9 +69,7 @@ class Mail:
 
     def understudy(self) -> AbstractContextManager[None]:
         """For the duration of the block: a loop that is busy for seconds is not taken for dead."""
-        return self._store.understudy(
-            self._scripts["process_beat"], self._meta, self._words_of_beat
-        )
+        return self._store.understudy(self._scripts["process_beat"], self._meta, self._late_beat)
 
     def _late_beat(self) -> Mapping[str, Argument] | None:
         """The last beat again, when the loop is late with the next one. From another thread."""
