@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import agents, events, logs, queues, split, webhooks
+from bench import agents, events, logs, metrics, queues, split, webhooks
 from bench.ceiling import measure
 from bench.load import Run, drive, request
 from bench.machine import cpu_ms, fsync_ms, peak_rss_mb
@@ -21,6 +21,7 @@ OTHERS = {
     queues.NAME: queues.measure,
     webhooks.NAME: webhooks.measure,
     logs.NAME: logs.measure,
+    metrics.NAME: metrics.measure,
     split.NAME: split.measure,
 }
 

@@ -7,6 +7,7 @@ and is added once. While the store is away it waits, in bounded number; the olde
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+import anyio
 import msgspec
 
 from orchestra.errors import OrchestraError
@@ -102,14 +103,19 @@ class Buffer:
 
     async def flush(self) -> None:
         """Hand over all there is. Raises StoreAway; what was not told stays, and is told later."""
-        failed: OrchestraError | None = None
-        for tag, lane in self._lanes.items():
-            try:
-                await self._tell(tag, lane)
-            except OrchestraError as away:
-                failed = away
-        if failed is not None:
-            raise failed
+        failed: list[OrchestraError] = []
+        async with anyio.create_task_group() as group:
+            for tag, lane in self._lanes.items():
+                if lane.sent or lane.waiting:
+                    group.start_soon(self._try, tag, lane, failed)
+        if failed:
+            raise failed[0]
+
+    async def _try(self, tag: int, lane: _Lane, failed: list[OrchestraError]) -> None:
+        try:
+            await self._tell(tag, lane)
+        except OrchestraError as away:
+            failed.append(away)
 
     async def _tell(self, tag: int, lane: _Lane) -> None:
         while lane.sent or lane.waiting:
