@@ -136,7 +136,8 @@ def build_modules(
     limits = limits_of(settings)
     bus = BusModule(store, sources, of_bus, settings.drain_s, needs, limits=limits)
     agents.show_steps(bus.step_emitter)
-    workflows.listen(bus)
+    if "workflows" in settings.runs:
+        workflows.listen(bus)
     checks: dict[str, Check] = {"store": store.check}
     views = Views(workflows.listing.page, workflows.catalogue.document, agents.statuses, checks)
     watching: Sequence[Part] = ()
