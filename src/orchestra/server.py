@@ -23,13 +23,14 @@ import structlog
 import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 
 from orchestra import __version__
 from orchestra.app import BuildModules, Ports, Running, Stage, build_modules, prepare, running
 from orchestra.errors import OrchestraError, Unavailable
 from orchestra.log import TAP, configure
 from orchestra.module import quiesce
-from orchestra.security.connection_guard import Bounds, guarded
+from orchestra.security.connection_guard import Bounds, guarded, guarded_socket
 from orchestra.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -39,6 +40,8 @@ IDLE_S: Final = 75
 ANSWER_S: Final = 20
 NOTICE_S: Final = 2.0
 LEAVE_S: Final = 5.0
+SAID_MAX_BYTES: Final = 4_096
+"""Of one message of a WebSocket client: none has much to say."""
 YOUNG_MAX: Final = 10_000
 REFUSED: Final = 2
 FAILED: Final = 1
@@ -173,7 +176,9 @@ def _uvicorn(settings: Settings, stage: Stage) -> uvicorn.Config:
         stage.gateway,
         interface="asgi3",
         http=guarded(HttpToolsProtocol, bounds),
-        ws="none",
+        ws=guarded_socket(WSProtocol),
+        ws_max_size=SAID_MAX_BYTES,
+        ws_per_message_deflate=False,  # it costs memory for each connection
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -168,7 +168,8 @@ async def test_the_whole_interface_is_described(store_url: str) -> None:
     described = {
         (method.upper(), path) for path, item in document["paths"].items() for method in item
     }
-    assert {(route.method, route.path) for route in declared} <= described
+    # OpenAPI knows no WebSockets: docs/events.md tells of that one.
+    assert {(one.method, one.path) for one in declared if one.method != "*"} <= described
     ids: list[str] = []
     for item in document["paths"].values():
         for operation in item.values():

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import anyio
-from litestar import Router
+from litestar import Router, asgi
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
@@ -16,6 +16,7 @@ from orchestra.bus.events.routes import EventRoutes
 from orchestra.bus.limits import Limits
 from orchestra.bus.live.hub import Hub
 from orchestra.bus.live.places import Places
+from orchestra.bus.live.sockets import Sockets
 from orchestra.bus.live.streams import Live
 from orchestra.bus.readers.letter_routes import ReaderRoutes
 from orchestra.bus.readers.letters import Letters
@@ -27,8 +28,11 @@ from orchestra.bus.signals.steps import Steps
 from orchestra.bus.types.records import Types
 from orchestra.bus.types.routes import TypeRoutes
 from orchestra.clock import Clock, Ids, Random
+from orchestra.security import Permission, requires
 from orchestra.store.client import Store
 from orchestra.store.wakes import Topics
+
+_LISTENS = requires(Permission.EVENTS_READ, or_later=True)
 
 
 class EventParts:
@@ -68,6 +72,7 @@ class EventParts:
             name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
         }
         self.routes: Sequence[ControllerRouterHandler] = (
+            asgi("/api/events/ws", guards=[_LISTENS], copy_scope=True)(Sockets(self.live)),
             Router(
                 "/",
                 route_handlers=[EventRoutes, SubscriptionRoutes, ReaderRoutes, TypeRoutes],

@@ -73,15 +73,22 @@ def principal_of(connection: Connection) -> Principal:
     return principal
 
 
-def requires(permission: Permission, or_token: str = "") -> Guard:
+def _known(connection: Connection) -> bool:
+    return isinstance(cast("Mapping[str, object]", connection.scope).get("principal"), Principal)
+
+
+def requires(permission: Permission, or_token: str = "", *, or_later: bool = False) -> Guard:
     """The guard of a route: the caller has `permission`.
 
-    Or shows a token that begins with `or_token`: then the handler judges it.
+    Or shows a token that begins with `or_token`, or (`or_later`) is nobody yet on a WebSocket: then
+    the handler judges it.
     """
 
     async def guard(connection: Connection, _: BaseRouteHandler) -> None:
         given = connection.headers.get("authorization", "") if or_token else ""
         if or_token and given.partition(" ")[2].strip().startswith(or_token):
+            return
+        if or_later and connection.scope["type"] == "websocket" and not _known(connection):
             return
         if not principal_of(connection).may(permission):
             raise Forbidden(f"this needs the permission {permission}", permission=permission.value)

@@ -7,7 +7,7 @@ connection that sends nothing, half a header or half a body, and takes 5 MB of h
 import asyncio  # a protocol of the server's own loop, with its timers
 import ipaddress
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -42,6 +42,25 @@ def guarded(base: type[Any], bounds: Bounds) -> type[Any]:
         "uncounted": [ipaddress.ip_network(name, strict=False) for name in bounds.uncounted],
     }
     return type("GuardedProtocol", (_Guard, base), members)
+
+
+def guarded_socket(base: type[Any]) -> type[Any]:
+    """`base` (WSProtocol) whose connections count for their address until they end."""
+    return type("GuardedSocket", (_GuardedSocket, base), {})
+
+
+class _GuardedSocket:
+    """Stands in front of a WebSocket protocol of uvicorn."""
+
+    left: Callable[[], None] | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.left is not None:
+            self.left()
+        self._super().connection_lost(exc)
+
+    def _super(self) -> Any:
+        return super()
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -88,7 +107,7 @@ class _Guard:
     them with others of its class, which is 1.5 KB of each connection.
     """
 
-    __slots__ = ("_address", "_header", "_timer", "_window_bytes")
+    __slots__ = ("_address", "_header", "_timer", "_upgraded", "_window_bytes")
 
     bounds: Bounds
     by_address: Counter[str]
@@ -100,9 +119,11 @@ class _Guard:
     _window_bytes: int
     _header: bytes
     _address: str
+    _upgraded: bool
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         self._timer, self._window_bytes, self._header, self._address = None, 0, b"", ""
+        self._upgraded = False
         self._super().connection_made(Corked(transport))
         peer: object = transport.get_extra_info("peername")
         if isinstance(peer, tuple) and not self._is_uncounted(address := str(cast("Any", peer)[0])):
@@ -115,11 +136,24 @@ class _Guard:
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        self._leave()
+        self._super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        """From here on the connection is another protocol's, which counts for the same address."""
+        self._disarm()
+        self._upgraded = True
+        self._super().handle_websocket_upgrade()
+        protocol: Any = self.transport.get_protocol()
+        if isinstance(protocol, _GuardedSocket):
+            protocol.left = self._leave
+
+    def _leave(self) -> None:
         if self._address:
             self.by_address[self._address] -= 1
             if not self.by_address[self._address]:
                 del self.by_address[self._address]
-        self._super().connection_lost(exc)
+            self._address = ""
 
     def data_received(self, data: bytes) -> None:
         before = self.cycle
@@ -132,6 +166,8 @@ class _Guard:
                 return
             self._header = b"" if separator else head
         self._super().data_received(data)
+        if self._upgraded:
+            return
         cycle = self.cycle
         if cycle is None or (cycle is before and cycle.response_complete):
             if self._timer is None:  # the first bytes of a header; later ones win no time

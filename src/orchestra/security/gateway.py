@@ -5,8 +5,8 @@ request, judges Host and form, finds out who asks (`scope["principal"]`), bounds
 the security headers. Whether that principal may do what it asks is the routes' part (`requires`).
 """
 
-import html
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -14,9 +14,17 @@ import structlog
 
 from orchestra import problems
 from orchestra.clock import Clock, Random
-from orchestra.errors import BadRequest, Forbidden, Misdirected, OrchestraError, Unauthenticated
+from orchestra.errors import (
+    BadRequest,
+    Forbidden,
+    Misdirected,
+    NotFound,
+    OrchestraError,
+    Unauthenticated,
+)
 from orchestra.security import KEY_NEEDED, Principal, hops, traces
-from orchestra.security.lasting import Lasting, Over, Verifier
+from orchestra.security.answering import Answer, Header, Scope, Send, denial
+from orchestra.security.lasting import Lasting, Verifier
 from orchestra.security.local_trust import (
     LOCAL_NAMES,
     Address,
@@ -30,14 +38,11 @@ from orchestra.security.roles import DEVELOPER
 
 log = structlog.get_logger(__name__)
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 Fields = dict[bytes, list[bytes]]
-Header = tuple[bytes, bytes]
 
+SOCKETS: Final = frozenset({"/api/events/ws"})
 PROBES: Final = frozenset({"/livez", "/readyz"})
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 FIELDS_MAX: Final = 64
@@ -48,11 +53,6 @@ PARAMETER_MAX_BYTES: Final = 2_048
 TOKENS: Final = ("orc_task_", "orc_pull_")
 IN_NO_URL: Final = (b"orc_live_", b"orc_dev_", b"orc_task_", b"orc_pull_")
 
-CONTENT_POLICY: Final = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    b"font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-    b"frame-ancestors 'none'"
-)
 HEADERS: Final[tuple[Header, ...]] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -125,23 +125,29 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] != "http":
+        if scope["type"] == "websocket":
+            send = denial(send)
+        elif scope["type"] != "http":
             return
         request_id = f"req_{self._clock.now_ms():012x}{self._random.getrandbits(80):020x}"
         scope["request_id"] = request_id
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        answer = _Answer(send, request_id, self._always(scope))
+        answer = Answer(send, request_id, self._always(scope))
         fields: Fields = {}
         for name, value in scope["headers"]:
             fields.setdefault(name, []).append(value)
         try:
             scope["principal"] = await self._admitted(scope, fields)
+            if scope["type"] == "websocket" and scope["path"] not in SOCKETS:
+                raise NotFound("there is no WebSocket here")
         except OrchestraError as refused:
-            navigated = fields.get(b"sec-fetch-mode") == [b"navigate"] and scope["method"] == "GET"
+            get = scope.get("method") == "GET"
+            navigated = fields.get(b"sec-fetch-mode") == [b"navigate"] and get
             crossed = navigated and isinstance(refused, CrossSite)
             await (answer.link(scope) if crossed else answer.problem(refused))
             return
-        answer.lasting = self._lasting(scope["principal"], fields)
+        answer.lasting = self._lasting(scope["principal"], credential(fields))
+        scope["show_key"] = partial(self._shown, answer)
         if scope["principal"]:
             structlog.contextvars.bind_contextvars(tenant=scope["principal"].tenant)
         try:
@@ -150,13 +156,14 @@ class Gateway:
             if answer.over:
                 log.info("stream.ended", reason="the key stands no more")
                 return
-            log.error("request.failed", method=scope["method"], exc_info=error)  # noqa: TRY400
+            method = scope.get("method", "WS")
+            log.error("request.failed", method=method, exc_info=error)  # noqa: TRY400
             if answer.started:
                 raise
             await answer.problem(problems.Internal(problems.INTERNAL_DETAIL))
 
     def _always(self, scope: Scope) -> tuple[Header, ...]:
-        secure = self.policy.tls or scope["scheme"] == "https"
+        secure = self.policy.tls or scope["scheme"] in ("https", "wss")
         return (*HEADERS, STRICT_TRANSPORT) if secure else HEADERS
 
     async def _admitted(self, scope: Scope, fields: Fields) -> Principal | None:
@@ -181,23 +188,32 @@ class Gateway:
         if text is not None and text.startswith(TOKENS):
             return None
         if text is not None:
-            if self.verifier is None:
-                raise Unauthenticated(KEY_NEEDED)
-            principal, kind = await self.verifier.authenticate(text)
-            if kind == "dev" and self.policy.mode == "required":
-                raise KeyMadeInDeveloperMode("this key was made in developer mode")
-            return principal
+            return await self._verified(text)
         return self._developer(scope, fields) if self.policy.mode == "developer" else None
 
-    def _lasting(self, principal: object, fields: Fields) -> Lasting | None:
+    async def _verified(self, text: str) -> Principal:
+        if self.verifier is None:
+            raise Unauthenticated(KEY_NEEDED)
+        principal, kind = await self.verifier.authenticate(text)
+        if kind == "dev" and self.policy.mode == "required":
+            raise KeyMadeInDeveloperMode("this key was made in developer mode")
+        return principal
+
+    async def _shown(self, answer: Answer, text: str) -> Principal:
+        """Whose key it is that came in the first message of a WebSocket."""
+        principal = await self._verified(text)
+        answer.lasting = self._lasting(principal, text)
+        return principal
+
+    def _lasting(self, principal: object, text: str | None) -> Lasting | None:
         """For callers with a key: those without one cannot lose it."""
         if self.verifier is None or not isinstance(principal, Principal):
             return None
-        text = credential(fields)
         return Lasting(self.verifier, text, principal, self._clock) if text else None
 
     def _developer(self, scope: Scope, fields: Fields) -> Principal | None:
-        method: str = scope["method"]
+        # A WebSocket is no safe method: a page of another site may open one, and read.
+        method: str = scope.get("method", "POST")
         asked = Asked(method, scope["http_version"], fields, scope["client"], scope["server"])
         reason = not_local_because(asked, self._is_own)
         if reason is None:
@@ -207,62 +223,6 @@ class Gateway:
         if crossed and (method not in SAFE or fields.get(b"sec-fetch-mode") == [b"navigate"]):
             raise CrossSite("another site or program may not act as you here")
         return None
-
-
-class _Answer:
-    """One answer, with the headers that every answer has."""
-
-    __slots__ = ("_always", "_request_id", "_send", "lasting", "over", "started")
-
-    def __init__(self, send: Send, request_id: str, always: tuple[Header, ...]) -> None:
-        self._send, self._request_id, self._always = send, request_id, always
-        self.started = self.over = False
-        self.lasting: Lasting | None = None
-
-    async def send(self, message: Message) -> None:
-        """Pass a message on to the server."""
-        if message["type"] == "http.response.start":
-            self.started = True
-            headers: list[Header] = [*message.get("headers", ()), *self._always]
-            names = {name for name, _ in headers}
-            if b"content-security-policy" not in names:
-                headers.append((b"content-security-policy", CONTENT_POLICY))
-            if b"cache-control" not in names:
-                headers.append((b"cache-control", b"no-store"))
-            headers.append((b"x-request-id", self._request_id.encode()))
-            message["headers"] = headers
-        elif message.get("more_body") and self.lasting and not await self.lasting.holds():
-            self.over = True
-            await self._send({"type": "http.response.body", "body": b""})
-            raise Over
-        await self._send(message)
-
-    async def problem(self, error: OrchestraError) -> None:
-        """Refuse. A Host that is not ours learns nothing, not even that there is a problem."""
-        more = [(name.encode(), value.encode()) for name, value in problems.headers(error)]
-        if isinstance(error, Misdirected):
-            await self._whole(error.status, b"", more)
-            return
-        more.append((b"content-type", problems.MEDIA_TYPE.encode()))
-        await self._whole(error.status, problems.document(error, self._request_id), more)
-
-    async def link(self, scope: Scope) -> None:
-        """For a person who followed a link from elsewhere: one to click, which is same-origin."""
-        query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
-        raw: bytes = scope.get("raw_path") or scope["path"].encode()
-        target = html.escape("/" + raw.decode("latin-1").lstrip("/") + query)
-        page = (
-            "<!doctype html><title>Go on?</title><p>Another site sent you here. "
-            f'<a href="{target}">Go on to this page</a></p>'
-        )
-        await self._whole(403, page.encode(), [(b"content-type", b"text/html; charset=utf-8")])
-
-    async def _whole(self, status: int, body: bytes, headers: Iterable[Header]) -> None:
-        length = (b"content-length", b"%d" % len(body))
-        await self.send(
-            {"type": "http.response.start", "status": status, "headers": [*headers, length]}
-        )
-        await self.send({"type": "http.response.body", "body": body})
 
 
 def check_form(scope: Scope, fields: Fields, body_max_bytes: int) -> None:

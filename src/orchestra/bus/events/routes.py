@@ -15,13 +15,12 @@ from orchestra.bus.events import descriptions
 from orchestra.bus.events.published import Published
 from orchestra.bus.events.quota import Quota
 from orchestra.bus.events.reading import Events, Wanted
+from orchestra.bus.live.asking import checked
 from orchestra.bus.live.streams import Filter, Live
-from orchestra.bus.patterns import PATTERNS_MAX, is_pattern
 from orchestra.bus.positions import decoded
 from orchestra.bus.types.checking import check
 from orchestra.bus.types.records import Types
 from orchestra.clock import Clock
-from orchestra.errors import Invalid, Problem
 from orchestra.instants import instant
 from orchestra.security import Permission, Principal, requires
 from orchestra.security.hardened import loads
@@ -165,21 +164,6 @@ class EventRoutes(Controller):
     ) -> Response[Document]:
         """One event, while it is kept."""
         return Response(cloudevents.shown(await events.one(principal.tenant, event_id)))
-
-
-def checked(types: list[str] | None) -> tuple[str, ...]:
-    """Patterns that can be matched; `a,b` is two. Raises Invalid."""
-    found = [part for text in types or () for part in text.split(",") if part]
-    findings = [
-        Problem("/types", "bad_pattern", "a pattern is like step.*, agent.unhealthy or **")
-        for text in found
-        if not is_pattern(text)
-    ]
-    if len(found) > PATTERNS_MAX:
-        findings.append(Problem("/types", "too_many", f"has at most {PATTERNS_MAX} patterns"))
-    if findings:
-        raise Invalid("the patterns are wrong", findings)
-    return tuple(found)
 
 
 def _ms(at: datetime | None) -> int | None:

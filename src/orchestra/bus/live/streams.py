@@ -22,6 +22,8 @@ ID_S: Final = 1.0
 LIFE_S: Final = (1_500.0, 2_100.0)
 FRAMES_KEPT: Final = 512
 
+Told = Event | Missed | Beat | None
+
 
 class Filter(msgspec.Struct, frozen=True):
     """What a client wants beside the patterns of types."""
@@ -53,12 +55,28 @@ class Live:
         self._hub.end()
 
     async def frames(self, place: Place, wanted: Filter, since: str | None) -> AsyncIterator[bytes]:
-        """The body of one response."""
+        """The body of one response: server-sent events."""
+        retry_ms = 2_000 + int(3_000 * self._chance.random())
+        yield b"retry: %d\n\n" % retry_ms
+        async for position, told in self.parts(place, wanted, since):
+            line = b"id: %s\n" % position.encode() if position is not None else b""
+            match told:
+                case None:  # an id alone moves `Last-Event-ID` and is no event
+                    yield line + b"\n"
+                case Missed(reason=reason):
+                    yield b'%sevent: resync\ndata: {"reason":"%s"}\n\n' % (line, reason.encode())
+                case Beat():
+                    yield b": hb\n" + line + b"\n"
+                case event:
+                    yield line + self._frame(event)
+
+    async def parts(
+        self, place: Place, wanted: Filter, since: str | None
+    ) -> AsyncIterator[tuple[str | None, Told]]:
+        """What one stream tells, and at most once a second where it is."""
         # In here: a generator whose client left before its first item is never run.
         self._places.keep(place)
         try:
-            retry_ms = 2_000 + int(3_000 * self._chance.random())
-            yield b"retry: %d\n\n" % retry_ms
             only = wanted.fits if wanted.key or wanted.source else None
             async with self._hub.watch(
                 place.tenant, wanted.types, since, only=only, key=wanted.key
@@ -70,30 +88,21 @@ class Live:
         finally:
             await self._places.leave(place)
 
-    async def _told(self, watcher: Watcher) -> AsyncIterator[bytes]:
+    async def _told(self, watcher: Watcher) -> AsyncIterator[tuple[str | None, Told]]:
         now = self._clock.monotonic
         low, high = LIFE_S
         ends = now() + low + (high - low) * self._chance.random()
         said = now()
-        yield _id(watcher)
+        yield watcher.position(), None
         async for told in watcher:
-            match told:
-                case Missed(reason=reason):
-                    yield b'%sevent: resync\ndata: {"reason":"%s"}\n\n' % (
-                        _line(watcher), reason.encode(),
-                    )  # fmt: skip
-                    said = now()
-                case Beat():
-                    yield b": hb\n" + _id(watcher)
-                    said = now()
-                case event:
-                    frame = self._frame(event)
-                    if now() - said >= ID_S:
-                        frame, said = _line(watcher) + frame, now()
-                    yield frame
+            if isinstance(told, Event) and now() - said < ID_S:
+                yield None, told
+            else:
+                yield watcher.position(), told
+                said = now()
             if now() > ends:
                 break
-        yield _id(watcher)
+        yield watcher.position(), None
 
     def _frame(self, event: Event) -> bytes:
         frame = self._frames.get(event.id)
@@ -104,12 +113,3 @@ class Live:
             if len(self._frames) > FRAMES_KEPT:
                 self._frames.popitem(last=False)
         return frame
-
-
-def _line(watcher: Watcher) -> bytes:
-    return b"id: %s\n" % watcher.position().encode()
-
-
-def _id(watcher: Watcher) -> bytes:
-    """An id alone moves `Last-Event-ID` and is no event."""
-    return _line(watcher) + b"\n"
