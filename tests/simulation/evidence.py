@@ -74,7 +74,7 @@ def leftovers(read: Read, tags: Iterable[int], living: set[str]) -> list[str]:
         found += [key.decode() for key in read("KEYS", f"{_literal(p)}wl:*")]
         found += [key.decode() for key in read("KEYS", f"{_literal(p)}q:*")]
         found += [key.decode() for key in read("KEYS", f"{_literal(p)}pk:*")]
-        found += [key.decode() for key in read("KEYS", f"{_literal(p)}aw:*")]
+        found += [key.decode() for key in read("KEYS", f"{_literal(keys.awaiting(p, ''))}*")]
         found += [f"{p}act {eid.decode()}" for eid in read("ZRANGE", keys.live(p), 0, -1)]
         found += [f"{p}t {timer.decode()}" for timer in read("ZRANGE", keys.timers(p), 0, -1)]
         found += [f"{p}qn {queue.decode()}" for queue in read("SMEMBERS", f"{p}qn")]

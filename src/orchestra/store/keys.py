@@ -177,7 +177,9 @@ def nested(prefix: str, eid: str) -> str:
 
 
 def results(prefix: str, eid: str) -> str:
-    """Hash: `@in`, step -> framed result, `step!` answer, `step>` child, `$name` variable."""
+    """Hash: `@in`, step -> framed result, `step!` answer, `step>` child, `$name` variable, `@!name`
+    signal, `@?key` name of the signal sent with that key.
+    """
     return f"{prefix}r:{eid}"
 
 
@@ -204,6 +206,11 @@ def children(prefix: str, eid: str) -> str:
 def parked(prefix: str, eid: str) -> str:
     """Set: items a pause keeps out of the queues. Ends by resume."""
     return f"{prefix}pk:{eid}"
+
+
+def awaiting(prefix: str, eid: str) -> str:
+    """Set: items that await a time or a signal, whose timers are to go with them. Ends by the end."""
+    return f"{prefix}aw:{eid}"
 
 
 def blobs(prefix: str, eid: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import anyio
 import pytest
 from workflow_replica import (
+    PATIENCE_S,
     Held,
     Replica,
     Shown,
@@ -19,6 +20,7 @@ from workflow_replica import (
 
 from orchestra.errors import TooLarge
 from orchestra.instants import instant
+from orchestra.store import keys
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.partitions import tag_number_of
@@ -45,7 +47,7 @@ def waits(name: str) -> Any:
 async def no_timers(engine: Replica, execution: str) -> bool:
     prefix = engine.prefix(execution)
     timers = await engine.store.read(prefix, "ZRANGE", f"{prefix}t", 0, -1)
-    left = await engine.store.read(prefix, "EXISTS", f"{prefix}aw:{execution}")
+    left = await engine.store.read(prefix, "EXISTS", keys.awaiting(prefix, execution))
     return not [timer for timer in timers if timer.startswith(b"A|")] and left == 0
 
 
@@ -511,8 +513,9 @@ async def test_r9_a_lost_timer_is_found_and_the_wait_keeps_its_end(engine: Repli
     async def there() -> bool:
         return await engine.store.read(prefix, "ZSCORE", f"{prefix}t", timer) is not None
 
-    while not await there():
-        await anyio.lowlevel.checkpoint()
+    with anyio.fail_after(PATIENCE_S):
+        while not await there():
+            await anyio.lowlevel.checkpoint()
     after = await engine.until(execution, waits("w"))
     assert after["waiting_for"] == before["waiting_for"]
     await engine.signal(execution, "go")
