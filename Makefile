@@ -6,7 +6,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lint types contracts tidy bench chaos chaos-long docker docs lock clean setup setup-test setup-peers
+.PHONY: help demo serve test check format lint types contracts tidy bench chaos chaos-long chaos-events docker docs lock clean setup setup-test setup-peers
 
 bin := .venv/bin
 ARGS ?=
@@ -62,6 +62,9 @@ chaos: setup-test ## a short round of simulated crashes and kill -9
 chaos-long: setup-test ## the long round: the figures of docs/reliability.md
 	@PYTHONPATH=tests $(bin)/python -m simulation 1000
 	@ORCHESTRA_TEST_CHAOS=long $(bin)/python -m pytest -m chaos $(ARGS)
+
+chaos-events: setup-test ## 100,000 events through 3 consumers, with 60 kill -9
+	@ORCHESTRA_TEST_CHAOS=long $(bin)/python -m pytest -s -m chaos tests/chaos/test_durable_readers.py $(ARGS)
 
 docker: ## build the image orchestra:dev
 	docker build -t orchestra:dev .
