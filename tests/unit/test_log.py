@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from orchestra.log import COVERED, configure
+from orchestra.log import COVERED, TAP, configure
 from orchestra.settings import Settings
 
 
@@ -110,3 +110,54 @@ def test_live_secrets_are_covered_wherever_they_stand(out: io.StringIO) -> None:
         assert form not in out.getvalue()
     assert len(lines(out)) == 2
     assert "***" in out.getvalue()
+
+
+def deep(levels: int) -> object:
+    value: object = "bottom"
+    for n in range(levels):
+        value = [value] if n % 2 else {"x": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "\ud800 half",
+        2**80,
+        {(1, 2): "pair"},
+        {"x": {2**70}},
+        b"\xff\x00",
+        float("nan"),
+        deep(100_000),
+    ],
+    ids=["surrogate", "huge", "key", "set", "bytes", "nan", "deep"],
+)
+def test_whatever_is_logged_is_a_line(out: io.StringIO, fact: object) -> None:
+    structlog.get_logger("x").warning("x.y_done", fact=fact, n=1)
+
+    (line,) = lines(out)
+    assert (line["event"], line["level"]) == ("x.y_done", "warning")
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_what_is_shown_is_tapped_as_json_once_the_tap_is_open(log_format: Any) -> None:
+    stream = io.StringIO()
+    configure(Settings(log_format=log_format), stream)
+    logger = structlog.get_logger("x")
+    logger.info("x.y_done", n=0)
+    TAP.open, TAP.replica = True, "here:1"
+    try:
+        logger.debug("x.y_done", n=1)
+        logger.info("x.\x1b[31m", n=2, tenant="t", password="hunter2")
+    finally:
+        TAP.open, TAP.replica = False, ""
+        tapped = TAP.take()
+        structlog.reset_defaults()
+
+    ((_, level, tenant, raw),) = tapped
+    line = json.loads(raw)
+    assert (level, tenant, line["n"], line["password"]) == ("info", "t", 2, "***")
+    assert line["replica"] == "here:1"
+    assert list(line)[:3] == ["ts", "level", "event"]
+    if log_format == "json":
+        assert raw.decode() == stream.getvalue().splitlines()[1]
