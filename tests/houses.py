@@ -119,13 +119,18 @@ class House:
 
 @contextlib.asynccontextmanager
 async def a_process(
-    store_url: str, modules: Sequence[str], agents: Sequence[PythonAgent], *, own: bool = True
+    store_url: str,
+    modules: Sequence[str],
+    agents: Sequence[PythonAgent],
+    *,
+    own: bool = True,
+    master_key_file: str | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """One process of the product, but for its sockets."""
     settings = Settings(
         store_url=store_url, durability="no", allow_weaker_durability=True, drain_s=1.0, port=1,
         network_allow=("127.0.0.1",), modules=tuple(modules), log_level="debug",
-        auth_mode="auto" if own else "required",
+        auth_mode="auto" if own else "required", master_key_file=master_key_file,
     )  # fmt: skip
     stage = prepare(settings, [("127.0.0.1", 8000)], Ports.of_the_machine())
     stage.gateway._is_own = lambda _, __: own
@@ -135,12 +140,18 @@ async def a_process(
 
 
 @contextlib.asynccontextmanager
-async def a_house(store_url: str, shape: str, *, own: bool = True) -> AsyncIterator[House]:
+async def a_house(
+    store_url: str, shape: str, *, own: bool = True, master_key_file: str | None = None
+) -> AsyncIterator[House]:
     """All processes of that shape, ready."""
     gate = Gate()
     async with contextlib.AsyncExitStack() as stack:
         clients = [
-            await stack.enter_async_context(a_process(store_url, modules, gate.agents(), own=own))
+            await stack.enter_async_context(
+                a_process(
+                    store_url, modules, gate.agents(), own=own, master_key_file=master_key_file
+                )
+            )
             for modules in SHAPES[shape]
         ]
         yield House(clients[0], gate, clients)

@@ -1,6 +1,7 @@
 """One suite, run on one process and on two: clients must see the same."""
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -16,8 +17,12 @@ SHAKY = {"id": "shaky", "agent_type": "shaky", "task_type": "fail"}
 
 
 @pytest.fixture(params=list(SHAPES))
-async def house(request: pytest.FixtureRequest, store_url: str) -> AsyncIterator[House]:
-    async with a_house(store_url, request.param) as made:
+async def house(
+    request: pytest.FixtureRequest, store_url: str, tmp_path: Path
+) -> AsyncIterator[House]:
+    master = tmp_path / "master.key"
+    master.write_bytes(b"x" * 32)
+    async with a_house(store_url, request.param, master_key_file=str(master)) as made:
         yield made
 
 
@@ -199,6 +204,21 @@ async def test_a_message_is_sent_received_and_settled(house: House) -> None:
 
     assert (sent.status_code, got.status_code, settled.status_code) == (202, 200, 200)
     assert message["body"] == {"n": 1}
+
+
+async def test_a_webhook_is_told_once(house: House) -> None:
+    async with a_peer() as receiver:
+        hook = {"name": "w", "url": receiver.url, "event_filter": {"event_types": ["a.b"]}}
+        made = await house.post("/api/webhooks/", hook)
+        assert made.status_code == 201, made.text
+        with anyio.fail_after(20):
+            while not receiver.asked:
+                event = {"event_type": "a.b", "source_service": "t", "source_id": "1"}
+                told = await house.post("/api/events/publish", event | {"dedup_id": "once"})
+                assert told.status_code == 202, told.text
+                await anyio.sleep(0.1)
+
+    assert len({one.headers["webhook-id"] for one in receiver.asked}) == 1
 
 
 async def test_a_stream_of_events_is_a_stream(house: House) -> None:
