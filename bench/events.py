@@ -1,12 +1,13 @@
 """What an event costs: published and acknowledged, and told to a durable reader.
 
 Beside the store's ceiling in the same run: XADD of the same bytes, many at a time, on the same
-connection. Publishing is a script (dedup, tenant, trimming) around that XADD.
+connection; and, at the same rate, from before an XADD until a waiting XREAD on another connection
+has it. Publishing is a script (dedup, tenant, trimming) around that XADD.
 """
 
 import functools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from orchestra.settings import load
 from orchestra.store.client import Store
 from orchestra.store.keys import DEFAULT_TENANT
 from orchestra.store.opening import open_store
+from orchestra.store.tails import START, Entry, Tail
 
 NAME = "E1"
 EVENTS, AT_ONCE = 20_000, 200
@@ -55,6 +57,7 @@ async def _measure(
         assert await appended(store) == events + WARM_UP
         published = await per_second(publish, events)
         alone = [await timed(publish, n) for n in range(500)]
+        raw = await raw_ms(store, paced)
         told = await told_ms(bus, paced)
     return {
         "scenario": NAME,
@@ -66,6 +69,7 @@ async def _measure(
         "ratio_to_ceiling": round(published / ceiling, 3),
         "publish_alone_ms": quantiles(alone),
         "publish_to_handler_ms": told,
+        "ceiling_xadd_to_xread_ms": raw,
         "fsync_ms": disk_ms,
     }
 
@@ -91,6 +95,38 @@ async def told_ms(bus: BusModule, count: int) -> dict[str, float]:
             group.start_soon(bus.publish, draft(key, "paced.event"))
         with anyio.fail_after(30):
             await ended.wait()
+    return quantiles(took)
+
+
+async def raw_ms(store: Store, count: int) -> dict[str, float]:
+    """From before an XADD until the tail of the process has the entry, at the same rate."""
+    prefix = store.prefix(store.partitions[0])
+    key, sent, took, ended = f"{prefix}raw", list[float](), list[float](), anyio.Event()
+
+    def arrived(_: str, found: Sequence[Entry]) -> None:
+        now = time.perf_counter()
+        took.extend((now - sent[int(fields["n"])]) * 1_000 for _, fields in found)
+        if len(took) == count:
+            ended.set()
+
+    async def add(n: int) -> None:
+        await store.call(
+            prefix, "XADD", key, "*", "n", n, "o", "module", "t", "default", "e", bytes(DATA)
+        )
+
+    tail = Tail(arrived)
+    tail.follow(key, START)
+    async with anyio.create_task_group() as group:
+        group.start_soon(store.tail, tail)
+        await anyio.sleep(1.0)
+        began = time.perf_counter()
+        for n in range(count):
+            await anyio.sleep(max(0.0, began + n / RATE - time.perf_counter()))
+            sent.append(time.perf_counter())
+            group.start_soon(add, n)
+        with anyio.fail_after(30):
+            await ended.wait()
+        group.cancel_scope.cancel()
     return quantiles(took)
 
 

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from orchestra.cli.client import Client, segment
+from orchestra.cli.event_type import event_type
 from orchestra.cli.options import json_object_of, remote
 from orchestra.cli.printing import as_text, console, plain, print_document, print_json
 from orchestra.cli.problems import Unreachable
@@ -51,6 +52,7 @@ def event() -> None:
 
 
 event.add_command(subscription)
+event.add_command(event_type)
 
 
 @event.command("follow")

@@ -85,7 +85,12 @@ def subscription() -> None:
 @click.option("--type", "types", multiple=True, metavar="PATTERN", help="As step.*; repeatable.")
 @click.option("--source", "sources", multiple=True, metavar="SOURCE", help="Only from; repeatable.")
 @click.option("--about", "keys", multiple=True, metavar="KEY", help="Only about; repeatable.")
-@click.option("--start", default="new", show_default=True, help="new, oldest, or a position.")
+@click.option(
+    "--start",
+    default="new",
+    show_default=True,
+    help="new, oldest, an instant, an event id, or a position.",
+)
 @remote
 def create(client: Client, name: str, start: str, as_json: bool, **wanted: tuple[str, ...]) -> None:
     """Create a subscription. The same again changes nothing.
