@@ -313,8 +313,8 @@ async def test_emit_publishes_with_the_transition(engine: Replica) -> None:
     entries = await engine.store.read(prefix, "XRANGE", f"{prefix}pub", "-", "+")
     assert shown.step("e")["output"] is None
     assert len(entries) == 1
-    assert b'"payload":{"id":7}' in b"".join(entries[0][1])
-    assert b'"event_type":"order.done"' in b"".join(entries[0][1])
+    assert b'["order.done","/orchestra/workflows"' in b"".join(entries[0][1])
+    assert b'{"id":7}' in b"".join(entries[0][1])
 
 
 @pytest.mark.parametrize(

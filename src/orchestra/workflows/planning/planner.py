@@ -26,6 +26,7 @@ from orchestra.workflows.planning.scoping import opening, output_step
 from orchestra.workflows.planning.waiting import waiting
 
 EMIT_MAX_BYTES = 256 * 1024
+EMIT_SOURCE = "/orchestra/workflows"
 
 
 @dataclass(slots=True)
@@ -140,17 +141,9 @@ def _completed(work: Work, output: Json) -> Completion:
 
 def _emitted(work: Work) -> Completion:
     payload = _rendered(work, work.node.payload)
-    envelope = work.facts.envelope
-    assert envelope is not None
+    # As the bus stores what is published: type, source, key, data.
     event = msgspec.json.encode(
-        {
-            "event_type": work.node.step.event_type,
-            "source_service": "workflows",
-            "source_id": work.claim.execution,
-            "payload": payload,
-            "workflow_id": envelope.workflow_id,
-            "step": work.node.path,
-        }
+        [work.node.step.event_type, EMIT_SOURCE, work.claim.execution, payload]
     )
     if len(event) > EMIT_MAX_BYTES:
         error = TaskError("expression.limit", f"the payload is over {EMIT_MAX_BYTES} bytes")
