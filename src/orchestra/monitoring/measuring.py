@@ -1,6 +1,6 @@
 """The metrics part of monitoring: wiring and lifetime."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -35,6 +35,7 @@ from orchestra.store.client import Store
 log = structlog.get_logger(__name__)
 
 FLUSH_S: Final = 1.0
+AGAIN_S: Final = 5.0
 _LAST_S: Final = 2.0
 _FLUSH = histogram("orchestra_flush_seconds")
 
@@ -81,16 +82,25 @@ class MetricsPart:
     async def running(self) -> AsyncIterator[None]:
         """Hand over once a second what is measured; the last of it at the exit."""
         async with anyio.create_task_group() as group, self.leading.running():
-            group.start_soon(self._flush_always)
-            group.start_soon(self._seal_always)
-            group.start_soon(self.counting.serve)
-            group.start_soon(self.pulse.serve)
-            group.start_soon(self.services.serve)
+            group.start_soon(self._kept, self._flush_always)
+            group.start_soon(self._kept, self._seal_always)
+            group.start_soon(self._kept, self.counting.serve)
+            group.start_soon(self._kept, self.pulse.serve)
+            group.start_soon(self._kept, self.services.serve)
             yield
             group.cancel_scope.cancel()
         with anyio.move_on_after(_LAST_S, shield=True):
             await self.flush()
             await self.services.leave()
+
+    async def _kept(self, serve: Callable[[], Awaitable[None]]) -> None:
+        """Go on whatever happens: what only watches must not end what it watches."""
+        while True:
+            try:
+                await serve()
+            except Exception:  # the edge of a task: it is told, and begun anew
+                log.exception("monitoring.task_failed", task=serve.__qualname__)
+            await self._clock.sleep(AGAIN_S)
 
     async def quiesce(self) -> None:
         """Nothing is refused: the last of it is handed over at the exit."""

@@ -9,6 +9,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias, cast
 
+import msgspec
 import structlog
 
 from orchestra.errors import NotFound, OrchestraError
@@ -243,7 +244,10 @@ def _observe(into: Counts, key: Key, value: float) -> None:
 
 def _retried(data: bytes) -> list[bytes]:
     """The columns of an attempt that failed, from its record."""
-    record: dict[str, Any] = told(Line(0, "0-0", "Y", "", "0", data.decode(errors="replace")))
+    try:
+        record: dict[str, Any] = told(Line(0, "0-0", "Y", "", "0", data.decode(errors="replace")))
+    except msgspec.DecodeError:  # a record that lies elsewhere
+        return []
     usage = cast("dict[str, Any]", record.get("usage") or {})
     numbers = (
         record.get("queued_ms", 0),
