@@ -115,7 +115,9 @@ class Desk:
         task_id, _ = await self._begin(task, asked)
         run, topic = self.runs.find(task_id), None
         if run is not None:
-            topic = self._live.join(task_id)  # now: a quick task ends before anybody looks
+            topic = self._live.join(
+                task_id, asked.tenant
+            )  # now: a quick task ends before anybody looks
             await self.runs.record(run)
         return task_id, topic
 
@@ -142,7 +144,7 @@ class Desk:
         """
         record = await self._look(tenant, task_id)
         if topic is None and record.running:
-            topic = self._live.join(task_id)
+            topic = self._live.join(task_id, tenant)
         asked_at = spoke = float("-inf")
         try:
             while topic is not None and record.running:

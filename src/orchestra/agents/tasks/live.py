@@ -15,12 +15,14 @@ from orchestra.agents.providers import Emit
 from orchestra.agents.providers import Frame as Said
 from orchestra.agents.tasks.post import Post
 from orchestra.clock import Clock
-from orchestra.store.keys import Tenant
+from orchestra.store.keys import DEFAULT_TENANT, Tenant
 
 KEPT = 256
 BATCH_S = 0.05
 REMOTE_S = 15.0
 TOPICS_MAX = 10_000
+TOPICS_EACH_MAX = 1_000
+"""Of one tenant; the oldest of its own is closed for another one."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _decode = msgspec.json.Decoder().decode
@@ -37,9 +39,10 @@ class Frame(msgspec.Struct, frozen=True, array_like=True):
 class Topic:
     """The frames of one task."""
 
-    __slots__ = ("changed", "ended", "frames", "last", "remotes", "watchers")
+    __slots__ = ("changed", "ended", "frames", "last", "remotes", "tenant", "watchers")
 
-    def __init__(self) -> None:
+    def __init__(self, tenant: Tenant = DEFAULT_TENANT) -> None:
+        self.tenant = tenant
         self.frames: deque[Frame] = deque(maxlen=KEPT)
         self.last = 0
         self.ended = False
@@ -82,6 +85,7 @@ class Live:
     def __init__(self, post: Post, clock: Clock) -> None:
         self._post, self._clock = post, clock
         self._topics: dict[str, Topic] = {}
+        self._of: dict[Tenant, dict[str, None]] = {}
         self._dirty: set[str] = set()
         self._due = anyio.Event()
         post.on("watch", self._watched)
@@ -102,14 +106,31 @@ class Live:
 
         return emit
 
-    def open(self, task_id: str) -> Topic:
+    def open(self, task_id: str, tenant: Tenant = DEFAULT_TENANT) -> Topic:
         """From now on what the task says is kept. Safe to repeat."""
         topic = self._topics.get(task_id)
         if topic is None:
-            while len(self._topics) >= TOPICS_MAX:
-                self.close(next(iter(self._topics)))
-            topic = self._topics[task_id] = Topic()
+            mine = self._of.get(tenant, {})
+            if len(mine) >= TOPICS_EACH_MAX:
+                self._drop(next(iter(mine)))
+            elif len(self._topics) >= TOPICS_MAX:
+                self._drop(next(iter(self._topics)))
+            topic = self._topics[task_id] = Topic(tenant)
+            self._of.setdefault(tenant, {})[task_id] = None
         return topic
+
+    def _drop(self, task_id: str) -> None:
+        """Close it for good: those who look on are told no more."""
+        self.close(task_id)
+        self._forget(task_id)
+
+    def _forget(self, task_id: str) -> None:
+        topic = self._topics.pop(task_id, None)
+        if topic is not None:
+            mine = self._of[topic.tenant]
+            del mine[task_id]
+            if not mine:
+                del self._of[topic.tenant]
 
     def close(self, task_id: str) -> None:
         """It says nothing more. Safe to repeat."""
@@ -121,7 +142,7 @@ class Live:
         if topic.remotes:
             self._owe(task_id)  # and forgotten when that is sent
         else:
-            del self._topics[task_id]
+            self._forget(task_id)
 
     async def watch(self, task_id: str, after: int = 0) -> AsyncIterator[Frame]:
         """What the task says here, until it ends."""
@@ -137,9 +158,9 @@ class Live:
         finally:
             self.leave(task_id, topic)
 
-    def join(self, task_id: str) -> Topic:
+    def join(self, task_id: str, tenant: Tenant = DEFAULT_TENANT) -> Topic:
         """Look at a task that runs elsewhere: its frames are mirrored here. Then `leave`."""
-        topic = self.open(task_id)
+        topic = self.open(task_id, tenant)
         topic.watchers += 1
         return topic
 
@@ -147,7 +168,7 @@ class Live:
         """One less who looks; a mirror without anybody is forgotten."""
         topic.watchers -= 1
         if topic.watchers <= 0 and self._topics.get(task_id) is topic and not topic.remotes:
-            del self._topics[task_id]
+            self._forget(task_id)
 
     async def ask(self, session: str, task_id: str, last: int) -> None:
         """Have frames behind `last` sent here for the next 15 s, by the replica that runs it."""
@@ -176,7 +197,7 @@ class Live:
                 text = _encode([task_id, frames, topic.ended]).decode()
                 await self._post.send(session, "frames", text)
         if topic.ended:
-            self._topics.pop(task_id, None)
+            self._forget(task_id)
 
     def _owe(self, task_id: str) -> None:
         self._dirty.add(task_id)

@@ -57,7 +57,7 @@ class Runs:
     def start(self, run: Run) -> None:
         """Run a task in the background."""
         assert self._group is not None, "tasks are no longer begun"
-        self._live.open(run.task.id)
+        self._live.open(run.task.id, run.task.tenant)
         self._runs[run.task.id] = run
         self._group.start_soon(self._do, run)
 
