@@ -48,18 +48,21 @@ def run(store: Store) -> Run:
 
 
 async def empty(parts: QueueParts) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while (await parts.queues.look(HOME, "q")).counts.depth:  # noqa: ASYNC110  -- the store's
             await anyio.sleep(0.01)
 
 
 async def test_jobs_are_done_as_many_at_once_as_there_are_hands(run: Run) -> None:
-    done, at_once, most = list[int](), 0, 0
+    done, at_once, most, full = list[int](), 0, 0, anyio.Event()
 
     async def handle(job: Job) -> None:
         nonlocal at_once, most
         at_once += 1
         most = max(most, at_once)
+        if at_once == 7:
+            full.set()
+        await full.wait()
         await anyio.sleep(0.002)
         done.append(number(job))
         at_once -= 1
@@ -80,7 +83,7 @@ async def test_a_waiting_worker_is_woken(run: Run) -> None:
         came.set()
 
     async with run(handle) as parts:
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             while not await parts.queues.names(HOME):  # noqa: ASYNC110  -- the worker makes it
                 await anyio.sleep(0.01)
         await anyio.sleep(0.1)
@@ -135,7 +138,7 @@ async def test_a_job_that_somebody_else_has_by_now_is_cancelled(run: Run) -> Non
     async with run(handle, lease_ms=300) as parts:
         await parts.enqueue(HOME, "q", Order(1))
         await begun.wait()
-        with anyio.fail_after(2):
+        with anyio.fail_after(10):
             await parts.queues.drop(HOME, "q", purge=True)
             await cancelled.wait()
 
@@ -171,7 +174,7 @@ async def test_a_redrive_goes_on_by_itself_at_its_rate(run: Run) -> None:
         await parts.letters.begin(HOME, "q", per_s=100)
         parts.redriving.begun()
 
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             job = partial(parts.letters.job, HOME, "q")
             while (await job()).state == "running":  # noqa: ASYNC110  -- the store's
                 await anyio.sleep(0.01)
