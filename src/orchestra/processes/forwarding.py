@@ -33,6 +33,10 @@ class ModuleAway(Unavailable):
     """No process that runs has the module of this route. Context: `module`."""
 
 
+class ModuleElsewhere(Unavailable):
+    """Another process has the module, and this cannot be forwarded. Context: `module`."""
+
+
 class Road(msgspec.Struct):
     """What forwarding needs, once the parts are known."""
 
@@ -47,14 +51,23 @@ def subject_of(module: str) -> str:
     return f"http.{module}"
 
 
-def forwarding(module: str, road: Road) -> Callable[[Application], Application]:
-    """ASGI middleware in front of the routes of `module`, whose handlers are never reached."""
-    forward = _Forwarding(module, road).forward
+def forwarded(module: str, road: Road) -> Application:
+    """An ASGI application that asks a process with `module`."""
+    there = _Forwarding(module, road)
 
-    def in_front(app: Application) -> Application:  # noqa: ARG001  # by this name
+    async def forward(scope: Any, receive: Any, send: Any) -> None:
+        await there.forward(scope, receive, send)
+
+    return forward  # a function: Litestar copies whatever else it is given
+
+
+def in_front(forward: Application) -> Callable[[Application], Application]:
+    """The same as middleware, in front of handlers that are never reached."""
+
+    def middleware(app: Application) -> Application:  # noqa: ARG001  # by this name
         return forward
 
-    return in_front  # a function: Litestar copies whatever else it is given
+    return middleware
 
 
 class _Forwarding:
@@ -64,7 +77,8 @@ class _Forwarding:
     async def forward(self, scope: Any, receive: Any, send: Any) -> None:
         """One request."""
         if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": self._module})
+            await receive()  # websocket.connect
+            await _deny(scope, send, self._module)
             return
         try:
             if scope.get("forwarded"):  # whoever sent it believes that the module is here
@@ -176,6 +190,21 @@ async def refuse(scope: Any, send: Any, error: OrchestraError) -> None:
     headers += [(b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _deny(scope: Any, send: Any, module: str) -> None:
+    """No WebSocket here: as a problem, where the server can say so before the handshake."""
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": module})
+        return
+    told = f"WebSockets are not forwarded: ask a process with the module {module}"
+    error = ModuleElsewhere(told, module=module, retry_after_ms=1_000)
+    body = problems.document(error, scope["request_id"])
+    headers = [(name.encode(), value.encode()) for name, value in problems.headers(error)]
+    headers += [(b"content-type", problems.MEDIA_TYPE.encode())]
+    start = {"type": "websocket.http.response.start", "status": error.status}
+    await send(start | {"headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
 
 
 async def _until_left(receive: Any, scope: anyio.CancelScope) -> None:

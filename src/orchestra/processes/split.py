@@ -5,7 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Protocol, runtime_checkable
 
 import msgspec
-from litestar import Litestar, Router
+from litestar import Litestar, Router, asgi
+from litestar.handlers import ASGIRouteHandler
 from litestar.types import ControllerRouterHandler
 
 from orchestra.bus.requests.module import RequestsModule
@@ -15,7 +16,7 @@ from orchestra.instants import instant
 from orchestra.module import Module
 from orchestra.processes.answering import Answering
 from orchestra.processes.envelope import Forwarded, Seal
-from orchestra.processes.forwarding import Road, forwarding, subject_of
+from orchestra.processes.forwarding import Application, Road, forwarded, in_front, subject_of
 from orchestra.security.local_trust import Mode
 from orchestra.settings import Settings
 
@@ -54,13 +55,7 @@ class Elsewhere:
         self.name = module.name
         self._module, self._road, self._clock = module, road, clock
         self._served_s = clock.monotonic()
-        self.routes: Sequence[ControllerRouterHandler] = (
-            Router(
-                "/",
-                route_handlers=list(module.routes),
-                middleware=[forwarding(module.name, road)],
-            ),
-        )
+        self.routes = _forwarded(module.routes, forwarded(module.name, road))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -84,6 +79,24 @@ class Elsewhere:
             self._served_s = now
         elif now - self._served_s > AWAY_S:
             raise Unavailable(f"no process has the module {self.name}")
+
+
+def _forwarded(
+    routes: Sequence[ControllerRouterHandler], forward: Application
+) -> Sequence[ControllerRouterHandler]:
+    """The same routes to look at. Bare ASGI routes are made anew: theirs cannot be copied."""
+    bare = [one for one in routes if isinstance(one, ASGIRouteHandler)]
+    others = [one for one in routes if not isinstance(one, ASGIRouteHandler)]
+    made = [
+        asgi(
+            sorted(one.paths),
+            guards=one.guards,  # pyright: ignore[reportUnknownMemberType]  # of any connection
+            opt=one.opt,
+            copy_scope=True,
+        )(forward)
+        for one in bare
+    ]
+    return (*made, Router("/", route_handlers=others, middleware=[in_front(forward)]))
 
 
 class Doors:
