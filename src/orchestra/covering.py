@@ -7,7 +7,6 @@ Looking for them is on the way of every line of the log: patterns of RE2, each o
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterator
 from typing import Any, Final, cast
 from urllib.parse import quote, quote_plus
 
@@ -24,6 +23,10 @@ FORM_MIN: Final = 8
 """Shorter pieces are not looked for: they would be found everywhere."""
 _GROUP: Final = 25
 """Values in one pattern: one that holds many more takes RE2 milliseconds instead."""
+_GROUP_BYTES: Final = 24_576
+"""Of all forms in one pattern: RE2 compiles 1 MiB of them in a second, or refuses to."""
+LONG_MAX: Final = 100
+"""Values that are too long for a pattern. They are looked for one form after the other."""
 
 _ESCAPE = re.compile("%[0-9A-F]{2}")
 _URL_SAFE = str.maketrans("+/", "-_")
@@ -56,25 +59,57 @@ class _Group:
 
     def __init__(self) -> None:
         self.values: list[str] = []
+        self._forms: set[bytes] = set()
+        self._bytes = 0
         self.pattern: Any = None
 
-    def add(self, value: str) -> None:
-        self.values.append(value)
+    def add(self, value: str, forms: set[bytes]) -> bool:
+        """Whether there was room for it. Nothing is changed when there was none."""
+        wanted = self._bytes + sum(map(len, forms))
+        if len(self.values) >= _GROUP or (self.values and wanted > _GROUP_BYTES):
+            return False
         # The longest first: one may begin with another, and the first that fits is taken.
-        forms = sorted({form for one in self.values for form in _searched(one)}, key=len)
+        together = sorted(self._forms | forms, key=len, reverse=True)
         options = _RE2.Options()
         options.log_errors, options.never_capture = False, True
-        text = b"|".join(_RE2.escape(form) for form in reversed(forms))
-        self.pattern = _RE2.compile(text, options)
+        self.pattern = _RE2.compile(b"|".join(_RE2.escape(one) for one in together), options)
+        self.values.append(value)
+        self._forms, self._bytes = self._forms | forms, wanted
+        return True
+
+    def shows(self, raw: bytes) -> bool:
+        return self.pattern.search(raw) is not None
+
+    def over(self, raw: bytes) -> bytes:
+        return cast("bytes", self.pattern.sub(MASK.encode(), raw)) if self.shows(raw) else raw
 
 
-def _searched(value: str) -> Iterator[bytes]:
+class _Long:
+    """One value that is too long for a pattern. Texts are mostly shorter, and not looked at."""
+
+    def __init__(self, value: str, forms: set[bytes]) -> None:
+        self.values = [value]
+        self._forms = sorted(forms, key=len, reverse=True)
+        self._least = len(self._forms[-1])
+
+    def shows(self, raw: bytes) -> bool:
+        return len(raw) >= self._least and any(form in raw for form in self._forms)
+
+    def over(self, raw: bytes) -> bytes:
+        for form in self._forms if len(raw) >= self._least else ():
+            raw = raw.replace(form, MASK.encode())
+        return raw
+
+
+def _searched(value: str) -> set[bytes]:
     """Its forms, and the same twice more in JSON: in a line of the log, of a text that is JSON."""
+    found: set[bytes] = set()
     for form in forms_of(value):
         raw = form.encode("utf-8", errors="replace")
         for _ in range(3):
-            yield raw
+            found.add(raw)
             raw = msgspec.json.encode(raw.decode())[1:-1]
+    return found
 
 
 class Covered:
@@ -82,22 +117,30 @@ class Covered:
 
     def __init__(self) -> None:
         self._groups: list[_Group] = []
+        self._long: list[_Long] = []
         self._known: set[str] = set()
 
     def add(self, value: str) -> None:
-        """Cover it from now on. Of more than 1,000 the oldest are let go. Safe to repeat."""
+        """Cover it from now on. Of more than 1,000 the oldest are let go, of long ones of more
+        than 100. Safe to repeat.
+        """
         if value in self._known:
             return
-        if not self._groups or len(self._groups[-1].values) >= _GROUP:
-            self._groups.append(_Group())
+        forms = _searched(value)
         self._known.add(value)
-        self._groups[-1].add(value)
-        if len(self._known) > COVERED_MAX:
+        if sum(map(len, forms)) > _GROUP_BYTES:
+            self._long.append(_Long(value, forms))
+            if len(self._long) > LONG_MAX:
+                self._known.difference_update(self._long.pop(0).values)
+        elif not self._groups or not self._groups[-1].add(value, forms):
+            self._groups.append(_Group())
+            self._groups[-1].add(value, forms)
+        if self._groups and len(self._known) - len(self._long) > COVERED_MAX:
             self._known.difference_update(self._groups.pop(0).values)
 
     def shows(self, raw: bytes) -> bool:
         """Whether there is one of the values in it, in any form."""
-        return any(group.pattern.search(raw) for group in self._groups)
+        return any(one.shows(raw) for one in (*self._long, *self._groups))
 
     def over(self, text: str) -> str:
         """`text` with each of the values covered."""
@@ -105,9 +148,8 @@ class Covered:
         return self._over(raw).decode("utf-8", "surrogatepass") if self.shows(raw) else text
 
     def _over(self, raw: bytes) -> bytes:
-        for group in self._groups:
-            if group.pattern.search(raw):
-                raw = cast("bytes", group.pattern.sub(MASK.encode(), raw))
+        for one in (*self._long, *self._groups):
+            raw = one.over(raw)
         return raw
 
     def over_line(self, line: bytes) -> bytes:

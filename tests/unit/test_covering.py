@@ -5,6 +5,7 @@ import json
 import re
 from urllib.parse import quote, quote_plus
 
+import msgspec
 import pytest
 
 from orchestra.covering import COVERED_MAX, MASK, Covered
@@ -71,3 +72,26 @@ def test_the_newest_thousand_values_are_covered() -> None:
     assert all(covered.over(f"x {value} y") == f"x {MASK} y" for value in values[-900:])
     assert covered.over(values[0]) == values[0]
     assert covered.over("nothing of it") == "nothing of it"
+
+
+@pytest.mark.parametrize("value", ["k" * 16_384, ('"\\/<>%&é☃\n' * 1_700)[:16_384], "😀" * 16_384])
+def test_a_value_of_any_length_is_covered_and_breaks_no_line(value: str) -> None:
+    covered = Covered()
+    covered.add("another-secret")
+
+    for n in range(30):
+        covered.add(f"{n}{value}")
+
+    line = msgspec.json.encode({"ts": "now", "text": f"is 7{value} and another-secret"})
+    assert msgspec.json.decode(covered.over_line(line)) == {"ts": "now", "text": "is *** and ***"}
+    assert covered.over("nothing of it") == "nothing of it"
+
+
+def test_many_values_of_middling_length_are_all_covered() -> None:
+    covered = Covered()
+    values = [f"{n:03}" + '"\\%é' * 60 for n in range(60)]
+
+    for one in values:
+        covered.add(one)
+
+    assert {covered.over(f"a {one} b") for one in values} == {"a *** b"}
