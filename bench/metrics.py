@@ -23,7 +23,7 @@ from orchestra.monitoring.metrics.asking import Question
 from orchestra.monitoring.metrics.buffer import Buffer
 from orchestra.monitoring.metrics.recording import Recorder
 from orchestra.monitoring.metrics.sealing import Sealer
-from orchestra.monitoring.metrics.series import Letter, Series, series_of
+from orchestra.monitoring.metrics.series import SPANS, Letter, Series, series_of
 from orchestra.monitoring.metrics.shelf import Shelf
 from orchestra.monitoring.metrics.wishes import Wish
 from orchestra.settings import load
@@ -64,6 +64,7 @@ async def _kept(durability: str, place: Path, part: int) -> dict[str, Any]:
         hot = await _hot(store, clock)
         before = await _memory(store)
         day = await _day(store, clock, DAY_S // part)
+        await _expire(store, clock)
         used = await _memory(store) - before
         query_ms = await _query_ms(store, clock)
     return {
@@ -98,7 +99,7 @@ def _us(call: Any) -> float:
 
 def _series(i: int) -> Series:
     kind: Letter = "h" if i < SPREADS else "c"
-    return series_of(DEFAULT_TENANT, f"orchestra_m{i % 10}", kind, "", {"i": str(i)})
+    return series_of(DEFAULT_TENANT, f"orchestra_{kind}{i % 10}", kind, "", {"i": str(i)})
 
 
 async def _day(store: Store, clock: ManualClock, seconds: int) -> dict[str, Any]:
@@ -130,6 +131,23 @@ async def _day(store: Store, clock: ManualClock, seconds: int) -> dict[str, Any]
     }
 
 
+async def _expire(store: Store, clock: ManualClock) -> None:
+    """Drop what a real day would have outlived: the store's own clock has hardly moved."""
+    now_s, prefix = clock.now_ms() // 1_000, store.prefix(store.partitions[0])
+    at = 0
+    while True:
+        cursor, found = await store.read(prefix, "SCAN", at, "COUNT", 1_000)
+        for key in found:
+            parts = key.decode().split(":")
+            if len(parts) == 8 and parts[2] == "m":
+                span = next(one for one in SPANS[parts[4][-1]] if one.step_s == int(parts[6]))
+                if (int(parts[7]) + 1) * span.chunk_s + span.kept_s < now_s:
+                    await store.call(prefix, "UNLINK", key)
+        at = int(cursor)
+        if not at:
+            return
+
+
 async def _query_ms(store: Store, clock: ManualClock) -> float:
     answers = Answers(Admission(store, clock), Shelf(store), clock)
     now_s = clock.now_ms() // 1_000
@@ -137,7 +155,7 @@ async def _query_ms(store: Store, clock: ManualClock) -> float:
     for _ in range(9):
         began = time.perf_counter()
         for i in range(10):
-            asked = Question(f"orchestra_m{i}", now_s - DAY_S, now_s, agg="p95")
+            asked = Question(f"orchestra_h{i}", now_s - DAY_S, now_s, agg="p95")
             if i < 7:
                 await answers.window(DEFAULT_TENANT, asked, whole=False)
         took.append((time.perf_counter() - began) * 1_000)
