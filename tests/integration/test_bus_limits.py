@@ -126,7 +126,6 @@ async def test_streams_of_a_replica_that_died_count_no_longer(
         group.cancel_scope.cancel()
 
 
-
 @pytest.fixture
 async def http(store_url: str) -> AsyncIterator[httpx.AsyncClient]:
     settings = Settings(

@@ -209,7 +209,7 @@ def parked(prefix: str, eid: str) -> str:
 
 
 def awaiting(prefix: str, eid: str) -> str:
-    """Set: items that await a time or a signal, whose timers are to go with them. Ends by the end."""
+    """Set: items that await a time or a signal; their timers go with them. Ends by the end."""
     return f"{prefix}aw:{eid}"
 
 
