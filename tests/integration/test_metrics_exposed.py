@@ -6,6 +6,10 @@ from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as read_openmetrics,
 )
 from prometheus_client.parser import text_string_to_metric_families as read_text
+from webhook_products import come_as
+
+from orchestra.instruments import counter
+from orchestra.security import Role
 
 pytestmark = pytest.mark.anyio
 
@@ -41,6 +45,21 @@ async def test_prometheus_reads_what_is_scraped(store_url: str) -> None:
     assert openmetrics.headers["content-type"].startswith("application/openmetrics-text")
     names = {one.name for one in read_openmetrics(openmetrics.text)}
     assert {"orchestra_http_requests", "orchestra_http_seconds"} <= names
+
+
+async def test_a_tenant_is_shown_nothing_of_another(store_url: str) -> None:
+    async with a_product(store_url) as one:
+        counter("orchestra_test_hidden_total", ("tenant", "of")).add(1, "default", "hush-hush")
+        scraped: list[str] = []
+        callers: list[tuple[Role, str]] = [
+            ("viewer", "default"), ("admin", "else"), ("platform_admin", "else"),
+        ]  # fmt: skip
+        for role, tenant in callers:
+            come_as(one, role, tenant)
+            scraped.append((await one.http.get("/metrics")).text)
+
+    assert ["hush-hush" in text for text in scraped] == [True, False, True]
+    assert all("orchestra_http_requests_total" in text for text in scraped)
 
 
 async def test_scraping_needs_a_key_from_elsewhere(store_url: str) -> None:

@@ -58,6 +58,8 @@ def test_what_is_no_finite_number_is_refused_in_a_body(value: object) -> None:
         ({"metric_name": "1a"}, ("/metric_name", "name_invalid")),
         ({"metric_name": "a" * 129}, ("/metric_name", "name_invalid")),
         ({"metric_name": "a b"}, ("/metric_name", "name_invalid")),
+        ({"metric_name": "a\n"}, ("/metric_name", "name_invalid")),
+        ({"labels": {"a\n": "x"}}, ("/labels/a\n", "name_invalid")),
         ({"metric_name": 7}, ("/metric_name", "name_invalid")),
         ({"metric_name": None}, ("/metric_name", "missing_field")),
         ({"labels": {f"l{i}": "x" for i in range(9)}}, ("/labels", "too_many")),

@@ -154,7 +154,7 @@ class _Reading:
         if not values:
             return None
         found = [one for value in values for one in value.split(",") if one]
-        if len(found) > LABELS_MAX or not all(map(LABEL.match, found)):
+        if len(found) > LABELS_MAX or not all(map(LABEL.fullmatch, found)):
             self.find(name, "type", f"must be at most {LABELS_MAX} names of labels")
             return None
         return tuple(dict.fromkeys(found))
@@ -165,7 +165,7 @@ class _Reading:
         for value in self._given.get(name, ()):
             for part in filter(None, value.split(",")):
                 label, colon, wanted = part.partition(":")
-                if not colon or not LABEL.match(label) or len(wanted) > 128:
+                if not colon or not LABEL.fullmatch(label) or len(wanted) > 128:
                     self.find(name, "type", "must be label:value, with commas between them")
                     return ()
                 found.append((label, wanted))
@@ -177,7 +177,7 @@ class _Reading:
 
 def duration_s(text: str) -> int | None:
     """Seconds of `90s`, `5m`, `1h`, `7d`, `2w`; None for what is none."""
-    match = _DURATION.match(text)
+    match = _DURATION.fullmatch(text)
     return int(match[1]) * _UNITS[match[2]] if match else None
 
 

@@ -22,11 +22,13 @@ def wants_open(accept: str) -> bool:
     return "application/openmetrics-text" in accept
 
 
-def exposed(instruments: Instruments, *, openmetrics: bool = False) -> str:
-    """All of them, by name."""
+def exposed(
+    instruments: Instruments, *, openmetrics: bool = False, tenant: str | None = None
+) -> str:
+    """All of them, by name. `tenant`: of what is somebody's only this one's; None: everybody's."""
     lines: list[str] = []
     for one in sorted(instruments, key=lambda each: each.name):
-        rows = list(_rows(one))
+        rows = list(_rows(one, tenant))
         if rows:
             name = one.name
             family = name.removesuffix("_total") if openmetrics and one.kind == "counter" else name
@@ -38,14 +40,15 @@ def exposed(instruments: Instruments, *, openmetrics: bool = False) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _rows(one: Counter | Gauge | Histogram) -> Iterator[str]:
-    if isinstance(one, Histogram):
-        for values, tally in sorted(one.totals().items()):
-            yield from _spread(one.name, dict(zip(one.labels, values, strict=True)), tally)
-        return
+def _rows(one: Counter | Gauge | Histogram, tenant: str | None) -> Iterator[str]:
     for values, value in sorted(one.totals().items()):
-        labels = _labels(dict(zip(one.labels, values, strict=True)))
-        yield f"{one.name}{labels} {_number(value)}"
+        labels = dict(zip(one.labels, values, strict=True))
+        if tenant is not None and labels.get("tenant", tenant) != tenant:
+            continue
+        if isinstance(value, Tally):
+            yield from _spread(one.name, labels, value)
+        else:
+            yield f"{one.name}{_labels(labels)} {_number(value)}"
 
 
 def _spread(name: str, labels: Mapping[str, str], tally: Tally) -> Iterator[str]:

@@ -28,6 +28,7 @@ from orchestra.monitoring.metrics.wishes import (
 )
 from orchestra.security import Permission, Principal, requires
 from orchestra.security.hardened import loads
+from orchestra.security.roles import DEVELOPER
 from orchestra.store.keys import Tenant
 
 Asking = Request[Any, Any, Any]
@@ -146,8 +147,13 @@ def _query(request: Asking) -> dict[str, list[str]]:
     opt=descriptions.EXPOSITION,
     tags=["metrics"],
 )
-async def scraped(request: Asking) -> Response[bytes]:
-    """What this process counts, for Prometheus. Each process has its own."""
+async def scraped(request: Asking, principal: Caller) -> Response[bytes]:
+    """What this process counts, for Prometheus. Each process has its own.
+
+    What is a tenant's is told to that tenant, and to whoever sees to the installation.
+    """
     openmetrics = wants_open(request.headers.get("accept", ""))
-    text = exposed(INSTRUMENTS, openmetrics=openmetrics)
+    everybody = principal.role == "platform_admin" or principal == DEVELOPER
+    tenant = None if everybody else principal.tenant
+    text = exposed(INSTRUMENTS, openmetrics=openmetrics, tenant=tenant)
     return Response(text.encode(), media_type=OPEN if openmetrics else PLAIN)

@@ -125,7 +125,7 @@ def _wish(body: object, at: str, now_ms: int, findings: list[Problem]) -> Wish:
     kind, unit = given.get("type"), given.get("unit")
     if kind is not None and kind not in (*LETTERS,):
         find("type", "out_of_range", f"is one of {', '.join(LETTERS)}")
-    if unit is not None and not (isinstance(unit, str) and UNIT.match(unit)):
+    if unit is not None and not (isinstance(unit, str) and UNIT.fullmatch(unit)):
         find("unit", "type", "must match ^[A-Za-z0-9_./%]{0,32}$")
     value = _value(given, find)
     if kind == "counter" and value < 0:
@@ -144,7 +144,7 @@ def _name(given: Mapping[str, Any], find: Any) -> str:
     name = given.get("metric_name")
     if name is None:
         find("metric_name", "missing_field", "this field is required")
-    elif not isinstance(name, str) or not NAME.match(name):
+    elif not isinstance(name, str) or not NAME.fullmatch(name):
         find("metric_name", "name_invalid", "must match ^[A-Za-z_:][A-Za-z0-9_.:]{0,127}$")
     elif name.startswith(PREFIX):
         find("metric_name", "name_reserved", f"names that begin with {PREFIX} are ours")
@@ -176,7 +176,7 @@ def _labels(labels: object, find: Any) -> dict[str, str]:
         find("labels", "too_many", f"has at most {LABELS_MAX} labels")
         return {}
     for name, value in found.items():
-        if not LABEL.match(name):
+        if not LABEL.fullmatch(name):
             find(f"labels/{name}", "name_invalid", "must match ^[a-z_][a-z0-9_]{0,31}$")
         elif not isinstance(value, str):
             find(f"labels/{name}", "type", "must be a string")
