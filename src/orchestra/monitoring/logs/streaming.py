@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
+import anyio.to_thread
 import structlog
 
 from orchestra.clock import Clock
@@ -17,6 +18,7 @@ from orchestra.errors import BadRequest, TooMany
 from orchestra.monitoring.logs.chunks import unpacked
 from orchestra.monitoring.logs.matching import Matcher
 from orchestra.monitoring.logs.shelf import Shelf
+from orchestra.monitoring.logs.walking import THREADS
 from orchestra.store.keys import Tenant
 from orchestra.store.log_keys import log_tail
 from orchestra.store.tails import START, Entry, Tail, entries
@@ -77,6 +79,7 @@ class Streaming:
         self._open: dict[Tenant, int] = {}
         self._wanted = anyio.Event()
         self._closed = False
+        self._limiter: anyio.CapacityLimiter | None = None
 
     async def serve(self) -> None:
         """Until cancelled: follow the tails that somebody watches."""
@@ -168,7 +171,7 @@ class Streaming:
                 key, entry = watcher.queue.popleft()
                 if _after(entry[0], watcher.positions[key]):
                     watcher.positions[key] = entry[0]
-                    if frames := await _frames(watcher, matcher, entry):
+                    if frames := await self._frames(watcher, matcher, entry):
                         yield frames
             if watcher.overflow:
                 watcher.overflow = False
@@ -193,22 +196,26 @@ class Streaming:
             raw = await self._shelf.store.read(prefix, "XRANGE", key, f"({since}", "+")
             for entry in entries(raw):
                 watcher.positions[key] = entry[0]
-                if frames := await _frames(watcher, matcher, entry):
+                if frames := await self._frames(watcher, matcher, entry):
                     yield frames
+
+    async def _frames(self, watcher: Watcher, matcher: Matcher, entry: Entry) -> bytes:
+        """The lines of a batch as events, in their order; the id behind the last of them."""
+        # Threads of its own: what a hundred streams look for must not keep all others waiting.
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(THREADS)
+        lines = await anyio.to_thread.run_sync(
+            _matching, matcher, entry[1]["z"], limiter=self._limiter
+        )
+        if not lines:
+            return b""
+        told = [b"event: line\ndata: %s\n\n" % line for line in lines]
+        told[-1] = b"id: %s\n" % watcher.id() + told[-1]
+        return b"".join(told)
 
     def _arrived(self, key: str, found: Sequence[Entry]) -> None:
         for watcher in self._watchers.get(key, ()):
             watcher.offer(key, found)
-
-
-async def _frames(watcher: Watcher, matcher: Matcher, entry: Entry) -> bytes:
-    """The lines of a batch as events, in their order; the id behind the last of them."""
-    lines = await anyio.to_thread.run_sync(_matching, matcher, entry[1]["z"])
-    if not lines:
-        return b""
-    told = [b"event: line\ndata: %s\n\n" % line for line in lines]
-    told[-1] = b"id: %s\n" % watcher.id() + told[-1]
-    return b"".join(told)
 
 
 def _matching(matcher: Matcher, data: bytes) -> list[bytes]:

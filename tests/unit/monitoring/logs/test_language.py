@@ -56,6 +56,7 @@ def test_what_a_query_says(query: str) -> None:
         (r"/(a)\1/", ["bad_pattern"]),
         ("/" + "a" * 300 + "/", ["bad_pattern"]),
         ("/((((a{500}){500}){500}){500})/", ["bad_pattern"]),
+        ("/(a.{0,1000})z/", ["bad_pattern"]),
         ("level:loud x>=many", ["bad_level", "not_a_number"]),
         ("x " * 40, ["too_many"]),
         ("x" * 1_025, ["too_long"]),
