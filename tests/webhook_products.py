@@ -37,9 +37,11 @@ async def a_webhook(one: Product, **given: Any) -> dict[str, Any]:
     return answer.json()
 
 
-def come_as(one: Product, role: Role, tenant: str = "default") -> None:
+def come_as(
+    one: Product, role: Role, tenant: str = "default", scopes: tuple[str, ...] = ()
+) -> None:
     """Whoever asks from now on is this."""
     text = new_key()
-    principal = Principal(Tenant(tenant), role, "key_t", permissions_of(role))
+    principal = Principal(Tenant(tenant), role, "key_t", permissions_of(role, scopes))
     one.stage.gateway.verifier = OneKey(text, principal)
     one.http.headers["x-api-key"] = text

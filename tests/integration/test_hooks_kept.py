@@ -55,6 +55,38 @@ async def test_a_public_hook_is_made_by_an_administrator_alone(
     assert named[0].json() == named[1].json()
 
 
+async def test_what_a_public_hook_is_for_is_said_by_an_administrator_alone(
+    store_url: str, tmp_path: Path
+) -> None:
+    async with a_keeper(store_url, tmp_path) as one:
+        hook = await a_hook(one, public=True)
+        at = f"/api/webhooks/inbound/{hook['id']}"
+        come_as(one, "editor")
+        refused = await one.http.patch(at, json={"target": {"workflow": "wfl_other"}})
+        seen = (await one.http.get(at)).json()
+        come_as(one, "admin")
+        changed = await one.http.patch(at, json={"target": {"workflow": "wfl_other"}})
+
+    assert refused.status_code == 403
+    assert seen["target"] == {}
+    assert changed.json()["target"] == {"workflow": "wfl_other"}
+
+
+async def test_a_key_that_may_not_start_gets_no_secret_that_does(
+    store_url: str, tmp_path: Path
+) -> None:
+    async with a_keeper(store_url, tmp_path) as one:
+        hook = await a_hook(one, target={"workflow": "wfl_one"})
+        at = f"/api/webhooks/inbound/{hook['id']}/rotate-secret"
+        come_as(one, "editor", scopes=("webhooks:*",))
+        refused = await one.post(at)
+        come_as(one, "editor")
+        rotated = await one.post(at)
+
+    assert (refused.status_code, refused.json()["permission"]) == (403, "executions:start")
+    assert rotated.status_code == 200
+
+
 async def test_what_is_wrong_with_a_hook_is_told_at_once(store_url: str, tmp_path: Path) -> None:
     wrong = {
         "nmae": "x",

@@ -52,9 +52,8 @@ class HookDesk:
         wanted = read_hook(loads(body, max_bytes=BODY_MAX_BYTES), base, findings, new=True)
         settle(findings, "the hook is wrong")
         _check(principal, wanted.hook.target)
+        _check_public(principal, wanted.hook)
         if wanted.hook.public:
-            if principal.role not in ADMINS:
-                raise Forbidden("only an administrator makes a hook that believes everybody")
             return Made(await self._hooks.create(wanted.hook), None)
         secret = wanted.secret or new_secret(wanted.hook.scheme)
         kept = await self._kept(wanted.hook, secret)
@@ -71,6 +70,7 @@ class HookDesk:
         patch = loads(body, max_bytes=BODY_MAX_BYTES)
         for left in reversed(range(CHANGES_MAX)):
             before = await self._hooks.get(principal.tenant, hook_id)
+            _check_public(principal, before)
             if revision not in (None, before.revision):
                 raise HookMoved("the hook has another revision", revision=before.revision)
             findings: list[Problem] = []
@@ -91,13 +91,15 @@ class HookDesk:
     async def rotate(self, principal: Principal, hook_id: str, body: bytes) -> Made:
         """A new secret; the old ones are believed, too, for a while.
 
-        Raises HookUnknown, HookIsPublic, WebhookInvalid, KeysExhausted.
+        Raises HookUnknown, HookIsPublic, WebhookInvalid, KeysExhausted, Forbidden: who knows the
+        secret can do what the hook is for.
         """
         raw: object = loads(body) if body else {}
         for left in reversed(range(CHANGES_MAX)):
             before = await self._hooks.get(principal.tenant, hook_id)
             if before.public:
                 raise HookIsPublic("a public hook has no secret")
+            _check(principal, before.target)
             hours, given = read_rotation(raw, before.scheme)
             secret, now_ms = given or new_secret(before.scheme), self._clock.now_ms()
             until_ms = now_ms + hours * HOUR_MS
@@ -126,6 +128,12 @@ def ending(key: SigningKey, until_ms: int) -> SigningKey:
     if key.expires_ms is not None and key.expires_ms <= until_ms:
         return key
     return msgspec.structs.replace(key, expires_ms=until_ms)
+
+
+def _check_public(principal: Principal, hook: Hook) -> None:
+    """What everybody is believed for is an administrator's to say. Raises Forbidden."""
+    if hook.public and principal.role not in ADMINS:
+        raise Forbidden("only an administrator makes a hook that believes everybody, or changes it")
 
 
 def _check(principal: Principal, target: Target) -> None:
