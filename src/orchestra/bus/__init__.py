@@ -5,7 +5,7 @@ our own are not published: the transition that caused them has written them (the
 outbox), and a `Source` reads them. `publish` is for facts that have no transition of ours.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Final, Literal, Protocol, TypeAlias
 
@@ -118,6 +118,10 @@ class Source(Protocol):
 
     def streams(self) -> Mapping[str, str]:
         """Key of each stream, with the prefix it lives under. May grow and shrink."""
+        ...
+
+    def types(self) -> Collection[str] | None:
+        """Every type its events may have; None: any. Who wants none of them never reads it."""
         ...
 
     def event(self, key: str, position: str, fields: Mapping[str, bytes]) -> Event | None:

@@ -24,7 +24,10 @@ log = structlog.get_logger(__name__)
 
 Entry: TypeAlias = "tuple[str, Mapping[str, bytes]]"
 """Position `ms-seq`, and the fields."""
-Arrived: TypeAlias = "Callable[[str, Sequence[Entry]], None]"
+Raw: TypeAlias = "tuple[bytes, list[bytes]]"
+"""An entry as it came: position, then names and values by turns."""
+Arrived: TypeAlias = "Callable[[str, Sequence[Raw]], None]"
+"""Gets entries as they came: not everybody looks at every one (`entries` reads them)."""
 
 START = "0-0"
 _BLOCK_MS = 1_000
@@ -52,15 +55,15 @@ class Tail:
 
     def take(self, reply: Reply) -> bool:
         """Hand on what a server answered, then move on behind it. Whether there was anything."""
-        for name, raw in cast("list[tuple[bytes, list[tuple[bytes, list[bytes]]]]]", reply or ()):
+        for name, raw in cast("list[tuple[bytes, list[Raw]]]", reply or ()):
             key = name.decode()
             if key in self.positions and raw:
-                self.arrived(key, entries(raw))
+                self.arrived(key, raw)
                 self.positions[key] = raw[-1][0].decode()
         return bool(reply)
 
 
-def entries(raw: Iterable[tuple[bytes, list[bytes]]]) -> list[Entry]:
+def entries(raw: Iterable[Raw]) -> list[Entry]:
     """The entries of a stream, as XRANGE and XREAD answer."""
     return [
         (

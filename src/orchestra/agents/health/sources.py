@@ -1,7 +1,7 @@
 """What happens to agents, for the bus: streams of the registry and of every pool."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 
 import msgspec
@@ -32,6 +32,10 @@ class AgentSource:
             for agent_type in roster.types
         ]
         return {keys.agent_events(prefix): prefix for prefix in (self._own, *pools)}
+
+    def types(self) -> Collection[str] | None:
+        """Any."""
+        return None
 
     def event(self, key: str, position: str, fields: Mapping[str, bytes]) -> Event | None:
         """What happened to an agent."""

@@ -1,7 +1,7 @@
 """Events that were published: written by one script, read back from the same stream."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
@@ -84,6 +84,10 @@ class Published:
     def streams(self) -> Mapping[str, str]:
         """One a partition."""
         return {key: self._store.prefix(tag) for key, tag in self._tags.items()}
+
+    def types(self) -> Collection[str] | None:
+        """Any."""
+        return None
 
     def event(self, key: str, position: str, fields: Mapping[str, bytes]) -> Event | None:
         """What was published there."""

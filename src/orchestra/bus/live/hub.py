@@ -20,7 +20,7 @@ from orchestra.bus.positions import parsed
 from orchestra.errors import OrchestraError
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
-from orchestra.store.tails import START, Entry, Tail, entries
+from orchestra.store.tails import START, Raw, Tail, entries
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +34,10 @@ OVERLAP_MS = 5_000
 """A stream that is seen for the first time is told from so far back."""
 
 
+Hears = Callable[[str], bool]
+"""Whether somebody wants what comes on a stream."""
+
+
 class Hub:
     """All watchers of this process. `serve` must run."""
 
@@ -44,7 +48,7 @@ class Hub:
         self._origin: dict[str, tuple[Source, str]] = {}
         self._recent: dict[str, Recent] = {}
         self._wanted, self._following = anyio.Event(), anyio.Event()
-        self._watches = 0
+        self._ears: list[Hears] = []
         self._come = self._gone = _nobody_looks
         self._news: anyio.Event | None = None
 
@@ -54,7 +58,7 @@ class Hub:
         return self._origin
 
     def news(self) -> anyio.Event:
-        """Set when the next entry of any stream has arrived."""
+        """Set when the next entry has arrived on a stream that a reader hears."""
         if self._news is None:
             self._news = anyio.Event()
         return self._news
@@ -90,22 +94,23 @@ class Hub:
         Who names a `key`, or types, is told what is not kept, too: "" is all keys.
         """
         wish = (tenant, key or "") if key or any(one not in ALL for one in patterns) else None
-        async with self.followed():
+        async with self.followed(_nothing):
             with self._watching(Watcher(self, tenant, matcher(patterns), only, wish)) as watcher:
                 if since is not None:
                     watcher.begin(since)
                 yield watcher
 
     @asynccontextmanager
-    async def followed(self) -> AsyncIterator[None]:
-        """Every stream is followed for the duration of the block."""
-        self._watches += 1
+    async def followed(self, hears: Hears | None = None) -> AsyncIterator[None]:
+        """Every stream is followed for the duration of the block; what is heard is at hand."""
+        ear = hears or _everything
+        self._ears.append(ear)
         self._wanted.set()
         try:
             await self._following.wait()
             yield
         finally:
-            self._watches -= 1
+            self._ears.remove(ear)
 
     @contextmanager
     def _watching(self, watcher: Watcher) -> Iterator[Watcher]:
@@ -166,7 +171,7 @@ class Hub:
         while idle < LINGER_S:
             await anyio.sleep(LOOK_S)
             await self._look(overlap_ms=OVERLAP_MS)
-            idle = 0.0 if self._watches else idle + LOOK_S
+            idle = 0.0 if self._ears else idle + LOOK_S
 
     async def _look(self, *, overlap_ms: int) -> None:
         """Follow streams that are new, and no longer those that are gone."""
@@ -202,12 +207,16 @@ class Hub:
         self._recent[key] = Recent(self._origin[key][0], key, position)
         self._tail.follow(key, position)
 
-    def _arrived(self, key: str, found: Sequence[Entry]) -> None:
-        if self._news is not None:
+    def _arrived(self, key: str, found: Sequence[Raw]) -> None:
+        heard = any(hears(key) for hears in self._ears)
+        if heard and self._news is not None:
             self._news.set()
             self._news = None
         ring = self._recent.get(key)
         if ring is None:
+            return
+        if not heard and not self._watchers:
+            ring.pass_over(found)
             return
         told = ring.add(found)
         if not self._watchers:
@@ -219,6 +228,14 @@ class Hub:
             for watcher in self._watchers.get(event.tenant, ()):
                 if watcher.wants(event):
                     watcher.offer(key, entry.position, event)
+
+
+def _everything(_: str) -> bool:
+    return True
+
+
+def _nothing(_: str) -> bool:
+    return False
 
 
 def _nobody_looks(_: Watcher) -> None:

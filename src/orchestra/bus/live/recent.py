@@ -6,7 +6,7 @@ from typing import Final
 
 from orchestra.bus import Event, Source
 from orchestra.bus.positions import parsed
-from orchestra.store.tails import Entry
+from orchestra.store.tails import Raw, entries
 
 KEPT_MAX: Final = 1_000
 KEPT_MAX_BYTES: Final = 1_048_576
@@ -17,20 +17,21 @@ _UNREAD: Final = object()
 class Told:
     """An entry, and the event it stands for, worked out once for all who ask."""
 
-    __slots__ = ("_event", "_fields", "_key", "_source", "at", "bytes", "position")
+    __slots__ = ("_event", "_key", "_raw", "_source", "at", "bytes", "position")
 
-    def __init__(self, source: Source, key: str, entry: Entry) -> None:
-        self.position, self._fields = entry
+    def __init__(self, source: Source, key: str, raw: Raw) -> None:
+        self.position = raw[0].decode()
         self.at = parsed(self.position)
-        self.bytes = sum(map(len, self._fields.values()))
-        self._source, self._key = source, key
+        self.bytes = sum(map(len, raw[1]))
+        self._source, self._key, self._raw = source, key, raw
         self._event: object = _UNREAD
 
     @property
     def event(self) -> Event | None:
         """What happened; None for what is nobody's business."""
         if self._event is _UNREAD:
-            self._event = self._source.event(self._key, self.position, self._fields)
+            ((position, fields),) = entries((self._raw,))
+            self._event = self._source.event(self._key, position, fields)
         return self._event if isinstance(self._event, Event) else None
 
 
@@ -45,7 +46,13 @@ class Recent:
         self._floor = parsed(start)
         self._bytes = 0
 
-    def add(self, found: Sequence[Entry]) -> list[Told]:
+    def pass_over(self, found: Sequence[Raw]) -> None:
+        """More has come, and nobody here hears it: who comes later asks the store for it."""
+        self._kept.clear()
+        self._bytes = 0
+        self._floor = parsed(found[-1][0].decode())
+
+    def add(self, found: Sequence[Raw]) -> list[Told]:
         """More has come."""
         told = [Told(self._source, self._key, entry) for entry in found]
         for one in told:

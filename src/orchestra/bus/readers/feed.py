@@ -21,7 +21,7 @@ from orchestra.bus.readers.records import Definition, Positions
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.partitions import event_position
-from orchestra.store.tails import START, entries
+from orchestra.store.tails import START
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +29,8 @@ FELL_BEHIND = "orchestra_reader_fell_behind_total"
 PAGE = 100
 BEHIND_MS = 5_000
 """Who is so far behind may have been overtaken by trimming."""
+PASS_OVER_S = 1.0
+"""Streams that are of no use are moved on so often."""
 EVENT = "evt_"
 _LAST = (1 << 64) - 1
 SKEW_MS = 1_000
@@ -68,6 +70,9 @@ class Feed:
         self._hub, self._store, self._interest = hub, store, interest
         self._wanted = fitting(tenant, definition)
         self._begin = beginning(definition)
+        self._types = matcher(definition.types)
+        self._hearing: dict[Source, bool] = {}
+        self._pass_over_at = 0.0
         self._at = dict(cursor)
         self._unsure = {key for key, position in cursor.items() if position != START}
 
@@ -78,7 +83,8 @@ class Feed:
 
     async def batch(self, most: int) -> list[Found]:
         """What there is now, with at most `most` events; empty when there is nothing new."""
-        ranges = self._ranges()
+        news = self._ranges()
+        ranges = [one for one in news if self.hears(one.key)]
         pages = [self._hub.recent(one.key, one.at, PAGE) for one in ranges]
         behind = [one for one, page in zip(ranges, pages, strict=True) if page is None]
         found = [gap for one in behind if (gap := await self._gap(one)) is not None]
@@ -87,10 +93,11 @@ class Feed:
         for one, page in zip(ranges, pages, strict=True):
             here = page
             if here is None:
-                here = [Told(one.source, one.key, entry) for entry in entries(next(asked))]
+                here = [Told(one.source, one.key, raw) for raw in next(asked)]
             read += [(entry.at, one.key, entry) for entry in here]
             if len(here) < PAGE and (not here or here[-1].position != one.end):
                 read.append((parsed(one.end), one.key, None))
+        found += self._passed_over(news)
         read.sort(key=lambda one: one[0])
         for (ms, seq), key, entry in read:
             event = self._event(entry) if entry is not None else None
@@ -101,10 +108,31 @@ class Feed:
                 break
         return found
 
+    def hears(self, key: str) -> bool:
+        """Whether anything on this stream could be for this reader, as things stand."""
+        if self._interest is not None and not self._interest.awake():
+            return False
+        source, _ = self._hub.origins.get(key, (None, ""))
+        if source is None:
+            return False
+        heard = self._hearing.get(source)
+        if heard is None:
+            types = source.types()
+            heard = self._hearing[source] = types is None or any(map(self._types, types))
+        return heard
+
+    def _passed_over(self, news: Sequence[Range]) -> list[Found]:
+        """Streams that are of no use just now are moved on, unread."""
+        now = anyio.current_time()
+        if now < self._pass_over_at:
+            return []
+        self._pass_over_at = now + PASS_OVER_S
+        unheard = [one for one in news if not self.hears(one.key)]
+        self._at.update({one.key: one.end for one in unheard})
+        return [Found(one.key, one.end, None) for one in unheard]
+
     def _event(self, entry: Told) -> Event | None:
         """What it stands for, if that is wanted."""
-        if self._interest is not None and not self._interest.awake():
-            return None
         event = entry.event
         if event is None or not self._wanted(event):
             return None
@@ -113,7 +141,7 @@ class Feed:
     async def wait(self, seconds: float) -> None:
         """Until there is news, or the time is over."""
         news = self._hub.news()
-        if not self._ranges():
+        if not any(self.hears(one.key) for one in self._ranges()):
             with anyio.move_on_after(seconds):
                 await news.wait()
 

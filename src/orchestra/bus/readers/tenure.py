@@ -93,7 +93,7 @@ class Tenure:
             group.start_soon(self._again)
             with anyio.CancelScope() as reading:
                 group.start_soon(_then, stopped, reading)
-                async with self._ground.hub.followed():
+                async with self._ground.hub.followed(self._feed.hears):
                     await self._read(group)
             with anyio.move_on_after(LEAVE_S):
                 while not self._frontier.idle:

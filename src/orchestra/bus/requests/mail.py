@@ -16,7 +16,7 @@ from orchestra.store.keys import installation
 from orchestra.store.leases import new_session
 from orchestra.store.request_keys import inbox, inbox_prefix
 from orchestra.store.scripts import Argument, load_scripts
-from orchestra.store.tails import START, Entry, Tail
+from orchestra.store.tails import START, Raw, Tail, entries
 
 log = structlog.get_logger(__name__)
 
@@ -145,9 +145,9 @@ class Mail:
         prefix = inbox_prefix(session, self._store.partitions, self._store.space)
         return prefix, inbox(prefix, session)
 
-    def _arrived(self, _key: str, entries: Sequence[Entry]) -> None:
+    def _arrived(self, _key: str, found: Sequence[Raw]) -> None:
         now_ms = self.now_ms()
-        for position, fields in entries:
+        for position, fields in entries(found):
             content = fields.get("m")
             if not content:
                 continue

@@ -21,7 +21,7 @@ from orchestra.monitoring.logs.shelf import Shelf
 from orchestra.monitoring.logs.walking import THREADS
 from orchestra.store.keys import Tenant
 from orchestra.store.log_keys import log_tail
-from orchestra.store.tails import START, Entry, Tail, entries
+from orchestra.store.tails import START, Entry, Raw, Tail, entries
 
 log = structlog.get_logger(__name__)
 
@@ -213,9 +213,11 @@ class Streaming:
         told[-1] = b"id: %s\n" % watcher.id() + told[-1]
         return b"".join(told)
 
-    def _arrived(self, key: str, found: Sequence[Entry]) -> None:
-        for watcher in self._watchers.get(key, ()):
-            watcher.offer(key, found)
+    def _arrived(self, key: str, found: Sequence[Raw]) -> None:
+        watchers = self._watchers.get(key, ())
+        read = entries(found) if watchers else ()
+        for watcher in watchers:
+            watcher.offer(key, read)
 
 
 def _matching(matcher: Matcher, data: bytes) -> list[bytes]:

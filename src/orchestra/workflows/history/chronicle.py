@@ -41,6 +41,12 @@ _CONTROLS = {
     "rollback_requested": "rollback_requested",
     "skip_undo_requested": "skip_undo_requested",
 }
+TYPES = frozenset(
+    {name for name, level in _STEP.values() if level != "debug"}
+    | {"step.compensated", "workflow.accepted", "workflow.started", "workflow.deadline_exceeded"}
+    | {f"workflow.{name}" for name in (*_CONTROLS.values(), "controlled", *_ENDS.values(), "ended")}
+)
+"""Every name of `event_of` that is published."""
 DATA_MAX_BYTES = 4 * 1024
 
 

@@ -8,7 +8,7 @@ from orchestra.bus import Event
 from orchestra.store import keys, partitions
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
-from orchestra.workflows.history.chronicle import Line, event_of, told
+from orchestra.workflows.history.chronicle import TYPES, Line, event_of, told
 
 SOURCE = "/orchestra/workflows"
 STREAM = 0
@@ -24,6 +24,10 @@ class JournalSource:
     def streams(self) -> Mapping[str, str]:
         """Key and prefix of each."""
         return {key: self._store.prefix(tag) for key, tag in self._tags.items()}
+
+    def types(self) -> frozenset[str]:
+        """Of the engine's own."""
+        return TYPES
 
     def event(self, key: str, position: str, fields: Mapping[str, bytes]) -> Event | None:
         """What a transition tells."""
