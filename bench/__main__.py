@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import agents, events, logs, metrics, queues, split, webhooks
+from bench import agents, events, logs, metrics, queues, split, streams, webhooks
 from bench.ceiling import measure
 from bench.load import Run, drive, request
 from bench.machine import cpu_ms, fsync_ms, peak_rss_mb
@@ -18,6 +18,7 @@ MODES = {"everysec": "process", "always": "fsync"}
 OTHERS = {
     agents.NAME: agents.measure,
     events.NAME: events.measure,
+    streams.NAME: streams.measure,
     queues.NAME: queues.measure,
     webhooks.NAME: webhooks.measure,
     logs.NAME: logs.measure,

@@ -17,10 +17,17 @@ def cpu_ms(pid: int) -> float:
 
 def peak_rss_mb(pid: int) -> float:
     """The most memory it had."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return round(int(line.split()[1]) / 1_024, 1)
-    return 0.0
+    return round(_status_kib(pid, "VmHWM:") / 1_024, 1)
+
+
+def rss_kib(pid: int) -> int:
+    """The memory it has."""
+    return _status_kib(pid, "VmRSS:")
+
+
+def _status_kib(pid: int, name: str) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith(name)), 0)
 
 
 def child_named(pid: int, word: str) -> int | None:

@@ -29,7 +29,13 @@ ONLY_IN = {
     "uuid.uuid4": ("clock.py",),
     "datetime.now": ("clock.py",),
     # workflows/module.py: decision 0011.
-    "asyncio": ("store/", "server.py", "security/connection_guard.py", "workflows/module.py"),
+    "asyncio": (
+        "store/",
+        "server.py",
+        "security/connection_guard.py",
+        "workflows/module.py",
+        "bus/live/watcher.py",
+    ),
 }
 _SUPPRESSION = re.compile(r"#\s*(type:\s*ignore|noqa|pyright:\s*ignore)(?P<code>(: ?|\[)[A-Za-z])?")
 

@@ -5,8 +5,8 @@ A watcher is registered first and then reads what it missed up to where the tail
 moment; what the tail brings later waits in its queue. So nothing is missed, and nothing told twice.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import anyio
 import structlog
@@ -79,8 +79,7 @@ class Hub:
         """What lies between two positions, in the order of time. Raises Expired on the way."""
         return between(self._store, self._origin, start, end)
 
-    @asynccontextmanager
-    async def watch(
+    def watch(
         self,
         tenant: Tenant,
         patterns: Sequence[str],
@@ -88,17 +87,40 @@ class Hub:
         *,
         only: Callable[[Event], bool] | None = None,
         key: str | None = None,
-    ) -> AsyncIterator[Watcher]:
+    ) -> "Watch":
         """See `Bus.watch`. `only` says which of the events that match are told.
 
         Who names a `key`, or types, is told what is not kept, too: "" is all keys.
         """
         wish = (tenant, key or "") if key or any(one not in ALL for one in patterns) else None
-        async with self.followed(_nothing):
-            with self._watching(Watcher(self, tenant, matcher(patterns), only, wish)) as watcher:
-                if since is not None:
-                    watcher.begin(since)
-                yield watcher
+        return Watch(self, Watcher(self, tenant, matcher(patterns), only, wish), since)
+
+    async def enter(self, watcher: Watcher, since: str | None) -> None:
+        """Events are offered to it, until it leaves. Raises PositionInvalid: then it has left."""
+        entered = False
+        self._ears.append(_nothing)
+        self._wanted.set()
+        try:
+            await self._following.wait()
+            self._watchers.setdefault(watcher.tenant, set()).add(watcher)
+            self._come(watcher)
+            if since is not None:
+                watcher.begin(since)
+            entered = True
+        finally:
+            if not entered:
+                self.leave(watcher)
+
+    def leave(self, watcher: Watcher) -> None:
+        """Nothing is offered to it any more."""
+        self._ears.remove(_nothing)
+        mine = self._watchers.get(watcher.tenant)
+        if mine is None or watcher not in mine:
+            return
+        self._gone(watcher)
+        mine.discard(watcher)
+        if not mine:
+            self._watchers.pop(watcher.tenant)
 
     @asynccontextmanager
     async def followed(self, hears: Hears | None = None) -> AsyncIterator[None]:
@@ -111,20 +133,6 @@ class Hub:
             yield
         finally:
             self._ears.remove(ear)
-
-    @contextmanager
-    def _watching(self, watcher: Watcher) -> Iterator[Watcher]:
-        """Events are offered to the watcher for the duration of the block."""
-        mine = self._watchers.setdefault(watcher.tenant, set())
-        mine.add(watcher)
-        self._come(watcher)
-        try:
-            yield watcher
-        finally:
-            self._gone(watcher)
-            mine.discard(watcher)
-            if not mine:
-                self._watchers.pop(watcher.tenant, None)
 
     def on_watch(self, come: Callable[[Watcher], None], gone: Callable[[Watcher], None]) -> None:
         """Tell of each watcher that comes and goes."""
@@ -228,6 +236,23 @@ class Hub:
             for watcher in self._watchers.get(event.tenant, ()):
                 if watcher.wants(event):
                     watcher.offer(key, entry.position, event)
+
+
+class Watch:
+    """A watch for the duration of a block. No generator: those are 1 KiB more of each stream."""
+
+    __slots__ = ("_hub", "_since", "_watcher")
+
+    def __init__(self, hub: Hub, watcher: Watcher, since: str | None) -> None:
+        self._hub, self._watcher, self._since = hub, watcher, since
+
+    async def __aenter__(self) -> Watcher:
+        """Raises PositionInvalid."""
+        await self._hub.enter(self._watcher, self._since)
+        return self._watcher
+
+    async def __aexit__(self, *_: object) -> None:
+        self._hub.leave(self._watcher)
 
 
 def _everything(_: str) -> bool:

@@ -14,7 +14,6 @@ from orchestra.bus import Beat, Event, Missed
 from orchestra.bus.cloudevents import shown
 from orchestra.bus.live.hub import Hub
 from orchestra.bus.live.places import Place, Places
-from orchestra.bus.live.watcher import Watcher
 from orchestra.clock import Clock, Random
 from orchestra.store.keys import Tenant
 
@@ -76,6 +75,8 @@ class Live:
         """What one stream tells, and at most once a second where it is."""
         # In here: a generator whose client left before its first item is never run.
         self._places.keep(place)
+        now, (low, high) = self._clock.monotonic, LIFE_S
+        ends = now() + low + (high - low) * self._chance.random()
         try:
             only = wanted.fits if wanted.key or wanted.source else None
             async with self._hub.watch(
@@ -83,26 +84,19 @@ class Live:
             ) as watcher:
                 if not wanted.follow:
                     watcher.end()
-                async for part in self._told(watcher):
-                    yield part
+                said = now()
+                yield watcher.position(), None
+                async for told in watcher:
+                    if isinstance(told, Event) and now() - said < ID_S:
+                        yield None, told
+                    else:
+                        yield watcher.position(), told
+                        said = now()
+                    if now() > ends:
+                        break
+                yield watcher.position(), None
         finally:
             await self._places.leave(place)
-
-    async def _told(self, watcher: Watcher) -> AsyncIterator[tuple[str | None, Told]]:
-        now = self._clock.monotonic
-        low, high = LIFE_S
-        ends = now() + low + (high - low) * self._chance.random()
-        said = now()
-        yield watcher.position(), None
-        async for told in watcher:
-            if isinstance(told, Event) and now() - said < ID_S:
-                yield None, told
-            else:
-                yield watcher.position(), told
-                said = now()
-            if now() > ends:
-                break
-        yield watcher.position(), None
 
     def _frame(self, event: Event) -> bytes:
         frame = self._frames.get(event.id)

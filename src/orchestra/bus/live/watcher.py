@@ -1,10 +1,9 @@
 """One watcher: what it wants, what it was told, and what it missed."""
 
+import asyncio  # noqa: TID251 -- a bare future: anyio has nothing as small
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Protocol
-
-import anyio
 
 from orchestra.bus import Beat, Event, Missed
 from orchestra.bus.live.missed import Expired
@@ -34,7 +33,8 @@ class Followed(Protocol):
 class Watcher:
     """One watcher: what it wants, and what it has not been told yet.
 
-    While nothing waits to be told it is where the hub is, and keeps no positions of its own.
+    While nothing waits to be told it is where the hub is, and keeps no positions of its own. It
+    waits for a bare future: an event would be 0.7 KiB more of each of a thousand streams.
     """
 
     __slots__ = (
@@ -54,7 +54,7 @@ class Watcher:
         self.tenant, self._matches, self._only = tenant, matches, only
         self._hub = hub
         self._queue: deque[tuple[str, str, Event]] | None = None
-        self._news = anyio.Event()
+        self._news: asyncio.Future[None] | None = None
         self._overflow = self._ending = False
         self._quiet = 0
         self._positions: dict[str, str] | None = None
@@ -75,7 +75,7 @@ class Watcher:
             self._queue.clear()
         if not self._overflow:
             self._queue.append((key, position, event))
-        self._news.set()
+        self._wake()
 
     def offer_fleeting(self, event: Event) -> None:
         """Something that is not kept: told while there is room, and moving no position."""
@@ -83,18 +83,22 @@ class Watcher:
             self._queue = deque()
         if len(self._queue) < QUEUE_MAX // 2 and not self._overflow:
             self._queue.append(("", "", event))
-            self._news.set()
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
 
     def tick(self) -> None:
         """Another `TICK_S` has passed. After `BEAT_S` of them without news it is told a beat."""
         self._quiet += 1
         if self._quiet >= BEAT_S:
-            self._news.set()
+            self._wake()
 
     def end(self) -> None:
         """Tell nothing more: the process stops."""
         self._ending = True
-        self._news.set()
+        self._wake()
 
     def begin(self, since: str) -> None:
         """Go on from `since`. Raises PositionInvalid."""
@@ -125,8 +129,9 @@ class Watcher:
                 self._positions = None
                 yield Missed("overflow")
                 continue
-            self._news, self._quiet = anyio.Event(), 0
-            await self._news.wait()
+            if not self._ending:
+                self._news, self._quiet = asyncio.get_running_loop().create_future(), 0
+                await self._news
             if self._ending or (self._queue is None and not self._overflow):
                 yield Beat()
 
