@@ -78,9 +78,9 @@ async def test_a_key_that_may_not_start_gets_no_secret_that_does(
     async with a_keeper(store_url, tmp_path) as one:
         hook = await a_hook(one, target={"workflow": "wfl_one"})
         at = f"/api/webhooks/inbound/{hook['id']}/rotate-secret"
-        come_as(one, "editor", scopes=("webhooks:*",))
+        come_as(one, "admin", scopes=("webhooks:*",))
         refused = await one.post(at)
-        come_as(one, "editor")
+        come_as(one, "admin")
         rotated = await one.post(at)
 
     assert (refused.status_code, refused.json()["permission"]) == (403, "executions:start")
@@ -118,7 +118,7 @@ async def test_what_is_wrong_with_a_hook_is_told_at_once(store_url: str, tmp_pat
 
 async def test_the_way_of_a_hook(store_url: str, tmp_path: Path) -> None:
     async with a_keeper(store_url, tmp_path) as one:
-        come_as(one, "editor")
+        come_as(one, "admin")
         hook = await a_hook(one, target={"workflow": "wfl_1"}, headers=["X-Team"])
         at = f"/api/webhooks/inbound/{hook['id']}"
         changed = await one.http.patch(at, json={"target": None}, headers={"If-Match": '"1"'})
@@ -126,7 +126,7 @@ async def test_the_way_of_a_hook(store_url: str, tmp_path: Path) -> None:
         shown = (await one.http.get(at)).json()
         come_as(one, "platform_admin", "elsewhere")
         foreign = [await one.http.request(method, at + path, json={}) for method, path in CALLS]
-        come_as(one, "editor")
+        come_as(one, "admin")
         gone = await one.http.delete(at)
 
     assert hook["url"] == f"/api/webhooks/in/{hook['id']}"
@@ -137,7 +137,7 @@ async def test_the_way_of_a_hook(store_url: str, tmp_path: Path) -> None:
     assert gone.status_code == 204
 
 
-ROLES: list[tuple[Role, int]] = [("viewer", 403), ("operator", 403), ("editor", 201)]
+ROLES: list[tuple[Role, int]] = [("viewer", 403), ("editor", 403), ("admin", 201)]
 
 
 async def test_who_may_make_one(store_url: str, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ async def test_the_same_request_again_makes_no_second_one(store_url: str, tmp_pa
         again = await one.http.post("/api/webhooks/", json=EXAMPLE, headers=named)
         other = await one.http.post("/api/webhooks/", json=EXAMPLE | {"name": "b"}, headers=named)
         kept = (await one.http.get("/api/webhooks/")).json()["webhooks"]
-        come_as(one, "editor", "elsewhere")
+        come_as(one, "admin", "elsewhere")
         foreign = await one.http.post("/api/webhooks/", json=EXAMPLE, headers=named)
 
     assert again.json() == first.json()
@@ -193,7 +193,8 @@ async def test_a_foreign_webhook_is_an_unknown_one(store_url: str, tmp_path: Pat
 ROLES: list[tuple[Role, set[str]]] = [
     ("viewer", READS),
     ("operator", READS | OPERATES),
-    ("editor", READS | OPERATES | WRITES),
+    ("editor", READS | OPERATES),
+    ("admin", READS | OPERATES | WRITES),
 ]
 
 

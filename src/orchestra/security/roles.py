@@ -28,12 +28,13 @@ _ADDED: Final[Mapping[Role, frozenset[Permission]]] = {
         {
             Permission.WORKFLOWS_WRITE,
             Permission.AGENTS_REGISTER,
-            Permission.WEBHOOKS_WRITE,
             Permission.EVENTS_DEFINE,
             Permission.ALERTS_WRITE,
         }
     ),
-    "admin": frozenset({Permission.SECRETS_WRITE, Permission.KEYS_MANAGE}),
+    "admin": frozenset(
+        {Permission.WEBHOOKS_WRITE, Permission.SECRETS_WRITE, Permission.KEYS_MANAGE}
+    ),
     "platform_admin": frozenset(),
 }
 
