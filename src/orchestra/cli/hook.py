@@ -6,7 +6,16 @@ import click
 
 from orchestra.cli.client import Client, segment
 from orchestra.cli.options import remote, text_of
-from orchestra.cli.printing import as_text, console, plain, print_json, shortened, status, table
+from orchestra.cli.printing import (
+    as_text,
+    console,
+    plain,
+    print_json,
+    print_members,
+    shortened,
+    status,
+    table,
+)
 
 HOOK = click.argument("hook_id", metavar="HOOK")
 SCHEMES = ("standard-webhooks", "github", "slack", "stripe")
@@ -102,11 +111,8 @@ def show(client: Client, hook_id: str, as_json: bool) -> None:
     answer = client.get(_at(hook_id))
     if as_json:
         print_json(answer.body)
-        return
-    rows = table("", "")
-    for member, value in answer.read(dict[str, Any]).items():
-        rows.add_row(member, plain(as_text(value)))
-    console().print(rows)
+    else:
+        print_members(answer.read(dict[str, Any]))
 
 
 @hook.command("rotate")

@@ -131,3 +131,11 @@ def print_value(name: str, value: Any) -> None:
     for member, one in members(value).items():
         rows.add_row(plain(member), plain(as_text(one)))
     console().print(rows)
+
+
+def print_members(document: dict[str, Any]) -> None:
+    """What a thing has: a row a member."""
+    rows = table("", "")
+    for member, value in document.items():
+        rows.add_row(member, plain(as_text(value)))
+    console().print(rows)

@@ -13,6 +13,7 @@ from orchestra.cli.printing import (
     milliseconds,
     plain,
     print_json,
+    print_members,
     shortened,
     table,
 )
@@ -70,11 +71,8 @@ def show(client: Client, name: str, as_json: bool) -> None:
     answer = client.get(at(name))
     if as_json:
         print_json(answer.body)
-        return
-    rows = table("", "")
-    for member, value in answer.read(dict[str, Any]).items():
-        rows.add_row(member, plain(as_text(value)))
-    console().print(rows)
+    else:
+        print_members(answer.read(dict[str, Any]))
 
 
 @queue.command("send")

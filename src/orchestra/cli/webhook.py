@@ -8,11 +8,11 @@ from orchestra.cli.client import Client, segment
 from orchestra.cli.lazy import LazyGroup
 from orchestra.cli.options import remote, text_of
 from orchestra.cli.printing import (
-    as_text,
     console,
     milliseconds,
     plain,
     print_json,
+    print_members,
     shortened,
     status,
     table,
@@ -128,11 +128,8 @@ def show(client: Client, webhook_id: str, as_json: bool) -> None:
     answer = client.get(_at(webhook_id))
     if as_json:
         print_json(answer.body)
-        return
-    rows = table("", "")
-    for member, value in answer.read(dict[str, Any]).items():
-        rows.add_row(member, plain(as_text(value)))
-    console().print(rows)
+    else:
+        print_members(answer.read(dict[str, Any]))
 
 
 @webhook.command("test")

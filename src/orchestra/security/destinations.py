@@ -7,6 +7,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -151,3 +152,14 @@ def is_here(text: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_web(url: str) -> bool:
+    """Whether it is an http or https URL without user and password. Says nothing of its host."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # reading it checks it
+    except ValueError:
+        return False
+    plain = "\\" not in url and parts.username is None and parts.password is None
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and plain

@@ -2,13 +2,13 @@
 
 import re
 from typing import Literal, cast
-from urllib.parse import urlsplit
 
 import msgspec
 
 from orchestra.agents.providers.templates import ROOTS, places
 from orchestra.agents.records import HttpReach
 from orchestra.agents.registration.fields import Fields
+from orchestra.security.destinations import is_web
 
 TEMPLATE_MAX_BYTES = 65_536
 URL_MAX_CHARS = 2_048
@@ -33,20 +33,10 @@ def read_http(fields: Fields) -> HttpReach:
 def read_url(fields: Fields, field: str, default: str | None = None) -> str:
     """A URL that may be dialled, as far as its form goes. Without a default it is required."""
     url = fields.text(field, default, most=URL_MAX_CHARS)
-    if url and not _is_web(url):
+    if url and not is_web(url):
         fields.find(field, "format", "must be an http or https URL without user and password")
         return ""
     return url
-
-
-def _is_web(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # reading it checks it
-    except ValueError:
-        return False
-    plain = "\\" not in url and parts.username is None and parts.password is None
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and plain
 
 
 def _template(fields: Fields, shape: Format) -> object:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from typing import Final, cast
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -14,6 +13,7 @@ from orchestra.bus.webhooks.formats import format_for
 from orchestra.bus.webhooks.records import SCHEDULE_MS, Endpoint, Format, Kind, Ordering
 from orchestra.bus.webhooks.signing import Key, read_key
 from orchestra.errors import Invalid, Problem
+from orchestra.security.destinations import is_web
 from orchestra.store.keys import Tenant
 
 NAME_MAX: Final = 128
@@ -153,14 +153,7 @@ def read_url(fields: Fields, name: str) -> str:
 
 
 def _is_web(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # reading it checks it
-    except ValueError:
-        return False
-    plain = "\\" not in url and parts.username is None and parts.password is None
-    printable = url.isascii() and url.isprintable() and " " not in url
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and plain and printable
+    return is_web(url) and url.isascii() and url.isprintable() and " " not in url
 
 
 def _types(fields: Fields) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Executions as callers see them: read, listed, waited for, and controlled."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import anyio
 import msgspec
@@ -10,19 +10,18 @@ from msgspec import Meta
 from orchestra.clock import Clock
 from orchestra.errors import Conflict, Invalid, NotFound, Problem
 from orchestra.store import keys
-from orchestra.store.failures import NotReplicated, StoreAway
 from orchestra.store.keys import Tenant
 from orchestra.workflows.catalogue.plans import Catalogue
 from orchestra.workflows.history import chronicle, retrying, showing
+from orchestra.workflows.history.insisting import insist
 from orchestra.workflows.history.reader import NoSuchExecution, Reader
 from orchestra.workflows.history.stored import OVER, STATES, Stored
 from orchestra.workflows.language.definition import Json
-from orchestra.workflows.ports import SCRIPTS, Partitions
+from orchestra.workflows.ports import Partitions
 from orchestra.workflows.running.engine import WAIT_POLL_S, Engine
 
 STEPS_PAGE = 200
 LOGS_PAGE = 1_000
-_REPEATS = 8
 
 
 class NoSuchStep(NotFound):
@@ -191,8 +190,9 @@ class Executions:
         if op == "retry":
             steps, deadline = retrying.lines(stored), stored.plan.definition.timeout_ms
         reason = " ".join((body.reason or "").split())[:500]
-        reply = await self._insist(
-            self._reader.tag(execution), eid=execution, tenant=tenant, op=script_op, steps=steps,
+        reply = await insist(
+            self._store, "execution_control", self._reader.tag(execution),
+            eid=execution, tenant=tenant, op=script_op, steps=steps,
             generation="", otherwise=otherwise, actor=f"{actor}\t{reason}", deadline_ms=deadline,
         )  # fmt: skip
         if reply[0] == -1:
@@ -203,20 +203,6 @@ class Executions:
         if reply[0] == 1:
             self._engine.steered(self._reader.tag(execution), execution, op)
         return {"id": execution, "execution_id": execution, "status": STATES[state]}
-
-    async def _insist(self, tag: int, **args: Any) -> Any:
-        """Repeated for a while: each verb answers the same when it is asked again."""
-        wait_s = 0.05
-        for _ in range(_REPEATS):
-            try:
-                script = SCRIPTS["execution_control"]
-                return await self._store.run(script, self._store.prefix(tag), **args)
-            except (StoreAway, NotReplicated):
-                if wait_s > 1:
-                    raise
-            await anyio.sleep(wait_s)
-            wait_s *= 2
-        raise StoreAway
 
 
 def _wrong_state(op: str, state: str) -> WrongState:

@@ -1,9 +1,8 @@
 """Signals: what somebody outside tells an execution, once for each name (R33)."""
 
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated
 
-import anyio
 import msgspec
 from msgspec import Meta
 
@@ -11,10 +10,10 @@ from orchestra.clock import Clock, Random
 from orchestra.errors import Conflict, NotFound, TooLarge
 from orchestra.instants import instant
 from orchestra.store import keys
-from orchestra.store.failures import NotReplicated, StoreAway
 from orchestra.store.keys import Tenant
 from orchestra.workflows.catalogue.plans import Catalogue, IdempotencyMismatch
 from orchestra.workflows.history.executions import WrongState
+from orchestra.workflows.history.insisting import insist
 from orchestra.workflows.history.reader import NoSuchExecution, Reader
 from orchestra.workflows.history.showing import bounded
 from orchestra.workflows.history.stored import STATES
@@ -23,11 +22,10 @@ from orchestra.workflows.language.tables_wait import SIGNAL_PATTERN
 from orchestra.workflows.planning.facts import Signal
 from orchestra.workflows.planning.framing import pack, unpack_signal
 from orchestra.workflows.planning.plan import Plan
-from orchestra.workflows.ports import SCRIPTS, Partitions
+from orchestra.workflows.ports import Partitions
 from orchestra.workflows.running.engine import Engine
 
 PAYLOAD_MAX_BYTES = 256 * 1024
-_REPEATS = 8
 _GOING_ON = ("pending", "running", "paused")
 
 
@@ -111,8 +109,9 @@ class Signals:
             key=hashed,
             digest=digest,
         )
-        reply = await self._insist(
-            tag, eid=execution, tenant=tenant, name=request.name, signal=pack(signal), key=hashed,
+        reply = await insist(
+            self._store, "signal_send", tag,
+            eid=execution, tenant=tenant, name=request.name, signal=pack(signal), key=hashed,
             steps=steps, actor=actor,
         )  # fmt: skip
         if reply[0] == -1:  # it was archived: what it ended as does not change
@@ -143,20 +142,6 @@ class Signals:
         if signal.key and (used := stored.records.get(f"@?{signal.key}")):
             first = stored.signal(used.decode()) or first
         return _known(execution, signal, first, STATES[stored.letter])
-
-    async def _insist(self, tag: int, **args: Any) -> Any:
-        """Repeated for a while: after a lost reply our own signal is the first."""
-        wait_s = 0.05
-        for _ in range(_REPEATS):
-            try:
-                script = SCRIPTS["signal_send"]
-                return await self._store.run(script, self._store.prefix(tag), **args)
-            except (StoreAway, NotReplicated):
-                if wait_s > 1:
-                    raise
-            await anyio.sleep(wait_s)
-            wait_s *= 2
-        raise StoreAway
 
 
 def _known(execution: str, signal: Signal, first: Signal | None, status: str) -> Sent:
