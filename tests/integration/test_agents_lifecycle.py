@@ -354,7 +354,8 @@ async def test_events_are_read_on_from_a_cursor(http: httpx.AsyncClient, peer: P
         cursor = page["next_cursor"]
 
     assert none["items"] == []
-    assert seen == ["agent.draining", "agent.drained", "agent.healthy"] * 3
+    # Two streams tell of an agent: what they have of one millisecond has no order.
+    assert sorted(seen) == sorted(["agent.draining", "agent.drained", "agent.healthy"] * 3)
     big = cursor_of("99999999999999999999-0~1-1")
     for junk in ("junk", "MS0x", cursor_of("1-1"), cursor_of("1-1~x"), big):
         answer = await http.get(f"/api/agents/far/events?after={junk}")
