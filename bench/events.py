@@ -25,7 +25,7 @@ from orchestra.settings import load
 from orchestra.store.client import Store
 from orchestra.store.keys import DEFAULT_TENANT
 from orchestra.store.opening import open_store
-from orchestra.store.tails import START, Entry, Tail
+from orchestra.store.tails import START, Raw, Tail, entries
 
 NAME = "E1"
 EVENTS, AT_ONCE = 20_000, 200
@@ -103,9 +103,9 @@ async def raw_ms(store: Store, count: int) -> dict[str, float]:
     prefix = store.prefix(store.partitions[0])
     key, sent, took, ended = f"{prefix}raw", list[float](), list[float](), anyio.Event()
 
-    def arrived(_: str, found: Sequence[Entry]) -> None:
+    def arrived(_: str, found: Sequence[Raw]) -> None:
         now = time.perf_counter()
-        took.extend((now - sent[int(fields["n"])]) * 1_000 for _, fields in found)
+        took.extend((now - sent[int(fields["n"])]) * 1_000 for _, fields in entries(found))
         if len(took) == count:
             ended.set()
 
