@@ -117,8 +117,9 @@ class Settings(LogSettings, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def runs(self) -> tuple[str, ...]:
-        """The modules that run in this process."""
-        return tuple(name for name in MODULES if not self.modules or name in self.modules)
+        """The modules that run in this process. Each measures and logs for itself."""
+        named = {*(self.modules or MODULES), "monitoring"}
+        return tuple(name for name in MODULES if name in named)
 
     def __repr__(self) -> str:
         shown = {name: "***" if name in SECRET and value else value for name, value in _items(self)}

@@ -116,9 +116,9 @@ async def test_a_lease_is_kept_while_the_handler_works(run: Run) -> None:
     async def handle(_: Job) -> None:
         nonlocal calls
         calls += 1
-        await anyio.sleep(0.7)
+        await anyio.sleep(1.5)
 
-    async with run(handle, lease_ms=200) as parts:
+    async with run(handle, lease_ms=600) as parts:
         await parts.enqueue(HOME, "q", Order(1))
         await empty(parts)
 

@@ -76,11 +76,11 @@ async def test_a_lease_that_ran_out_gives_the_message_to_the_next(queues: Queues
 
 async def test_an_extended_lease_holds(queues: Queues) -> None:
     await queues.send(HOME, "q", [sent(1)])
-    [one] = await taken(queues, lease_ms=150)
+    [one] = await taken(queues, lease_ms=500)
 
     assert await queues.extend(HOME, "q", [one.receipt], 60_000) == ["ok"]
 
-    await anyio.sleep(0.2)
+    await anyio.sleep(0.55)
     assert await taken(queues) == []
     assert await queues.settle(HOME, "q", [one.receipt], "done") == ["ok"]
 

@@ -54,7 +54,7 @@ async def test_scripts_forgotten_by_the_server_are_sent_again(valkey: Valkey) ->
             replies = await asyncio.gather(
                 *(
                     store.run(
-                        BEAT, store.prefix(tag), session="s", lease_ms=9, join="1",
+                        BEAT, store.prefix(tag), session="s", lease_ms=60_000, join="1",
                         cancelled_since=0,
                     )
                     for tag in store.partitions

@@ -132,7 +132,7 @@ def test_the_command_line_finds_its_server() -> None:
 def test_modules_are_all_unless_some_are_named() -> None:
     assert Settings().runs == MODULES
     named = load({"modules": "bus,agents", "store_url": "redis://store:6379"}, environ={})
-    assert named.runs == ("agents", "bus")
+    assert named.runs == ("agents", "bus", "monitoring")  # which each process has
 
 
 def test_a_module_there_is_not_is_refused_with_the_nearest() -> None:
