@@ -18,11 +18,11 @@ from msgspec import Meta
 from msgspec.structs import FieldInfo, fields
 
 from orchestra.errors import Invalid, Problem
-from orchestra.log_settings import LogSettings
+from orchestra.notice_settings import NoticeSettings
 
 PREFIX: Final = "ORCHESTRA_"
 FILE = "orchestra.toml"
-SECRET = frozenset({"store_url"})
+SECRET = frozenset({"store_url", "smtp_url", "watchdog_url"})
 Names = tuple[str, ...]
 MODULES: Final = ("agents", "workflows", "bus", "monitoring")
 
@@ -31,7 +31,7 @@ class SettingsInvalid(Invalid):
     """The configuration cannot be used. `findings` has every reason, each a `Problem`."""
 
 
-class Settings(LogSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(NoticeSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How this process runs. Nothing changes it after the start."""
 
     host: Annotated[str, Meta(min_length=1, description="Address to listen on.")] = "127.0.0.1"

@@ -1,0 +1,124 @@
+"""Groups in the store, and the letters that were decided with them."""
+
+from collections.abc import Sequence
+from typing import Final, cast
+
+import msgspec
+import structlog
+
+from orchestra.errors import Unavailable
+from orchestra.monitoring.notifications.records import (
+    DAY_MS,
+    GROUPS_MAX,
+    LETTERS_MAX,
+    Group,
+    Letter,
+)
+from orchestra.store import frames, notice_keys
+from orchestra.store.client import Store
+from orchestra.store.keys import Tenant
+from orchestra.store.scripts import load_scripts
+
+log = structlog.get_logger(__name__)
+
+LIVE_MS: Final = 40 * DAY_MS
+"""A group is kept for so long in which something is left to do: it is looked at far sooner."""
+REST_MS: Final = 2 * DAY_MS
+"""And for so long one in which all is said: a word about it may come again."""
+BATCH: Final = 100
+
+
+class GroupsExhausted(Unavailable):
+    """The tenant has as many groups as it may."""
+
+
+class Shelf:
+    """Reads and writes groups. Two who change one at once: one of them is told so."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._put = load_scripts("orchestra.monitoring.notifications", prelude=False)["group_put"]
+        self._prefix = notice_keys.notices(store.space)
+
+    async def get(self, tenant: Tenant, group: str) -> Group | None:
+        """As it is now."""
+        key = notice_keys.group(self._prefix, tenant, group)
+        kept = cast(
+            "bytes | None",
+            await self._store.insist(lambda: self._store.read(self._prefix, "GET", key)),
+        )
+        if kept is None:
+            return None
+        try:
+            return msgspec.json.decode(frames.unpack(kept.partition(b"|")[2]), type=Group)
+        except (frames.CorruptRecord, msgspec.DecodeError):
+            log.exception("notification.group_unreadable", group=group)
+            revision = int(kept.partition(b"|")[0])
+            return Group(group, tenant, "", revision=revision)
+
+    async def put(self, group: Group, letters: Sequence[Letter], now_ms: int) -> bool:
+        """Keep the next revision of a group with its letters; False: somebody was there before.
+
+        Raises GroupsExhausted, Unavailable, StoreAway.
+        """
+        group = msgspec.structs.replace(group, revision=group.revision + 1)
+        record = frames.pack_small(msgspec.json.encode(group))
+        more = [part for one in letters for part in (one.id.encode(), _packed(one))]
+        kept = await self._store.insist(
+            lambda: self._store.run(
+                self._put,
+                self._prefix,
+                *more,
+                tenant=group.tenant,
+                group=group.id,
+                revision=group.revision,
+                record=record,
+                due_ms="" if group.due_ms is None else group.due_ms,
+                now_ms=now_ms,
+                ttl_ms=REST_MS if group.due_ms is None else LIVE_MS,
+                most=GROUPS_MAX,
+                letters_max=LETTERS_MAX,
+            )
+        )
+        if kept == -1:
+            raise GroupsExhausted(f"a tenant has at most {GROUPS_MAX} groups of alerts")
+        if kept == -2:
+            raise Unavailable("too many notifications wait to be sent")
+        return bool(kept)
+
+    async def due(self, now_ms: int) -> list[tuple[Tenant, str]]:
+        """Groups that are to be looked at, the longest overdue first."""
+        key = notice_keys.due(self._prefix)
+        found = await self._store.read(
+            self._prefix, "ZRANGEBYSCORE", key, "-inf", str(now_ms), "LIMIT", "0", str(BATCH)
+        )
+        pairs = (one.decode().partition("|") for one in cast("list[bytes]", found))
+        return [(Tenant(tenant), group) for tenant, _, group in pairs]
+
+    async def forget_due(self, tenant: Tenant, group: str) -> None:
+        """There is no such group any more."""
+        await self._store.call(
+            self._prefix, "ZREM", notice_keys.due(self._prefix), f"{tenant}|{group}"
+        )
+
+    async def letters(self) -> list[Letter]:
+        """Some that are decided and not handed on."""
+        key = notice_keys.letters(self._prefix)
+        reply = await self._store.read(self._prefix, "HSCAN", key, "0", "COUNT", str(BATCH))
+        flat = cast("list[list[bytes]]", reply)[1]
+        found: list[Letter] = []
+        for name, kept in zip(flat[::2], flat[1::2], strict=True):
+            try:
+                found.append(msgspec.json.decode(frames.unpack(kept), type=Letter))
+            except (frames.CorruptRecord, msgspec.DecodeError):
+                log.exception("notification.letter_unreadable", letter=name.decode())
+                await self.handed_on(name.decode())
+        return found
+
+    async def handed_on(self, letter: str) -> None:
+        """It is in line elsewhere. Safe to repeat."""
+        await self._store.call(self._prefix, "HDEL", notice_keys.letters(self._prefix), letter)
+
+
+def _packed(letter: Letter) -> bytes:
+    return frames.pack_small(msgspec.json.encode(letter))
