@@ -17,6 +17,7 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor
 
+from orchestra import tracing
 from orchestra.covering import MASK, Covered
 from orchestra.settings import Settings
 from orchestra.tap import Tap
@@ -46,6 +47,7 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _traced,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", utc=True, key="ts"),
             _failure,
@@ -57,6 +59,16 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
         cache_logger_on_first_use=True,
     )
     _adopt_other_loggers()
+
+
+def _traced(_: object, __: str, event: EventDict) -> EventDict:
+    """Whose trace it belongs to."""
+    trace = tracing.current()
+    if trace is not None and "trace_id" not in event:
+        event["trace_id"] = trace.trace_id
+        if trace.span_id:
+            event["span_id"] = trace.span_id
+    return event
 
 
 def mask(_: object, __: str, event: EventDict) -> EventDict:

@@ -91,7 +91,7 @@ class Task(msgspec.Struct, frozen=True):
     hop: int = 0
     """How many of our own outgoing requests lie behind it (`security.hops`)."""
     trace: str = ""
-    """The trace of who asked (`security.traces`); "" for one of its own."""
+    """The trace of who asked (`Trace.text`); "" for one of its own."""
     strategy: Strategy = "least_load"
     """How to choose among the free agents of the best tier (AGENTS.md, section 6)."""
     spill: bool = False

@@ -7,11 +7,13 @@ import msgspec
 import structlog
 from litestar import Litestar
 
+from orchestra import tracing
 from orchestra.bus.requests import Send
 from orchestra.errors import Forbidden
 from orchestra.processes.envelope import Asked, Forwarded, Head, Seal
-from orchestra.security import hops, traces
+from orchestra.security import hops
 from orchestra.security.local_trust import Mode
+from orchestra.security.request_spans import Traced
 
 log = structlog.get_logger(__name__)
 
@@ -47,8 +49,8 @@ class Answering:
         for name, value in asked.headers:
             fields.setdefault(name, []).append(value)
         hops.come(hops.arrived(fields.get(hops.FIELD, ())))
-        traces.come(traces.arrived(fields))
-        await self._app(_scope(asked), _Body(asked.body).receive, _Parts(send).send)  # type: ignore[arg-type]  # ASGI
+        tracing.come(tracing.arrived(fields))
+        await Traced(self._app)(_scope(asked), _Body(asked.body).receive, _Parts(send).send)
 
 
 class _Body:

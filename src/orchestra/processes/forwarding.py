@@ -4,14 +4,14 @@ Answers come in parts as they are made, so streams are streams here, too.
 """
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from typing import Any, Final
 
 import anyio
 import msgspec
 import structlog
 
-from orchestra import problems
+from orchestra import problems, tracing
 from orchestra.bus.requests import Asking, NobodyServes, ProviderLost, Requests
 from orchestra.errors import OrchestraError, Unavailable
 from orchestra.processes.envelope import Asked, Forwarded, Head, Seal
@@ -137,9 +137,7 @@ class _Forwarding:
             path=scope["path"],
             raw_path=scope.get("raw_path") or b"",
             query=scope["query_string"],
-            headers=tuple(
-                (name, value) for name, value in scope["headers"] if _goes_along(name, value)
-            ),
+            headers=_headers(scope["headers"]),
             client=_address(scope.get("client")),
             server=_address(scope.get("server")),
             body=body,
@@ -221,10 +219,16 @@ def _is_stream(scope: Any) -> bool:
     return any(name == b"accept" and b"event-stream" in value for name, value in scope["headers"])
 
 
+def _headers(given: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
+    """What goes along, and the trace at the span that is open here."""
+    here = ((name.encode(), text.encode("latin-1")) for name, text in tracing.header().items())
+    return (*(one for one in given if _goes_along(*one)), *here)
+
+
 def _goes_along(name: bytes, value: bytes) -> bool:
     if name == b"authorization":
         return value.lower().startswith(TOKENS)
-    return name not in (b"x-api-key", b"cookie")
+    return name not in (b"x-api-key", b"cookie", b"traceparent", b"tracestate")
 
 
 def _address(given: Any) -> tuple[str, int] | None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from orchestra import problems
+from orchestra import problems, tracing
 from orchestra.clock import Clock, Random
 from orchestra.errors import (
     BadRequest,
@@ -22,7 +22,7 @@ from orchestra.errors import (
     OrchestraError,
     Unauthenticated,
 )
-from orchestra.security import KEY_NEEDED, Principal, hops, traces
+from orchestra.security import KEY_NEEDED, Principal, hops
 from orchestra.security.answering import Answer, Header, Scope, Send, denial
 from orchestra.security.lasting import Lasting, Verifier
 from orchestra.security.local_trust import (
@@ -174,7 +174,7 @@ class Gateway:
             except OrchestraError:
                 return None
         hops.come(hops.arrived(fields.get(hops.FIELD, ())))
-        traces.come(traces.arrived(fields))
+        tracing.come(tracing.arrived(fields))
         check_form(scope, fields, self.policy.body_max_bytes)
         if host_name(fields[b"host"][0]) not in self.policy.hosts:
             raise Misdirected("")

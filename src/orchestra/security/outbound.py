@@ -24,7 +24,7 @@ import anyio
 import httpcore
 import httpx
 
-from orchestra.security import hops
+from orchestra.security import hops, request_spans
 from orchestra.security.answers import (
     AnswerEncoded,
     AnswerLost,
@@ -191,9 +191,10 @@ class Outbound:
         """
         parsed = _parse(url)
         hop = str(hops.come_so_far() + 1)
+        told, headers = request_spans.sent(method, parsed.host, _port(parsed), headers)
         sent = sendable({**headers, "accept-encoding": "identity", "orchestra-hop": hop})
         within = _extensions(timeouts)
-        with anyio.fail_after(timeouts.total_s), _typed():
+        with told as span, anyio.fail_after(timeouts.total_s), _typed():
             pool = await self._pool(parsed)
             async with AsyncExitStack() as stack:
                 asked = pool.stream(
@@ -201,8 +202,8 @@ class Outbound:
                 )
                 with anyio.fail_after(timeouts.first_s):
                     response = await stack.enter_async_context(asked)
-                parts = _parts(response)
-                head = _headers(response)
+                request_spans.answered(span, response.status)
+                parts, head = _parts(response), _headers(response)
                 yield Stream(
                     response.status, head, parts, timeouts.idle_s, body_max_bytes, _peer(response)
                 )

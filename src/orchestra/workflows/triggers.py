@@ -12,9 +12,10 @@ from typing import Final, Protocol
 import msgspec
 import structlog
 
+from orchestra import tracing
 from orchestra.bus import Bury, Draft, Event, Gap, Handler, Reading
 from orchestra.errors import OrchestraError
-from orchestra.security import hops, traces
+from orchestra.security import hops
 from orchestra.workflows.history.signals import Send, Signals
 from orchestra.workflows.language.definition import Json
 from orchestra.workflows.running.starting import Start, Starter
@@ -91,7 +92,7 @@ class Triggers:
         except msgspec.DecodeError as wrong:
             raise Bury(f"not an event of a hook: {wrong}") from wrong
         hops.come(received.hop)
-        traces.come(told.traceparent or "")
+        tracing.come(tracing.read(told.traceparent))
         try:
             await self._fire(told, received)
         except OrchestraError as refused:

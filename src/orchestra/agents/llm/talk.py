@@ -6,7 +6,7 @@ import anyio
 import msgspec
 
 from orchestra.agents import TaskError
-from orchestra.agents.llm import Ask, Message, Said, Wire
+from orchestra.agents.llm import Ask, Message, Said, Wire, spans
 from orchestra.agents.llm.costs import Costs
 from orchestra.agents.llm.prompts import Put
 from orchestra.agents.llm.structured import Misfit, instruction, parsed, repair
@@ -95,7 +95,9 @@ class Talk:
                 reach, self._means.headers, ask, self._left_s(), self._call.emit
             )
 
-        said = await self._means.costs.paid(self._agent, self._call, ask, send)
+        with spans.chat(self._agent) as span:
+            said = await self._means.costs.paid(self._agent, self._call, ask, send)
+            spans.said(span, said)
         self.usage = added(self.usage, said.usage)
         if isinstance(said, Said):
             self._note(said)

@@ -8,9 +8,11 @@ from typing import Final, cast
 
 import msgspec
 
+from orchestra import tracing
 from orchestra.agents import Capability, Task, TaskResult
-from orchestra.agents.llm import ToolCall, ToolSpec
+from orchestra.agents.llm import ToolCall, ToolSpec, spans
 from orchestra.agents.providers import Call
+from orchestra.agents.providers.http_request import trace_of
 from orchestra.agents.records import Agent, LlmReach
 from orchestra.schemas.validators import compiled
 from orchestra.store.keys import Tenant
@@ -100,8 +102,12 @@ class Toolbox:
         if problems:
             told = "; ".join(f"{one.pointer or '/'}: {one.message}" for one in problems)
             return _failed(asked.name, "invalid_arguments", told)
-        task = _task(tool, cast("dict[str, object]", given), call, left_ms)
-        return _done(tool, await self._run(task))
+        with spans.tool(asked, tool.spec.name) as span:
+            task = _task(tool, cast("dict[str, object]", given), call, left_ms)
+            result = await self._run(task)
+            if span is not None and result.error is not None:
+                span.fail(result.error.code)
+            return _done(tool, result)
 
 
 def _tool(agent: Agent, capability: Capability, taken: dict[str, Tool]) -> Tool:
@@ -138,6 +144,7 @@ def _task(tool: Tool, given: dict[str, object], call: Call, left_ms: int) -> Tas
         once=parent.once,
         budget_micro_usd=parent.budget_micro_usd,
         depth=parent.depth + 1,
+        trace=tracing.text() or trace_of(call).text,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from orchestra import tracing
 from orchestra.agents import Task
 from orchestra.agents.providers import Call, Expected
 from orchestra.agents.providers.templates import fill
@@ -38,17 +39,16 @@ def message_id(call: Call) -> str:
     return made if call.n == 1 else f"{made}.{call.n}"
 
 
-def trace_headers(call: Call) -> dict[str, str]:
-    """W3C Trace Context: the caller's trace, or one of the execution; the span is this call's."""
+def trace_of(call: Call) -> tracing.Trace:
+    """The caller's trace, or one of the execution; the span is this call's."""
     task = call.task
-    parent, _, state = task.trace.partition(" ")
-    if parent:
-        _, trace, _, flags = parent.split("-")[:4]
-    else:
-        trace, flags = _digest(f"{task.tenant}|{task.execution or task.id}", 32), "00"
-    span = _digest(f"{task.id}|{task.attempt}|{call.fence}|{call.n}", 16)
-    headers = {"traceparent": f"00-{trace}-{span}-{flags}"}
-    return headers | {"tracestate": state} if state else headers
+    above = tracing.read(task.trace) or tracing.begun(task.tenant, task.execution or task.id)
+    return above.at(tracing.derived("call", task.id, task.attempt, call.fence, call.n))
+
+
+def trace_headers(call: Call) -> dict[str, str]:
+    """W3C Trace Context of this call."""
+    return tracing.headers(trace_of(call))
 
 
 def headers_of(reach: HttpReach, call: Call, clock: Clock) -> dict[str, str]:
@@ -117,6 +117,7 @@ def envelope_of(agent: Agent, call: Call, clock: Clock) -> dict[str, object]:
             "execution_id": task.execution,
             "step_id": task.step,
             "session_id": task.session,
+            **trace_headers(call),
         },
         "output_schema": task.output_schema,
         "stream": call.emit is not None,
@@ -140,7 +141,3 @@ def _limits(agent: Agent, task: Task) -> dict[str, object]:
 def _scope(call: Call) -> Mapping[str, object]:
     task = call.task
     return {"input": task.input_data, "capability": call.capability, "task_id": task.id}
-
-
-def _digest(of: str, chars: int) -> str:
-    return hashlib.sha256(of.encode()).hexdigest()[:chars]

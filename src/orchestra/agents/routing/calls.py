@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 import structlog
 
+from orchestra import tracing
 from orchestra.agents import TaskResult
 from orchestra.agents.pools.roster import capability_of
 from orchestra.agents.pools.slots import Ended
 from orchestra.agents.providers import Answer, Call, Failure, Provider, Usage
 from orchestra.agents.records import Agent, HttpReach, LlmReach
+from orchestra.agents.routing import spans
 from orchestra.agents.routing.attempt import Attempt, Picked
 from orchestra.agents.routing.hooks import Hooks, Ports, nobody_counts
 from orchestra.security import hops
@@ -52,9 +54,15 @@ class Calls:
         )
         provider = self._providers[agent.spec.provider]
         contract = self._hooks.contracts.of(agent, capability, task)
-        reply = await (
-            provider.call(agent, call) if contract is None else contract.kept(provider, agent, call)
-        )
+        tracing.come(tracing.read(task.trace))
+        with spans.invoked(agent, call) if tracing.collected() else tracing.NOTHING as span:
+            reply = await (
+                provider.call(agent, call)
+                if contract is None
+                else contract.kept(provider, agent, call)
+            )
+            if span is not None:
+                spans.answered(span, reply)
         ended = self._now()
         structlog.contextvars.reset_contextvars(**bound)
         if type(reply) is Answer:

@@ -7,6 +7,7 @@ from typing import Literal, cast
 
 import msgspec
 
+from orchestra import tracing
 from orchestra.agents import (
     NoAgentAvailable,
     PoolSaturated,
@@ -27,7 +28,7 @@ from orchestra.errors import (
     Unavailable,
 )
 from orchestra.schemas.judging import fault_of
-from orchestra.security import hops, traces
+from orchestra.security import hops
 from orchestra.store.keys import Tenant
 
 TIMEOUT_MS = 60_000
@@ -144,7 +145,7 @@ def read_task(body: object, task_id: str, tenant: Tenant, key: str | None) -> Ta
         output_schema=dict(schema.body) if schema else None,
         budget_micro_usd=micro_usd(fields, "budget_usd"),
         hop=hops.come_so_far(),
-        trace=traces.come_with(),
+        trace=tracing.text(),
         strategy=_strategy(fields),
         spill=fields.one_of("spill", "failure", SPILLS) == "load",
     )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from orchestra import tracing
 from orchestra.instants import instant
 from orchestra.store import partitions
 from orchestra.workflows.history.showing import shown_error, waits_for
@@ -106,6 +107,7 @@ def event_of(line: Line) -> tuple[str, str]:
 def logs(stored: Stored, lines: list[Line], tag: int) -> Iterator[dict[str, Json]]:
     """The items of `GET /api/executions/{id}/logs`, oldest first."""
     last = {line.path: line for line in lines if line.kind == "R"}
+    trace_id = _trace_id(stored)
     for line in lines:
         event, level = event_of(line)
         record = stored.record(line.path) if line.path and line.path[0] != "!" else {}
@@ -120,8 +122,16 @@ def logs(stored: Stored, lines: list[Line], tag: int) -> Iterator[dict[str, Json
             "agent": agent,
             "message": _message(line, event, record),
             "data": _data(line, record, is_last=last.get(line.path) is line) | _sent(stored, line),
-            "trace_id": None,
+            "trace_id": trace_id,
         }
+
+
+def _trace_id(stored: Stored) -> str:
+    """The trace that it belongs to: that of who started it, or its own."""
+    trace = tracing.read(stored.envelope.trace)
+    if trace is not None:
+        return trace.trace_id
+    return tracing.derived_trace(stored.state["@t"].decode(), stored.id)
 
 
 def history(stored: Stored, lines: list[Line]) -> Iterator[dict[str, Json]]:

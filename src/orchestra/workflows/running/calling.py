@@ -2,8 +2,8 @@
 
 import anyio
 import msgspec
-import structlog
 
+from orchestra import tracing
 from orchestra.agents import Task, TaskError, TaskResult
 from orchestra.workflows.planning import undoing
 from orchestra.workflows.planning.facts import Record, Work
@@ -74,8 +74,7 @@ class Caller:
             held.why = "fence"
             return None
         result: TaskResult | None = None
-        if task.trace:
-            structlog.contextvars.bind_contextvars(trace_id=task.trace[3:35])
+        tracing.come(tracing.read(task.trace))
         with anyio.CancelScope() as held.scope:
             result = await self._a.agents.execute(task)
         held.scope = None

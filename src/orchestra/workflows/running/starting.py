@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from orchestra import tracing
 from orchestra.clock import Clock, Random
 from orchestra.errors import Invalid, TooLarge
-from orchestra.security import hops, traces
+from orchestra.security import hops
 from orchestra.store import partitions
 from orchestra.store.failures import NotReplicated, StoreAway
 from orchestra.store.keys import Tenant
@@ -100,7 +101,7 @@ class Starter:
             actor=actor,
             labels=_labels({**plan.definition.labels, **request.labels}),
             hop=hops.come_so_far(),
-            trace=traces.come_with(),
+            trace=tracing.text(),
         )
         repeat = None if key is None else (key, msgspec.json.encode(request, order="deterministic"))
         return await self._accept(tenant, plan, envelope, repeat, timeout_ms, watch=watch)

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import get_args
 
+from orchestra import tracing
 from orchestra.agents import Strategy, Task, TaskResult
 from orchestra.store.keys import Tenant
 from orchestra.workflows.planning.facts import Record, Work
@@ -41,7 +42,7 @@ def task_of(work: Work, call: Call, *, timeout_ms: int, waited_ms: int = 0) -> T
         workflow=work.facts.envelope.workflow_id,
         output_schema=None if undoing else step.output_schema,
         hop=work.facts.envelope.hop,
-        trace=work.facts.envelope.trace,
+        trace=_trace_of(work),
         strategy=_STRATEGIES.get(choice.strategy or "", "least_load"),
     )
 
@@ -81,3 +82,13 @@ def _tells(call: Mapping[str, object]) -> bool:
     """
     why = call.get("why")
     return call.get("n") != 1 or (isinstance(why, dict) and "skipped" in why)
+
+
+def _trace_of(work: Work) -> str:
+    """The trace of an attempt: at its span, which has the same id wherever it is made."""
+    envelope, claim = work.facts.envelope, work.claim
+    assert envelope is not None
+    if not tracing.collected():
+        return envelope.trace
+    above = tracing.read(envelope.trace) or tracing.begun(claim.tenant, claim.execution)
+    return above.at(tracing.of_attempt(claim.execution, claim.path, claim.n)).text

@@ -5,6 +5,7 @@ Every effect on the store is one script, repeated until it is answered; the plan
 
 import structlog
 
+from orchestra import tracing
 from orchestra.agents import TaskError
 from orchestra.store.frames import CorruptRecord
 from orchestra.store.keys import Tenant
@@ -54,7 +55,8 @@ class Worker:
         held = self._a.hands.held[claimed.tag][claimed.key]
         claim = claim_of(claimed.item, claimed.token, claimed.tenant, self._a.clock.now_ms())
         # What comes next may be another execution's: the request that led here did not start it.
-        structlog.contextvars.unbind_contextvars("request_id", "trace_id", "span_id")
+        structlog.contextvars.unbind_contextvars("request_id")
+        tracing.come(None)
         structlog.contextvars.bind_contextvars(
             tenant=claim.tenant,
             execution_id=claim.execution,

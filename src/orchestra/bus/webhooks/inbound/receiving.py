@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from orchestra import tracing
 from orchestra.bus import Draft
 from orchestra.bus.webhooks.inbound.hooks import Hooks
 from orchestra.bus.webhooks.inbound.reading import place_in
@@ -25,7 +26,7 @@ from orchestra.bus.webhooks.reading import WebhookInvalid
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError, Problem
 from orchestra.problems import BodyTooLarge
-from orchestra.security import hops, traces
+from orchestra.security import hops
 from orchestra.security.hardened import loads
 from orchestra.store import webhook_keys
 from orchestra.store.client import Store
@@ -154,7 +155,7 @@ def _draft(hook: Hook, given: object, headers: Mapping[str, str]) -> Draft:
         "hop": hops.come_so_far(),
     }
     raw = msgspec.Raw(msgspec.json.encode(data))
-    trace = traces.come_with() or None
+    trace = tracing.text() or None
     return Draft(hook.tenant, TYPE, SOURCE, hook.id, raw, "module", traceparent=trace)
 
 
