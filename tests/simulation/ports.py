@@ -54,7 +54,7 @@ class Wire:
         self._socket.close()
 
 
-class _Later:
+class Later:
     """A call that is made when it is awaited, and may never be."""
 
     def __init__(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> None:
@@ -90,7 +90,7 @@ class SimStore:
 
     def read(self, prefix: str, /, *command: Argument | float) -> Awaitable[Any]:
         call = self._world.call
-        return _Later(lambda: call(self._node, str(command[0]), lambda: self._wire(*command)))
+        return Later(lambda: call(self._node, str(command[0]), lambda: self._wire(*command)))
 
 
 class SimClock:

@@ -168,14 +168,15 @@ class JournalFigures:
         into[total] = cast("float", into.get(total, 0)) + 1
         if kind == b"Y":
             self._spent(into, (total[0], workflow, total[3]), _retried(data))
-        elif seconds is not None:
-            if data[:2] == b"\t\t":  # no agent: only how long it took
+        elif data[:2] == b"\t\t":  # no agent: only how long it took
+            if seconds is not None:
                 _observe(into, seconds, int(data[2:]) / 1_000)
-                return
+        else:
             columns = data.split(b"\t")
             if len(columns) == COLUMNS:
-                _observe(into, seconds, int(columns[2]) / 1_000)
-                _observe(into, waits, int(columns[1] or 0) / 1_000)
+                if seconds is not None:
+                    _observe(into, seconds, int(columns[2]) / 1_000)
+                    _observe(into, waits, int(columns[1] or 0) / 1_000)
                 self._spent(into, (total[0], workflow, total[3]), columns)
 
     def _spent(self, into: Counts, of: tuple[str, str, int], columns: Sequence[bytes]) -> None:

@@ -11,6 +11,7 @@ from orchestra.workflows.planning.plan import Node, Rule, spawn_lines
 
 CRASH_LIMIT_LOCAL, CRASH_LIMIT_REMOTE = 3, 10
 MESSAGE_MAX = 4096
+_KEPT = ("agent", "usage", "queued_ms", "started_ms", "ended_ms", "attempts")
 
 _TRIED_AGAIN = frozenset(
     (
@@ -104,15 +105,20 @@ def failed(work: Work, failure: Failure, uniform: Callable[[], float] | None = N
     if uniform is not None:
         delay = retry_delay_ms(node.step.retry, failure, claim.attempt, uniform)
         if delay is not None:
-            again: Record = {"status": "retrying", "error": shown, "delay_ms": delay}
             off = undo if certain else ""
             bump = 1 if error.definite else 0
-            return Completion("Y", again, undo=off, delay_ms=delay, bump=bump)
+            return Completion("Y", again(record, shown, delay), undo=off, delay_ms=delay, bump=bump)
     record = {**record, "error": shown}
     for rule in node.rules:
         if matches(error.code, rule.written.match):
             return _ruled(work, rule, record, undo)
     return unhandled(work, record, undo)
+
+
+def again(record: Record, shown: Record, delay_ms: int) -> Record:
+    """What is kept of an attempt that another one follows: also what it took."""
+    kept = {name: record[name] for name in _KEPT if name in record}
+    return {"status": "retrying", "error": shown, "delay_ms": delay_ms} | kept
 
 
 def broken(work: Work, error: TaskError) -> Completion:

@@ -9,6 +9,7 @@ from orchestra.workflows.planning.facts import Names, Record, Work
 from orchestra.workflows.planning.failing import (
     Completion,
     Failure,
+    again,
     error_record,
     retry_delay_ms,
     shown_error,
@@ -57,6 +58,6 @@ def _failed(
         policy = undo.written.retry
         delay = retry_delay_ms(policy, Failure(error, record), work.claim.attempt, uniform)
         if delay is not None:
-            again: Record = {"status": "retrying", "error": shown, "delay_ms": delay}
-            return Completion("Y", again, delay_ms=delay, bump=1 if error.definite else 0)
+            bump = 1 if error.definite else 0
+            return Completion("Y", again(record, shown, delay), delay_ms=delay, bump=bump)
     return Completion("F", {**record, "status": "failed", "error": shown})

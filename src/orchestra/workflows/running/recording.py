@@ -77,7 +77,8 @@ class Recorder:
         saturated = "".join(f"\n-{name}" for name in a.agents.saturated())
         may_claim = not a.hands.closed and not a.lease.fenced(claimed.tag)
         sticky = min(STICKY, a.hands.free + 1) if may_claim else 0
-        told = _told(made.record) if made.out in "CF" else ""
+        # One that waits for its next attempt, or is held, fails when nothing may follow any more.
+        told = _told(made.record) if made.out in "CFYH" else ""
         again = False
 
         async def once() -> Any:
