@@ -11,8 +11,13 @@ def alerts(space: str = "o") -> str:
 
 
 def rules(prefix: str, tenant: Tenant) -> str:
-    """Hash: rule id -> revision|framed record; of a built-in one what was changed. Until deleted."""
+    """Hash: rule id -> revision|framed record. Until it is deleted."""
     return f"{prefix}r:{tenant}"
+
+
+def overrides(prefix: str, tenant: Tenant) -> str:
+    """Hash: id of a built-in rule -> revision|framed record of what was changed. Permanent."""
+    return f"{prefix}b:{tenant}"
 
 
 def rule_changes(prefix: str) -> str:
@@ -36,12 +41,12 @@ def evaluated(prefix: str) -> str:
 
 
 def alert(prefix: str, tenant: Tenant, alert_id: str) -> str:
-    """Hash: an alert. Has a TTL of 48 h from when it is ok again, so that no episode comes twice."""
+    """Hash: an alert. TTL 48 h from when it is ok again, so that no episode comes twice."""
     return f"{prefix}a:{tenant}:{alert_id}"
 
 
 def active(prefix: str, tenant: Tenant) -> str:
-    """Sorted set: alerts that are not ok, or flap, by the ms at which they left ok. Ends with them."""
+    """Sorted set: alerts that are not ok, or flap, by the ms of leaving ok. Ends with them."""
     return f"{prefix}act:{tenant}"
 
 

@@ -1,0 +1,227 @@
+"""The evaluator: every five seconds one replica judges all rules, and moves their alerts on.
+
+What it decides counts only while its token is the newest one: each script checks it. What it knows
+of alerts is what the scripts answered; a new term begins with reading it.
+"""
+
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import Any, Final, cast
+
+import anyio
+import msgspec
+import structlog
+
+from orchestra.clock import Clock
+from orchestra.errors import OrchestraError
+from orchestra.instruments import histogram
+from orchestra.monitoring.alerts import judging
+from orchestra.monitoring.alerts.facts import facts_of
+from orchestra.monitoring.alerts.meter import Meter
+from orchestra.monitoring.alerts.picture import Active, Picture
+from orchestra.monitoring.alerts.records import ALERTS_MAX, Rule, Status, Verdict, alert_id
+from orchestra.monitoring.metrics.leading import Leading
+from orchestra.store import alert_keys
+from orchestra.store.client import Store
+from orchestra.store.failures import NotReplicated, StoreAway
+from orchestra.store.scripts import load_scripts
+
+log = structlog.get_logger(__name__)
+
+EVERY_S: Final = 5.0
+GAP_MS: Final = 30_000
+SETTLE_MAX_MS: Final = 600_000
+TURN: Final = 1_000
+BREATH: Final = 100
+"""Rules between two looks at what else this process has to do."""
+AT_S: Final = 86_400
+_SECONDS = histogram("orchestra_alert_evaluation_seconds")
+_FAULTS: Final = (OrchestraError, ArithmeticError, ValueError, LookupError)
+
+
+class Fenced(Exception):
+    """A newer evaluator has written: this one's word counts no more."""
+
+
+class Move(msgspec.Struct, frozen=True):
+    """One alert, and what is judged of it. `why`: it is over, whatever its value."""
+
+    rule: Rule
+    id: str
+    labels: dict[str, str]
+    verdict: Verdict
+    value: float | None
+    why: str = ""
+
+
+class Evaluator:
+    """Judges them while this replica leads."""
+
+    def __init__(
+        self, store: Store, clock: Clock, leading: Leading, meter: Meter, picture: Picture
+    ) -> None:
+        self._store, self._clock, self._leading = store, clock, leading
+        self._meter, self._picture = meter, picture
+        self._prefix = alert_keys.alerts(store.space)
+        self._scripts = load_scripts(__package__ or "")
+        self._token = -1
+        self._last_ms = self._resumed_ms = 0
+        self.rounds = 0
+
+    async def serve(self) -> None:
+        """Until cancelled."""
+        while True:
+            began = self._clock.monotonic()
+            if self._leading.leads:
+                await self.attempt()
+            else:
+                await self._leading.elected()
+                continue
+            await self._clock.sleep(max(EVERY_S - (self._clock.monotonic() - began), 0.1))
+
+    async def attempt(self) -> None:
+        """One round. When the store is away all stays as it is."""
+        try:
+            await self.round(self._leading.token)
+        except (StoreAway, NotReplicated) as away:
+            self._token = -1
+            log.debug("alert.not_evaluated", error=away.code)
+        except Fenced:
+            self._token = -1
+            log.info("alert.evaluator_fenced", token=self._leading.token)
+
+    async def round(self, token: int) -> None:
+        """Judge all rules once. Raises Fenced, StoreAway."""
+        began, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        if token != self._token:
+            await self._take_over(now_ms)
+            self._token = token
+        if abs(now_ms - self._last_ms) > GAP_MS:
+            self._resumed_ms = now_ms
+        rules = await self._picture.refresh()
+        await self._meter.begin([one for one in rules if one.enabled], now_ms)
+        moves: list[Move] = list(self._over())
+        statuses: list[tuple[Rule, Status]] = []
+        for n, rule in enumerate(rules):
+            if n % BREATH == 0:
+                await anyio.lowlevel.checkpoint()
+            if rule.enabled and (not rule.built_in or self._concerns(rule)):
+                status = await self._judge(rule, now_ms, moves)
+                if self._picture.differs(rule, status):
+                    statuses.append((rule, status))
+        await self._send(moves, token, now_ms)
+        await self._tell(statuses, token, now_ms)
+        key = alert_keys.evaluated(self._prefix)
+        await self._store.call(self._prefix, "SET", key, now_ms, "EX", AT_S)
+        self._last_ms = now_ms
+        self.rounds += 1
+        _SECONDS.observe(self._clock.monotonic() - began)
+
+    async def _take_over(self, now_ms: int) -> None:
+        """Read where things stand. Without a word for long, that there is no data says nothing."""
+        await self._picture.load()
+        at = await self._store.read(self._prefix, "GET", alert_keys.evaluated(self._prefix))
+        self._last_ms = int(at) if at else now_ms - GAP_MS - 1
+
+    def _concerns(self, rule: Rule) -> bool:
+        """Whether a built-in rule has anything to watch there, or something to end."""
+        return self._meter.heard(rule) or bool(self._picture.active_of(rule))
+
+    def _over(self) -> Iterable[Move]:
+        """Alerts of rules that are gone, or off."""
+        for key, alerts in self._picture.active.items():
+            rule = self._picture.rule(key)
+            if rule is None or not rule.enabled:
+                why = "rule_deleted" if rule is None else "rule_disabled"
+                for name, one in alerts.items():
+                    told = rule or one.rule
+                    yield Move(told, name, one.labels, "gone", one.value, why)
+
+    async def _judge(self, rule: Rule, now_ms: int, moves: list[Move]) -> Status:
+        """What its alerts are to do, and how that went."""
+        try:
+            found = await self._meter.measure(rule)
+        except (StoreAway, NotReplicated):
+            raise
+        except _FAULTS as fault:
+            detail = fault.detail if isinstance(fault, OrchestraError) else "it cannot be computed"
+            if not isinstance(fault, OrchestraError):
+                log.exception("alert.rule_broken", rule=rule.id)
+            return Status("failed", now_ms, error=detail)
+        window_ms = min(rule.window_s * 1_000, SETTLE_MAX_MS)
+        settled = now_ms - self._resumed_ms >= window_ms
+        active = self._picture.active_of(rule)
+        known = {alert_id(rule.id, one.labels): one for one in found}
+        room = ALERTS_MAX - len(active)
+        dropped = 0
+        for name, one in known.items():
+            verdict = judging.verdict(rule, one, settled=settled)
+            if name in active:
+                moves.append(Move(rule, name, one.labels, verdict, one.value))
+            elif verdict == "breach":
+                room -= 1
+                if room < 0:
+                    dropped += 1
+                else:
+                    moves.append(Move(rule, name, one.labels, verdict, one.value))
+        for name, one in active.items():
+            if name not in known:
+                moves.append(_missing(rule, name, one, settled=settled))
+        state = "ok" if any(one.samples for one in found) else "no_data"
+        return Status(state, now_ms, alerts=len(found), dropped=dropped)
+
+    async def _send(self, moves: Sequence[Move], token: int, now_ms: int) -> None:
+        """All of them in one pipeline, in pieces of a thousand."""
+        units = {id(move.rule): await self._meter.unit(move.rule) for move in moves}
+        for start in range(0, len(moves), TURN):
+            part = moves[start : start + TURN]
+            sent = [self._move(move, units[id(move.rule)], token, now_ms) for move in part]
+            for move, reply in zip(part, sent, strict=True):
+                state = cast("bytes", await reply).decode()
+                if state == "fenced":
+                    raise Fenced
+                self._picture.moved(move.rule, move.id, state, move.labels, move.value)
+
+    def _move(self, move: Move, unit: str, token: int, now_ms: int) -> Awaitable[Any]:
+        rule = move.rule
+        told = facts_of(rule, move.labels, unit, reason=move.why)
+        return self._store.run(
+            self._scripts["alert_move"],
+            self._prefix,
+            token=token,
+            tenant=rule.tenant,
+            alert=move.id,
+            now_ms=now_ms,
+            verdict=move.verdict,
+            value="" if move.value is None else f"{move.value:.10g}",
+            for_ms=rule.for_s * 1_000,
+            keep_ms=rule.keep_firing_s * 1_000,
+            facts=msgspec.json.encode(told),
+        )
+
+    async def _tell(self, statuses: Sequence[tuple[Rule, Status]], token: int, now_ms: int) -> None:
+        """How rules went, where that has changed."""
+        for rule, status in statuses:
+            kept = await self._store.run(
+                self._scripts["rule_tell"],
+                self._prefix,
+                token=token,
+                tenant=rule.tenant,
+                rule=rule.id,
+                now_ms=now_ms,
+                state=status.state,
+                status=msgspec.json.encode(status),
+                facts=msgspec.json.encode(facts_of(rule, {}, error=status.error)),
+            )
+            if not kept:
+                raise Fenced
+            self._picture.told(rule, status)
+
+
+def _missing(rule: Rule, name: str, one: Active, *, settled: bool) -> Move:
+    """An alert whose labels nothing has any more."""
+    if alert_id(rule.id, one.labels) != name or set(one.labels) != set(rule.by):
+        return Move(rule, name, one.labels, "gone", one.value, "rule_changed")
+    verdict = judging.no_data(rule, settled=settled)
+    if rule.kind == "absent" and settled:
+        verdict = "clear"
+    return Move(rule, name, one.labels, verdict, None)

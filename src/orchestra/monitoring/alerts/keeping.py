@@ -1,0 +1,133 @@
+"""Alerts as they are kept: read for lists, acknowledged, and what was said of them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, cast
+
+import msgspec
+
+from orchestra.clock import Clock
+from orchestra.monitoring.alerts import facts
+from orchestra.monitoring.alerts.facts import Facts
+from orchestra.monitoring.alerts.records import Alert, AlertNotFiring, AlertUnknown, State
+from orchestra.store import alert_keys
+from orchestra.store.client import Store
+from orchestra.store.keys import Tenant
+from orchestra.store.scripts import load_scripts
+
+FIELDS: Final = (
+    "state", "since_ms", "fired_ms", "fires", "value", "flapping", "by", "by_ms", "facts",
+)  # fmt: skip
+TURN: Final = 500
+ID_MAX: Final = 128
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """An alert, and what it was told with."""
+
+    alert: Alert
+    facts: Facts
+
+
+class Alerts:
+    """Reads them."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+        self._prefix = alert_keys.alerts(store.space)
+        self._scripts = load_scripts(__package__ or "")
+
+    async def tenants(self) -> list[Tenant]:
+        """Those with alerts that are not ok. Raises StoreAway."""
+        found = await self._read("SMEMBERS", alert_keys.active_tenants(self._prefix))
+        return [Tenant(one.decode()) for one in cast("list[bytes]", found)]
+
+    async def active(self, tenant: Tenant) -> list[Kept]:
+        """All that are not ok, or flap, the longest first. Raises StoreAway."""
+        found = await self._read("ZRANGE", alert_keys.active(self._prefix, tenant), 0, -1)
+        return await self._each(tenant, [one.decode() for one in cast("list[bytes]", found)])
+
+    async def get(self, tenant: Tenant, alert_id: str) -> Alert:
+        """One, also for two days after it was resolved. Raises AlertUnknown, StoreAway."""
+        if len(alert_id) <= ID_MAX:
+            for one in await self._each(tenant, [alert_id]):
+                return one.alert
+        raise AlertUnknown("there is no alert of this id")
+
+    async def acknowledge(self, tenant: Tenant, alert_id: str, by: str) -> Alert:
+        """Somebody sees to it; '' takes that back. Raises AlertUnknown, AlertNotFiring."""
+        before = await self.get(tenant, alert_id)
+        now_ms = self._clock.now_ms()
+        reply = await self._store.insist(
+            lambda: self._store.run(
+                self._scripts["alert_acknowledge"],
+                self._prefix,
+                tenant=tenant,
+                alert=before.id,
+                now_ms=now_ms,
+                by=by,
+            )
+        )
+        told = cast("bytes", reply).decode()
+        if told == "none":
+            raise AlertUnknown("there is no alert of this id")
+        if told != "ok":
+            raise AlertNotFiring("only an alert that fires can be acknowledged", state=told)
+        return await self.get(tenant, alert_id)
+
+    async def history(
+        self, tenant: Tenant, before: str | None, limit: int
+    ) -> list[tuple[str, dict[str, Any]]]:
+        """What was said, the newest first, by its position. Raises StoreAway."""
+        key = alert_keys.history(self._prefix, tenant)
+        start = f"({before}" if before else "+"
+        found = await self._read("XREVRANGE", key, start, "-", "COUNT", limit)
+        said: list[tuple[str, dict[str, Any]]] = []
+        for position, flat in cast("list[tuple[bytes, list[bytes]]]", found):
+            fields = dict(zip((one.decode() for one in flat[::2]), flat[1::2], strict=True))
+            said.append((position.decode(), {"type": fields["t"].decode()} | facts.said(fields)))
+        return said
+
+    async def _each(self, tenant: Tenant, ids: Sequence[str]) -> list[Kept]:
+        found: list[Kept] = []
+        for start in range(0, len(ids), TURN):
+            part = ids[start : start + TURN]
+            keys = [alert_keys.alert(self._prefix, tenant, one) for one in part]
+            sent = [self._read("HMGET", key, *FIELDS) for key in keys]
+            for name, reply in zip(part, sent, strict=True):
+                values = cast("list[bytes | None]", await reply)
+                if values[0] is not None:
+                    found.append(_kept(name, tenant, values))
+        return found
+
+    async def _read(self, *command: str | int) -> Any:
+        return await self._store.insist(lambda: self._store.read(self._prefix, *command), 2.0)
+
+
+def _kept(name: str, tenant: Tenant, values: Sequence[bytes | None]) -> Kept:
+    state, since, fired, fires, value, flapping, by, by_ms, told = values
+    about = facts.DECODER.decode(told or b"{}")
+    measured = facts.number(value)
+    alert = Alert(
+        id=name,
+        rule=about.rule,
+        tenant=tenant,
+        name=about.name,
+        labels=about.labels,
+        severity=about.severity,
+        state=cast("State", (state or b"ok").decode()),
+        since_ms=int(since or 0),
+        fired_ms=int(fired) if fired else None,
+        value=measured,
+        episode=int(fires or 0),
+        flapping=flapping == b"1",
+        acknowledged_by=by.decode() if by else None,
+        acknowledged_ms=int(by_ms) if by_ms else None,
+        summary=facts.shown(about, measured),
+        runbook=about.runbook,
+    )
+    return Kept(alert, about)
+
+
+def firing(alerts: Iterable[Alert]) -> list[Alert]:
+    """Those that fire for people."""
+    return [one for one in alerts if one.state in ("firing", "recovering") or one.flapping]

@@ -1,0 +1,53 @@
+"""What series had in windows that end now or ended earlier: from the ring, else from the chunks."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from orchestra.clock import Clock
+from orchestra.monitoring.alerts.judging import Row
+from orchestra.monitoring.alerts.ring import SPAN_MAX_S, Name, Ring
+from orchestra.monitoring.metrics.admission import About
+from orchestra.monitoring.metrics.answering import Answers
+from orchestra.monitoring.metrics.asking import Question
+
+KEPT_MAX: Final = 2_000
+FRESH_MAX_S: Final = 60
+OLD_FRESH_S: Final = 60
+"""What lies a while back changes no more; so often is it read again."""
+
+
+class Windows:
+    """Reads them; what was read lately is remembered."""
+
+    def __init__(self, answers: Answers, ring: Ring, clock: Clock) -> None:
+        self._answers, self.ring, self._clock = answers, ring, clock
+        self._kept: dict[tuple[Name, int, int], tuple[float, list[Row]]] = {}
+
+    async def prepare(self, wanted: Mapping[Name, int], now_s: int) -> None:
+        """Have the newest of these metrics at hand, for windows so long. Raises StoreAway."""
+        await self.ring.refresh(wanted, now_s)
+
+    async def about(self, name: Name) -> About | None:
+        """What a metric is; None: nothing of it was ever heard."""
+        found = self.ring.about(name)
+        return found if found else await self._answers.admission.about(*name)
+
+    async def rows(self, name: Name, window_s: int, ago_s: int = 0) -> list[Row]:
+        """Each series of a metric, with what it had in a window. Raises StoreAway, QueryTooWide."""
+        if window_s <= SPAN_MAX_S and not ago_s and self.ring.about(name):
+            return self.ring.rows(name, window_s)
+        key, now = (name, window_s, ago_s), self._clock.monotonic()
+        kept = self._kept.get(key)
+        if kept is not None and now < kept[0]:
+            return kept[1]
+        end_s = self._clock.now_ms() // 1_000 - ago_s
+        asked = Question(name[1], end_s - window_s, end_s + (0 if ago_s else 1))
+        found: list[Row] = [
+            (labels, next(iter(bins.values()), None))
+            for labels, bins in await self._answers.window(name[0], asked)
+        ]
+        fresh_s = OLD_FRESH_S if ago_s else min(window_s / 1_000, FRESH_MAX_S)
+        if len(self._kept) >= KEPT_MAX:
+            self._kept.clear()
+        self._kept[key] = (now + fresh_s, found)
+        return found
