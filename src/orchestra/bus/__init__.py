@@ -144,6 +144,7 @@ class Sending(msgspec.Struct, frozen=True):
     delay_ms: int = 0
     group: str = ""
     dedup: str | None = None
+    urgent: bool = False  # taken, too, when the store is short of memory
 
 
 class Working(msgspec.Struct, frozen=True):

@@ -83,6 +83,8 @@ class BusModule:
     @asynccontextmanager
     async def beside(self) -> AsyncIterator[None]:
         """For a process without this module: what others in it do with the bus."""
+        if self.webhooks:
+            await self.webhooks.prepare()
         async with self._up(None):
             yield
 

@@ -41,7 +41,9 @@ class Permission(StrEnum):
     LOGS_READ = "logs:read"
     METRICS_READ = "metrics:read"
     METRICS_RECORD = "metrics:record"
+    ALERTS_READ = "alerts:read"
     ALERTS_WRITE = "alerts:write"
+    ALERTS_ACKNOWLEDGE = "alerts:acknowledge"
     KEYS_MANAGE = "keys:manage"
     SYSTEM_READ = "system:read"
 

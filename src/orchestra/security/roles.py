@@ -22,6 +22,7 @@ _ADDED: Final[Mapping[Role, frozenset[Permission]]] = {
             Permission.EVENTS_SUBSCRIBE,
             Permission.WEBHOOKS_OPERATE,
             Permission.METRICS_RECORD,
+            Permission.ALERTS_ACKNOWLEDGE,
         }
     ),
     "editor": frozenset(

@@ -72,7 +72,8 @@ class QueueParts:
         """See `Bus.enqueue`."""
         assert "\0" not in options.group
         assert 0 <= options.priority <= 3
-        self._store.admit()
+        if not options.urgent:
+            self._store.admit()
         sent = Sent(
             msgspec.Raw(msgspec.json.encode(job)),
             options.priority,

@@ -10,6 +10,7 @@ from orchestra.bus.webhooks.reading import WebhookInvalid
 from orchestra.bus.webhooks.records import (
     KeysExhausted,
     Quota,
+    WebhookManaged,
     WebhookMoved,
     WebhookUnknown,
 )
@@ -61,12 +62,15 @@ ONE: Final = described({200: _WEBHOOK}, refusals=[WebhookUnknown, StoreAway])
 CHANGE: Final = described(
     {200: _WEBHOOK},
     refusals=[
-        *JSON_REFUSALS, WebhookInvalid, BodyTooLarge, WebhookUnknown, WebhookMoved, *WRITES,
+        *JSON_REFUSALS, WebhookInvalid, BodyTooLarge, WebhookUnknown, WebhookMoved, WebhookManaged,
+        *WRITES,
     ],
     body=documents.WebhookChange,
     examples={"fewer": {"event_filter": {"event_types": ["step.failed"]}, "rate_per_s": 5}},
 )  # fmt: skip
-REMOVE: Final = described({204: Answer("Forgotten.")}, refusals=[WebhookUnknown, *WRITES])
+REMOVE: Final = described(
+    {204: Answer("Forgotten.")}, refusals=[WebhookUnknown, WebhookManaged, *WRITES]
+)
 ENABLE: Final = described(
     {200: Answer("On.", [documents.WebhookEnabled], headers=["ETag"])},
     refusals=[WebhookUnknown, WebhookMoved, *WRITES],

@@ -21,6 +21,7 @@ from orchestra.bus.webhooks.records import (
     KeysExhausted,
     Kind,
     SigningKey,
+    WebhookManaged,
     WebhookMoved,
     WebhookUnknown,
 )
@@ -102,6 +103,7 @@ class Desk:
             before = await self._endpoints.get(tenant, endpoint_id)
             if revision not in (None, before.revision):
                 raise WebhookMoved("the webhook has another revision", revision=before.revision)
+            unmanaged(before)
             findings: list[Problem] = []
             form = _patched(before, patch, findings)
             wanted = read_endpoint(form, before, self._outside.filters, findings, new=False)
@@ -160,6 +162,13 @@ class Desk:
     async def _kept(self, endpoint: Endpoint, signing: Key) -> SigningKey:
         fresh = SigningKey(self._ids.new("sgk"), b"", created_ms=self._clock.now_ms())
         return await self._endpoints.sealed(endpoint, signing, fresh)
+
+
+def unmanaged(endpoint: Endpoint) -> None:
+    """Raises WebhookManaged when it is somebody else's to change."""
+    if endpoint.managed_by:
+        told = f"this webhook belongs to a {endpoint.managed_by}: change or delete that"
+        raise WebhookManaged(told, owner=endpoint.managed_by)
 
 
 def _kind(endpoint: Endpoint) -> Kind:

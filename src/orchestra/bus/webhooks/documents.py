@@ -169,6 +169,9 @@ class Webhook(Closed, frozen=True):
     created_at: Instant
     updated_at: Instant
     revision: int
+    managed_by: Annotated[
+        str | None, Meta(description="What it belongs to, such as a contact; null: it is yours.")
+    ]
     signing_keys: list[SigningKeyShown]
 
 

@@ -3,7 +3,7 @@
 Written once for a delivery: those bytes are signed, and sent on every try.
 """
 
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -47,7 +47,8 @@ def body_of(endpoint: Endpoint, event: Event, base_url: str = "") -> bytes:
             told = {"type": event.type, "timestamp": at, "data": event.data}
             return msgspec.json.encode(told)
         case "slack":
-            return msgspec.json.encode({"text": _line(event)})
+            text = _own_line(event) if endpoint.managed_by else _line(event)
+            return msgspec.json.encode({"text": text})
 
 
 def _line(event: Event) -> str:
@@ -60,6 +61,13 @@ def _line(event: Event) -> str:
     if len(text) > SLACK_CHARS:
         text = text[:SLACK_CHARS] + "\n…"
     return f"{first}\n```{_quoted(text)}```"
+
+
+def _own_line(event: Event) -> str:
+    """What its owner has to say, in words: `text` of the data. No markup but its own stars."""
+    data: Any = msgspec.json.decode(event.data)
+    text = cast("dict[str, object]", data).get("text") if isinstance(data, dict) else None
+    return _plain(text)[:SLACK_CHARS] if isinstance(text, str) else _line(event)
 
 
 def _plain(text: str) -> str:

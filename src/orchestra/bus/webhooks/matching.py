@@ -192,6 +192,8 @@ def thinned(event: Event, base_url: str) -> Event:
 
 
 def _asks(endpoint: Endpoint, event_type: str) -> bool:
+    if endpoint.managed_by:
+        return False
     if event_type.startswith(OURS):
         named = [one for one in endpoint.types if one.startswith(OURS)]
         return bool(named) and matcher(named)(event_type)

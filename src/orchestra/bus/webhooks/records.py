@@ -34,6 +34,10 @@ class Quota(Conflict):
     """The tenant has as many of these as it may. Context: `limit`."""
 
 
+class WebhookManaged(Conflict):
+    """It belongs to something else, such as a contact: change or delete that. Context: `owner`."""
+
+
 class WebhookMoved(Conflict):
     """Somebody else changed the webhook since. Context: `revision`."""
 
@@ -87,6 +91,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     updated_ms: int = 0
     revision: int = 1
     secrets: tuple[SigningKey, ...] = ()
+    managed_by: str = ""
+    """Whose it is, when it is told only what another module says; see `managed`."""
 
 
 class Delivery(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from orchestra.bus import PositionInvalid
 from orchestra.bus.webhooks import descriptions, showing
 from orchestra.bus.webhooks.deliveries import Health, Log
 from orchestra.bus.webhooks.delivering import Deliverer
-from orchestra.bus.webhooks.desk import Desk
+from orchestra.bus.webhooks.desk import Desk, unmanaged
 from orchestra.bus.webhooks.endpoints import Endpoints
 from orchestra.bus.webhooks.records import Endpoint, WebhookMoved
 from orchestra.bus.webhooks.showing import Document
@@ -103,7 +103,9 @@ class WebhookRoutes(Controller):
     @delete("/{webhook_id:str}", status_code=204, guards=WRITES, opt=descriptions.REMOVE)
     async def remove(self, webhook_id: FromPath[str], principal: Caller, endpoints: Shelf) -> None:
         """Forget a webhook, and what is waiting to be sent to it."""
-        await endpoints.remove(await endpoints.get(principal.tenant, webhook_id))
+        endpoint = await endpoints.get(principal.tenant, webhook_id)
+        unmanaged(endpoint)
+        await endpoints.remove(endpoint)
 
     @post("/{webhook_id:str}/enable", status_code=200, guards=OPERATES, opt=descriptions.ENABLE)
     async def enable(

@@ -38,6 +38,7 @@ def endpoint(one: Endpoint, health: Health = NEW, *, whole: bool) -> Document:
         "created_at": instant(one.created_ms),
         "updated_at": instant(one.updated_ms),
         "revision": one.revision,
+        "managed_by": one.managed_by or None,
         "signing_keys": [key_shown(key) for key in one.secrets],
     }
 

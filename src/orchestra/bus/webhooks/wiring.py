@@ -18,6 +18,7 @@ from orchestra.bus.webhooks.inbound.desk import HookDesk
 from orchestra.bus.webhooks.inbound.hooks import Hooks
 from orchestra.bus.webhooks.inbound.receiving import Receiver
 from orchestra.bus.webhooks.inbound.routes import HookRoutes
+from orchestra.bus.webhooks.managed import Managed
 from orchestra.bus.webhooks.matching import WorkflowOf
 from orchestra.bus.webhooks.repeats import Repeats
 from orchestra.bus.webhooks.routes import WebhookRoutes
@@ -50,6 +51,7 @@ class WebhookParts:
         self, store: Store, events: EventParts, needs: Needs, ports: tuple[Clock, Ids, Random]
     ) -> None:
         clock, ids, _ = ports
+        self._ids = ids
         self._store, self._clock, self._settings = store, clock, needs.settings
         self.outbound = Outbound(policy(needs.settings.network_allow))
         self.endpoints = Endpoints(store, clock, needs.secrets)
@@ -90,6 +92,11 @@ class WebhookParts:
                 dependencies=provided,
             ),
         )
+
+    def managed(self, owner: str) -> Managed:
+        """The endpoints of another module; see `Managed`."""
+        ports = (self._clock, self._ids)
+        return Managed(owner, self.endpoints, self.delivery.deliverer, self.outbound, ports)
 
     async def prepare(self) -> None:
         """Before anything is asked: know where we are, so that we never call ourselves."""

@@ -25,6 +25,7 @@ from orchestra.monitoring.notifications.records import (
     Silence,
     Standing,
     Told,
+    facts_of,
     letter_id,
 )
 
@@ -169,7 +170,7 @@ def _present(one: Member, known: Known) -> Member:
 
 def _hushed(one: Member, known: Known) -> Member:
     """With the reason why nothing may be said of it, if there is one."""
-    facts = one.labels | {"alertname": one.name, "severity": one.severity, "rule": one.rule}
+    facts = facts_of(one.labels, one.name, one.severity, one.rule)
     hushed: Literal["", "silence", "mute"] = ""
     if silence_of(known.silences, facts, known.at_ms) is not None:
         hushed = "silence"

@@ -130,11 +130,17 @@ class Standing(msgspec.Struct, frozen=True):
     """How an alert that fires stands now, by the word of the alerts themselves."""
 
     rule: str
+    name: str
+    """Of the rule."""
     labels: dict[str, str]
     severity: Severity
     acknowledged: bool = False
     flapping: bool = False
     metric: str = ""
+
+    def facts(self) -> dict[str, str]:
+        """What silences look at."""
+        return facts_of(self.labels, self.name, self.severity, self.rule)
 
 
 class Member(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -221,6 +227,11 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of a repeat."""
 
 
+def facts_of(labels: dict[str, str], name: str, severity: str, rule: str) -> dict[str, str]:
+    """What silences look at: the labels, and what every alert has."""
+    return labels | {"alertname": name, "severity": severity, "rule": rule}
+
+
 def group_id(contact: str, by: Sequence[tuple[str, str]]) -> str:
     """The group of a contact for these labels. The same everywhere, without asking."""
     text = msgspec.json.encode([contact, list(by)])
@@ -235,5 +246,5 @@ def letter_id(contact: str, episodes: Sequence[tuple[str, int, int]], kind: str,
 
 def worst(severities: Sequence[Severity]) -> Severity:
     """The gravest of them; of none the least there is."""
-    found = {*severities}
-    return next((one for one in reversed(SEVERITIES) if one in found), "info")
+    ranked: list[Severity] = sorted(severities, key=SEVERITIES.index)
+    return ranked[-1] if ranked else "info"

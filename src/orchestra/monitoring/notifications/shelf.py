@@ -115,9 +115,10 @@ class Shelf:
                 await self.handed_on(name.decode())
         return found
 
-    async def handed_on(self, letter: str) -> None:
-        """It is in line elsewhere. Safe to repeat."""
-        await self._store.call(self._prefix, "HDEL", notice_keys.letters(self._prefix), letter)
+    async def handed_on(self, letter: str) -> bool:
+        """It is in line elsewhere. Safe to repeat; False: it was so before."""
+        key = notice_keys.letters(self._prefix)
+        return await self._store.call(self._prefix, "HDEL", key, letter) == 1
 
 
 def _packed(letter: Letter) -> bytes:
