@@ -19,7 +19,7 @@ EVERYBODY = ("127.0.0.1",)
 @contextlib.asynccontextmanager
 async def store_at(url: str) -> AsyncIterator[Store]:
     """A connected store."""
-    options = StoreOptions(url=url, allow_weaker=True)
+    options = StoreOptions(url=url, allow_weaker=True, patience_s=60)
     async with open_store(options, SystemClock(), system_random()) as store:
         yield store
 
@@ -56,5 +56,5 @@ def can(name: str, run: Any, *, blocking: bool = False) -> PythonCapability:
 
 def a_task(agent_type: str | None = "echo", **given: Any) -> Task:
     """A task for the pool of that type."""
-    fields: dict[str, Any] = {"input_data": {}, "timeout_ms": 5_000, "queue_timeout_ms": 5_000}
+    fields: dict[str, Any] = {"input_data": {}, "timeout_ms": 60_000, "queue_timeout_ms": 60_000}
     return Task(id="tsk_1", tenant=DEFAULT_TENANT, agent_type=agent_type, **(fields | given))

@@ -42,6 +42,6 @@ async def a_process(
 
 async def served_by(module: RequestsModule, subject: str, count: int = 1) -> None:
     """Until so many processes that serve it are known here."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         while sum(subject in one.subjects for one in module.processes()) != count:  # noqa: ASYNC110
             await anyio.sleep(0.01)

@@ -1,19 +1,67 @@
-"""Fixtures every test may use: the event loop, and a real store."""
+"""Fixtures every test may use: the event loop, and a real store.
 
+Tests run on machines that stall for seconds. So what is short in production, to tell soon that
+somebody is dead, is long here (`PATIENCE_S`), but for the tests marked `hasty`: they are about it.
+"""
+
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import llmock
+import msgspec
 import pytest
 import store_server
 from llmock import LlMock
 from protocol_peers import Served, served
 from store_server import StoreServer
 
+from orchestra.bus.requests import directory
 from orchestra.clock import SystemClock, system_random
+from orchestra.store import leases, opening
 from orchestra.store.client import Store
 from orchestra.store.opening import StoreOptions, open_store
+from orchestra.workflows.running import engine
 
+PATIENCE_S = 60.0
 _CHOSEN = pytest.StashKey[str]()
+_PATIENT = pytest.StashKey[pytest.MonkeyPatch]()
+_profile = opening._profile
+
+
+def patient() -> pytest.MonkeyPatch:
+    """Long leases, and a store that may be silent for long: in this process and its children."""
+    made = pytest.MonkeyPatch()
+    made.setattr(
+        opening,
+        "_profile",
+        lambda *given: msgspec.structs.replace(_profile(*given), stall_s=PATIENCE_S),
+    )
+    made.setattr(leases, "LEASE_MS", round(PATIENCE_S * 1_000))
+    made.setattr(engine, "LEASE_MS", round(PATIENCE_S * 1_000))
+    made.setattr(directory, "LEASE_S", PATIENCE_S)
+    made.setitem(os.environ, "ORCHESTRA_STORE_PATIENCE_S", str(PATIENCE_S))
+    return made
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """As said above."""
+    config.stash[_PATIENT] = patient()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind."""
+    config.stash[_PATIENT].undo()
+
+
+@pytest.fixture(autouse=True)
+def hasty(request: pytest.FixtureRequest) -> Iterator[None]:
+    """For tests marked so: what is short in production is."""
+    if request.node.get_closest_marker("hasty") is None:
+        yield
+        return
+    request.config.stash[_PATIENT].undo()
+    yield
+    request.config.stash[_PATIENT] = patient()
 
 
 @pytest.fixture(scope="session")

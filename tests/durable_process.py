@@ -80,7 +80,7 @@ async def main(role: str, url: str, file: int, rest: list[str], done: set[int]) 
         words = (name, str(n), key, f"{time.monotonic():.3f}", str(os.getpid()))
         os.write(file, (" ".join(words) + "\n").encode())
 
-    options = StoreOptions(url=url, durability="no", allow_weaker=True)
+    options = StoreOptions(url=url, durability="no", allow_weaker=True, patience_s=60)
     async with open_store(options, SystemClock(), system_random()) as store:
         if role == "read":
             await read(store, say, int(rest[0]))

@@ -38,7 +38,7 @@ class Reader:
         """Of the events, in the order in which they were handled."""
         return [number(one) for one in self.told if isinstance(one, Event)]
 
-    async def has(self, count: int, seconds: float = 10) -> None:
+    async def has(self, count: int, seconds: float = 60.0) -> None:
         """Wait until so much was told."""
         with anyio.fail_after(seconds):
             while len(self.told) < count:
@@ -62,7 +62,7 @@ async def reading(
         yield bus
 
 
-async def eventually(check: Callable[[], Awaitable[object]], seconds: float = 5) -> None:
+async def eventually(check: Callable[[], Awaitable[object]], seconds: float = 60.0) -> None:
     """Wait until it is so."""
     clock = SystemClock()
     with anyio.fail_after(seconds):

@@ -97,7 +97,7 @@ class House:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    async def until(self, execution: str, *states: str, within_s: float = 20) -> Document:
+    async def until(self, execution: str, *states: str, within_s: float = 60.0) -> Document:
         """The status once it is one of these."""
         with anyio.fail_after(within_s):
             while (status := await self.status(execution))["status"] not in states:  # noqa: ASYNC110

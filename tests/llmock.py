@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import peers
 
-STARTING_S = 30.0
+STARTING_S = 90.0
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def a_counting(store: Store, clock: Clock, session: str) -> Counting:
 
 async def count_for_ever(url: str) -> None:
     """Turn after turn, beside whoever does the same."""
-    options = StoreOptions(url=url, durability="no", allow_weaker=True)
+    options = StoreOptions(url=url, durability="no", allow_weaker=True, patience_s=60)
     clock, chance = SystemClock(), system_random()
     async with open_store(options, clock, chance) as store:
         counting = a_counting(store, clock, Ids(clock, chance).new("t"))

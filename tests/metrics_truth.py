@@ -63,7 +63,7 @@ async def total(product: Product, metric: str, by: str, agg: str = "increase") -
     return found
 
 
-async def agrees(product: Product, truth: Truth, within_s: float = 20.0) -> None:
+async def agrees(product: Product, truth: Truth, within_s: float = 60.0) -> None:
     """Wait until as many events are counted as there are, then everything must be as it is."""
     with anyio.fail_after(within_s):
         while (await counted_events(product)).total() < truth.events.total():  # noqa: ASYNC110  -- the store's

@@ -29,6 +29,12 @@ class Product:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.http.post(path, json=body, headers=named)
 
+    async def heard(self, name: str) -> None:
+        """Wait until the agent has been heard of: a worker of it polls."""
+        with anyio.fail_after(60):
+            while (await self.http.get(f"/api/agents/{name}")).json()["status"] != "healthy":  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+
     async def register(self, name: str, **given: Any) -> dict[str, Any]:
         """An agent; without more it is one whose workers poll."""
         body = {"name": name, "agent_type": "pulled", "capabilities": [{"name": "do"}]} | given
@@ -37,7 +43,7 @@ class Product:
         return answer.json()
 
 
-async def until(ready: Callable[[], object], within_s: float = 5.0) -> None:
+async def until(ready: Callable[[], object], within_s: float = 60.0) -> None:
     """Until it is so: for what nobody signals."""
     with anyio.fail_after(within_s):
         while not ready():  # noqa: ASYNC110  -- the state of another replica

@@ -13,7 +13,7 @@ import httpx
 import peers
 
 SERVERS = Path(__file__).resolve().parent / "peers"
-STARTING_S = 60.0
+STARTING_S = 90.0
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ POISON = -1
 
 async def main(url: str) -> None:
     """Until killed: receive, say so, work, settle, say so."""
-    options = StoreOptions(url=url, durability="no", allow_weaker=True)
+    options = StoreOptions(url=url, durability="no", allow_weaker=True, patience_s=60)
     async with open_store(options, SystemClock(), system_random()) as store:
         queues = queues_of(store)
         while True:

@@ -18,7 +18,7 @@ from wsproto.events import (
     TextMessage,
 )
 
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 
 
 class Socket:

@@ -132,7 +132,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 10.0) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
     """Return when the server answers; raise when it ended or took longer."""
     deadline = time.monotonic() + seconds
     with redis.Redis.from_url(url) as client:

@@ -33,7 +33,7 @@ class Valkey:
         return f"redis://127.0.0.1:{self.port}"
 
     def client(self) -> redis.Redis:
-        return redis.Redis(port=self.port, decode_responses=True, socket_timeout=5)
+        return redis.Redis(port=self.port, decode_responses=True, socket_timeout=60)
 
     def start(self) -> "Valkey":
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def free_port() -> int:
                 return port
 
 
-def until(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
+def until(true: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Wait until `true()` is; for what a server announces to nobody."""
     deadline = time.monotonic() + timeout_s
     while not true():
@@ -109,7 +109,7 @@ def until(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
         time.sleep(0.01)
 
 
-async def reached(ask: Callable[[], Awaitable[object]], times: int = 500) -> None:
+async def reached(ask: Callable[[], Awaitable[object]], times: int = 6_000) -> None:
     """Ask until the answer is true, 10 ms apart; for what nobody announces."""
     for _ in range(times):
         if await ask():

@@ -40,7 +40,7 @@ async def ask_webhooks(http: httpx.AsyncClient) -> None:
         event = {"event_type": "order.placed", "source_service": "shop", "source_id": "w"}
         await http.post("/api/events/publish", json=event | {"payload": {"n": 1}})
         sent = f"{here}/deliveries?type=order.placed"
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while not (log := await _ok(http.get(sent)))["deliveries"]:  # noqa: ASYNC110
                 await anyio.sleep(0.02)
         delivery = f"{here}/deliveries/{log['deliveries'][0]['delivery']}"

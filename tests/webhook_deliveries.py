@@ -197,14 +197,14 @@ async def delivering(
         group.cancel_scope.cancel()
 
 
-async def until(ready: Callable[[], object], within_s: float = 20.0) -> None:
+async def until(ready: Callable[[], object], within_s: float = 60.0) -> None:
     """Until it is so."""
     with anyio.fail_after(within_s):
         while not ready():  # noqa: ASYNC110  -- tasks of another part
             await anyio.sleep(0.005)
 
 
-async def becomes(ready: Callable[[], Awaitable[object]], within_s: float = 20.0) -> None:
+async def becomes(ready: Callable[[], Awaitable[object]], within_s: float = 60.0) -> None:
     """The same of what must be asked."""
     with anyio.fail_after(within_s):
         while not await ready():  # noqa: ASYNC110  -- the store's
@@ -222,7 +222,7 @@ class Time:
 
     async def settle(self) -> None:
         """Until nobody does anything but wait for time to pass."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             calm = 0
             while calm < 3:
                 await anyio.sleep(0.001)

@@ -14,7 +14,7 @@ from orchestra.store.opening import StoreOptions, open_store
 
 async def main(url: str) -> None:
     """Until killed."""
-    options = StoreOptions(url=url, durability="no", allow_weaker=True)
+    options = StoreOptions(url=url, durability="no", allow_weaker=True, patience_s=60)
     async with open_store(options, SystemClock(), system_random()) as store:
         post = GuardedPost(Outbound(policy(["127.0.0.1"])))
         async with delivering(store, post):

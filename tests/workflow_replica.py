@@ -21,7 +21,7 @@ from orchestra.workflows.ports import STORE_SCRIPTS
 from orchestra.workflows.running.engine import Signal
 from orchestra.workflows.running.starting import Start, Started
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 LOOK_S = 0.005
 Outcome = Callable[[Task], Awaitable[TaskResult]]
 

@@ -289,4 +289,5 @@ def store_options(settings: Settings) -> StoreOptions:
         partitions=settings.partitions,
         durability=settings.durability,
         allow_weaker=settings.allow_weaker_durability,
+        patience_s=settings.store_patience_s,
     )

@@ -47,6 +47,9 @@ class Settings(NoticeSettings, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         Meta(pattern=r"^[a-z][a-z0-9]{0,15}$", description="First part of every key in the store."),
     ] = "o"
+    store_patience_s: Annotated[
+        float, Meta(ge=0.5, le=60, description="Silence of the store until calls are refused.")
+    ] = 1.5
     partitions: Annotated[
         int, Meta(ge=1, le=256, description="Power of two, fixed when the store is first used.")
     ] = 16

@@ -17,7 +17,7 @@ import redis
 from valkey_servers import Valkey, free_port
 
 ROOT = Path(__file__).parents[2]
-START_S = 30.0
+START_S = 90.0
 _PRCTL = ctypes.CDLL(None).prctl  # looked up before any fork
 _PR_SET_PDEATHSIG = 1
 
@@ -67,7 +67,7 @@ class Fleet:
 
     def client(self) -> redis.Redis:
         """A client of the store, for looking only."""
-        return redis.Redis.from_url(self.store_url, socket_timeout=5, decode_responses=True)
+        return redis.Redis.from_url(self.store_url, socket_timeout=60, decode_responses=True)
 
     def start(self) -> None:
         self.valkey.start()

@@ -18,8 +18,8 @@ import httpx
 from valkey_servers import Valkey, free_port
 
 ROOT = Path(__file__).parents[2]
-START_S = 30.0
-CALL_S = 10.0
+START_S = 90.0
+CALL_S = 60.0
 _PRCTL = ctypes.CDLL(None).prctl  # looked up before any fork
 _PR_SET_PDEATHSIG = 1
 

@@ -83,7 +83,7 @@ async def test_a_client_that_comes_back_after_a_kill_has_missed_nothing(tmp_path
             execution = await staying.start(workflow)
             await staying.ended(execution)
             await publish(staying, range(BEFORE, BEFORE + AFTER))
-            with anyio.fail_after(20):
+            with anyio.fail_after(60):
                 await follower.follow(staying, BEFORE + AFTER - 1)
 
     assert set(follower.numbers) == set(range(BEFORE + AFTER))

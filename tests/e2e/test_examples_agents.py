@@ -55,7 +55,7 @@ async def test_a_worker_that_comes_for_its_tasks(tmp_path: Path) -> None:
             "/api/agents/execute", json={**task, "input_data": {"text": 3}}
         )
         worker.send_signal(signal.SIGTERM)
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             code = await anyio.to_thread.run_sync(worker.wait, abandon_on_cancel=True)
 
     assert done.json()["output"] == {"words": 3}

@@ -62,7 +62,7 @@ async def test_the_words_come_while_the_step_runs_and_are_not_kept(tmp_path: Pat
             group.start_soon(follower.follow, server)
             await follower.begun.wait()
             execution = await server.start(workflow)
-            with anyio.fail_after(30):
+            with anyio.fail_after(60):
                 await follower.done.wait()
         listed = await server.client.get("/api/events", params={"key": execution})
 

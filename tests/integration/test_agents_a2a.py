@@ -70,7 +70,7 @@ def a_call(capability: str, frames: list[Any] | None = None, **given: Any) -> Ca
 
 
 async def until_cancelled(server: Served, before: int) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         while len(server.told()["cancelled"]) == before:  # noqa: ASYNC110 -- in another process
             await anyio.sleep(0.02)
 
@@ -304,7 +304,7 @@ async def test_an_agent_that_is_not_there_is_registered_and_waits_until_it_is(
         card = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
         peer.says((await card.get(a2a.card)).json())
 
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while (await http.get("/api/agents/far")).json()["status"] == "waiting":  # noqa: ASYNC110 -- as callers would
                 await anyio.sleep(0.1)
         late = await http.post("/api/agents/execute", json={**task, "capability": "echo"})

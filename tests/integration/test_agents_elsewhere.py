@@ -79,7 +79,7 @@ class Dying:
         """Be there until one task was taken."""
         self.begun = anyio.Event()
         async with a_process(url, "agents", self.serve):
-            with anyio.fail_after(20):
+            with anyio.fail_after(60):
                 await self.begun.wait()
 
 
@@ -178,8 +178,8 @@ async def test_cancelling_stops_the_agent_in_the_other_process(store_url: str) -
         anyio.create_task_group() as group,
     ):
         group.start_soon(agents.execute, a_task())
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             await begun.wait()
         group.cancel_scope.cancel()
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         await stopped.wait()

@@ -74,7 +74,7 @@ async def peer() -> AsyncIterator[Peer]:
         yield made
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 10) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 60.0) -> None:
     for _ in range(round(seconds / LOOK_S)):
         found = condition()
         if found if isinstance(found, bool) else await found:

@@ -274,7 +274,7 @@ async def test_an_agent_that_never_tells_is_left_at_the_timeout_and_told(
     agent = an_agent(peer.url, later=True, cancel_url=f"http://127.0.0.1:{peer.port}/tasks/")
 
     failure = await ask(provider, agent, timeout_ms=200)
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         await told.wait()
 
     assert isinstance(failure, Failure)
@@ -302,7 +302,7 @@ async def test_a_cancelled_call_tells_the_agent_without_waiting_for_it(
         await reached.wait()
         group.cancel_scope.cancel()
     took_s = clock.monotonic() - began
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         await told.wait()
 
     assert took_s < 0.5

@@ -97,7 +97,7 @@ async def test_a_cancelled_call_is_cancelled_in_the_program(server: tuple[str, .
         with anyio.move_on_after(0.5):
             await provider.call(agent, a_call("slow", {}))
 
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             while await provider.call(agent, a_call("cancelled", {})) == before:
                 pass
 
@@ -143,7 +143,7 @@ async def test_the_configured_are_registered_and_tell_their_tools(
     async with store_at(store_url) as store:
         module = AgentsModule(store, clock, Ids(clock, chance), chance, settings)
         async with module.running():
-            with anyio.fail_after(20):
+            with anyio.fail_after(60):
                 while not module.registry.roster(DEFAULT_TENANT).by_name["sums"].offers:  # noqa: ASYNC110 -- by the module
                     await anyio.sleep(0.05)
             done = await module.execute(

@@ -69,7 +69,7 @@ async def greet(agents: AgentsModule, **given: object) -> TaskResult:
     return await agents.execute(a_task("greeter", capability="greet", input_data=given))
 
 
-async def until(fits: Callable[[], Awaitable[bool]], within_s: float = 5.0) -> float:
+async def until(fits: Callable[[], Awaitable[bool]], within_s: float = 60.0) -> float:
     began = time.monotonic()
     while not await fits():
         assert time.monotonic() - began < within_s

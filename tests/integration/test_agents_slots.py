@@ -34,7 +34,7 @@ def started(store_url: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, str(callers), store_url])
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
     for _ in range(round(seconds / LOOK_S)):
         if await condition():
             return

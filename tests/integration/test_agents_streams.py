@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from agent_replicas import a_task
 from http_peer import Peer, a_peer
+from steady import undisturbed
 
 from orchestra.agents import Task
 from orchestra.agents.credentials import NoCredentials
@@ -21,6 +22,8 @@ from orchestra.security.outbound import Outbound
 from orchestra.store.keys import DEFAULT_TENANT
 
 pytestmark = pytest.mark.anyio
+
+IDLE_S = 0.3
 
 RESULT: dict[str, Any] = {
     "event": "result",
@@ -41,9 +44,20 @@ FRAMES: list[dict[str, Any]] = [
 @pytest.fixture
 async def provider() -> AsyncIterator[HttpProvider]:
     outbound = Outbound(policy(["127.0.0.0/8"]))
-    patience = Patience(idle_s=0.3)
-    yield HttpProvider(outbound, SystemClock(), NoCredentials(), None, patience)
+    yield a_provider(outbound, idle_s=60)
     await outbound.aclose()
+
+
+@pytest.fixture
+async def hasty() -> AsyncIterator[HttpProvider]:
+    """The same, but silence ends its streams soon."""
+    outbound = Outbound(policy(["127.0.0.0/8"]))
+    yield a_provider(outbound, IDLE_S)
+    await outbound.aclose()
+
+
+def a_provider(outbound: Outbound, idle_s: float) -> HttpProvider:
+    return HttpProvider(outbound, SystemClock(), NoCredentials(), None, Patience(idle_s=idle_s))
 
 
 @pytest.fixture
@@ -78,7 +92,7 @@ def streams(peer: Peer, body: bytes, kind: str = "application/x-ndjson") -> None
 
 
 async def ask(
-    provider: HttpProvider, agent: Agent, task: Task | None = None, timeout_ms: int = 5_000
+    provider: HttpProvider, agent: Agent, task: Task | None = None, timeout_ms: int = 60_000
 ) -> tuple[Answer | Failure, list[Any]]:
     frames: list[Any] = []
     call = Call(task or a_task("remote"), "echo", timeout_ms, 7, 1, frames.append)
@@ -124,7 +138,7 @@ async def test_nobody_needs_to_look_on_and_the_path_holds_for_results_too(
     provider: HttpProvider, peer: Peer
 ) -> None:
     streams(peer, ndjson([*FRAMES, RESULT]))
-    call = Call(a_task("remote"), "echo", 5_000, 7)
+    call = Call(a_task("remote"), "echo", 60_000, 7)
 
     answer = await provider.call(an_agent(peer.url, response_path="n"), call)
 
@@ -173,7 +187,7 @@ async def test_a_stream_without_its_terminal_frame_has_failed(
 
 @pytest.mark.parametrize("keeps_saying", [False, True])
 async def test_silence_ends_a_stream_and_a_sign_of_life_does_not(
-    provider: HttpProvider, keeps_saying: bool
+    hasty: HttpProvider, keeps_saying: bool
 ) -> None:
     async def serve(stream: anyio.abc.SocketStream) -> None:
         async with stream:
@@ -181,7 +195,7 @@ async def test_silence_ends_a_stream_and_a_sign_of_life_does_not(
             head = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\n\r\n"
             await stream.send(head + ndjson(FRAMES[:1]))
             for _ in range(8 if keeps_saying else 0):
-                await anyio.sleep(0.1)
+                await anyio.sleep(IDLE_S / 3)  # a sign of life is due before it is over
                 await stream.send(b"\n")
             if keeps_saying:
                 await stream.send(ndjson([RESULT]))
@@ -194,7 +208,8 @@ async def test_silence_ends_a_stream_and_a_sign_of_life_does_not(
     ):
         group.start_soon(listener.serve, serve)
         port = int(listener.listeners[0].extra(anyio.abc.SocketAttribute.local_port))
-        reply, frames = await ask(provider, an_agent(f"http://127.0.0.1:{port}/"))
+        agent = an_agent(f"http://127.0.0.1:{port}/")
+        reply, frames = await undisturbed(lambda: ask(hasty, agent), IDLE_S / 3)
         group.cancel_scope.cancel()
 
         assert frames == FRAMES[:1]

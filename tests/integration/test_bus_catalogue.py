@@ -94,7 +94,7 @@ async def test_real_events_fit_their_schemas(store_url: str) -> None:
             await http.post(f"/api/agents/{made['id']}/{act}", json={})
         await http.delete(f"/api/agents/{made['id']}")
         found: list[dict[str, object]] = []
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while "agent.removed" not in {one["type"] for one in found}:
                 found = (await http.get("/api/events?limit=200")).json()["events"]
 

@@ -13,7 +13,7 @@ from webhook_products import a_keeper
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 ECHO = {"id": "echo", "type": "transform", "input_data": "${input}"}
 WAIT = {"id": "w", "type": "wait", "signal": "approved", "timeout": "1h"}
 

@@ -75,7 +75,7 @@ async def executed(product: Product, workflow: str) -> dict[str, Any]:
     """One execution, when it has ended."""
     started = await product.post(f"/api/workflows/{workflow}/execute", {})
     path = f"/api/executions/{started.json()['execution_id']}/status?wait_ms=10000"
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         while True:
             status = (await product.http.get(path)).json()
             if status["status"] in ("completed", "failed", "rolled_back", "cancelled"):
@@ -102,7 +102,7 @@ async def test_the_overview_says_what_the_histories_say(store_url: str) -> None:
         truth = await truth_of(one, ended)
         await agrees(one, truth)
 
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while True:  # it is made once a second, and health is told now and then
                 overview = (await one.http.get("/api/dashboard/overview")).json()
                 if overview["executions"]["failed"] and overview["status"] == "healthy":

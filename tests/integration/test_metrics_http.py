@@ -18,7 +18,7 @@ from orchestra.store.keys import DEFAULT_TENANT, Tenant
 pytestmark = pytest.mark.anyio
 
 
-async def answered(product: Product, query: str, within_s: float = 10.0) -> dict[str, Any]:
+async def answered(product: Product, query: str, within_s: float = 60.0) -> dict[str, Any]:
     """The answer to a query, once there is a value in it."""
     with anyio.fail_after(within_s):
         while True:

@@ -40,7 +40,7 @@ async def running(store: Store) -> AsyncIterator[QueueParts]:
 
 
 async def until(said: Callable[[], Awaitable[bool]]) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while not await said():  # noqa: ASYNC110  -- the store's
             await anyio.sleep(0.01)
 
@@ -57,7 +57,7 @@ async def test_a_postponed_job_uses_up_no_try(store: Store) -> None:
     async with running(store) as parts:
         parts.worker(HOME, "q", handle, Working(tries_max=2))
         await parts.enqueue(HOME, "q", Order(1))
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             await done.wait()
 
     assert attempts == [1] * 7
@@ -96,7 +96,7 @@ async def test_a_buried_job_is_a_dead_letter_at_once_and_frees_its_group(store: 
         await parts.enqueue(HOME, "q", Order(0), Sending(group="g"))
         await parts.enqueue(HOME, "q", Order(1), Sending(group="g"))
         parts.worker(HOME, "q", handle)
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             await done.wait()
         [letter], _ = await parts.letters.dead(HOME, "q", 50, None)
 
@@ -115,7 +115,7 @@ async def test_a_stopped_worker_ends_what_is_in_hand_and_takes_no_more(store: St
         worker = parts.worker(HOME, "q", handle, Working(concurrency=1))
         for n in range(3):
             await parts.enqueue(HOME, "q", Order(n))
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             await begun.wait()
             async with anyio.create_task_group() as group:
                 group.start_soon(worker.stop)
@@ -138,7 +138,7 @@ async def test_what_a_stopped_worker_cannot_end_is_given_back_untried(store: Sto
     async with running(store) as parts:
         worker = parts.worker(HOME, "q", handle)
         await parts.enqueue(HOME, "q", Order(1))
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             await begun.wait()
             await worker.stop()
         [again], _ = await parts.queues.receive(HOME, "q", 10, None)
@@ -160,7 +160,7 @@ async def test_a_worker_of_a_spread_queue_is_woken_by_every_part(store: Store) -
         parts.worker(HOME, "q", handle)
         for n in range(40):
             await parts.enqueue(HOME, "q", Order(n), Sending(group=f"g{n % 9}"))
-            with anyio.fail_after(20):
+            with anyio.fail_after(60):
                 while len(done) <= n:
                     await more.wait()
 
@@ -177,7 +177,7 @@ async def test_a_queue_of_a_module_is_worked_on_before_it_is_there(store: Store)
         worker = parts.worker(HOME, OWN, handle, Working(tries_max=11))
         await anyio.wait_all_tasks_blocked()
         await parts.enqueue(HOME, OWN, Order(1))
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             await done.wait()
             await worker.stop()
         names = await parts.queues.names(HOME)

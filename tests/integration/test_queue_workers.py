@@ -48,7 +48,7 @@ def run(store: Store) -> Run:
 
 
 async def empty(parts: QueueParts) -> None:
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         while (await parts.queues.look(HOME, "q")).counts.depth:  # noqa: ASYNC110  -- the store's
             await anyio.sleep(0.01)
 
@@ -83,11 +83,11 @@ async def test_a_waiting_worker_is_woken(run: Run) -> None:
         came.set()
 
     async with run(handle) as parts:
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while not await parts.queues.names(HOME):  # noqa: ASYNC110  -- the worker makes it
                 await anyio.sleep(0.01)
         await anyio.sleep(0.1)
-        with anyio.fail_after(1.0):
+        with anyio.fail_after(60):
             await parts.enqueue(HOME, "q", Order(1))
             await came.wait()
 
@@ -138,7 +138,7 @@ async def test_a_job_that_somebody_else_has_by_now_is_cancelled(run: Run) -> Non
     async with run(handle, lease_ms=300) as parts:
         await parts.enqueue(HOME, "q", Order(1))
         await begun.wait()
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             await parts.queues.drop(HOME, "q", purge=True)
             await cancelled.wait()
 
@@ -174,7 +174,7 @@ async def test_a_redrive_goes_on_by_itself_at_its_rate(run: Run) -> None:
         await parts.letters.begin(HOME, "q", per_s=100)
         parts.redriving.begun()
 
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             job = partial(parts.letters.job, HOME, "q")
             while (await job()).state == "running":  # noqa: ASYNC110  -- the store's
                 await anyio.sleep(0.01)

@@ -13,7 +13,7 @@ from webhook_products import come_as
 pytestmark = pytest.mark.anyio
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "order-payment.json"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 WAIT = {"id": "w", "type": "wait", "signal": "go", "timeout": "1h"}
 
 

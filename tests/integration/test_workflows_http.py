@@ -168,7 +168,7 @@ async def test_the_seed_calls_for_workflows_answer_as_documented(api: Api) -> No
 
 async def ended(api: Api, execution: str) -> dict[str, Any]:
     """The status, as soon as it ended."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         while True:
             shown = (await api.http.get(f"/api/executions/{execution}/status")).json()
             if shown["ended_at"]:
@@ -665,7 +665,7 @@ async def test_a_list_ends_though_all_it_names_is_gone(api: Api) -> None:
             for kind in ("x", "r"):
                 await api.store.call(prefix, "DEL", f"{prefix}{kind}:{execution}")
 
-    with anyio.fail_after(3):
+    with anyio.fail_after(60):
         answer = await api.http.get("/api/executions/")
 
     assert answer.json() == {"items": [], "next_cursor": None}

@@ -32,6 +32,7 @@ Word: TypeAlias = bytes | str | int | float
 Reply: TypeAlias = Any  # bytes, int, None or a list of these, as the command's manual says
 Dial: TypeAlias = Callable[[Callable[[], asyncio.Protocol]], Awaitable[object]]
 
+STALL_S = 1.5  # callers of a store that hangs are told within 2 s
 _SILENT_TICKS = 5
 # hiredis declares a tuple of one word and no result; it takes any number and gives bytes.
 pack = cast(
@@ -54,7 +55,7 @@ class Profile(msgspec.Struct, frozen=True):
     hello: tuple[tuple[Word, ...], ...] = _HELLO
     pending_max: int = 10_000
     connect_s: float = 5.0
-    stall_s: float = 1.5  # callers of a store that hangs are told within 2 s
+    stall_s: float = STALL_S
     wait_replicas: int = 0
     wait_ms: int = 500
     backoff_s: tuple[float, float] = (0.05, 0.5)

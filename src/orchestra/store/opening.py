@@ -17,7 +17,7 @@ from orchestra.store.durability import warnings as warnings_about
 from orchestra.store.embedded import Embedded, Server, running
 from orchestra.store.endpoints import Access, Address, Location, locate
 from orchestra.store.failures import Refused, StoreAway, Unfit
-from orchestra.store.mux import Profile
+from orchestra.store.mux import STALL_S, Profile
 from orchestra.store.primaries import Primaries
 from orchestra.store.room import Room
 from orchestra.store.topology import SlotMap, discover, whole
@@ -32,7 +32,8 @@ class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     `url` None is the embedded store in `directory`. `durability` None: on disk when embedded,
     replicated behind sentinels and in a cluster, what the server does otherwise.
-    `wait_replicas` None: one where durability is `replicated`.
+    `wait_replicas` None: one where durability is `replicated`. `patience_s`: a store that is silent
+    for longer is away.
     """
 
     url: str | None = None
@@ -45,6 +46,7 @@ class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
     memory_max_bytes: int | None = None
     name: str = "orchestra"
     reach_s: float = 15.0
+    patience_s: float = STALL_S
     environment: Mapping[str, str] = {}
 
 
@@ -131,7 +133,7 @@ def _profile(options: StoreOptions, location: Location, durability: Durability) 
     # Waiting for replicas that do not exist would hold every batch until its deadline, so it is
     # what was found that counts here and not what was asked for.
     hello = location.access.hello(options.name)
-    return Profile(hello=hello, wait_replicas=durability.replicas)
+    return Profile(hello=hello, stall_s=options.patience_s, wait_replicas=durability.replicas)
 
 
 @contextlib.asynccontextmanager

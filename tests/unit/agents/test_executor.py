@@ -217,7 +217,7 @@ async def test_who_waits_for_a_slot_gets_it_in_turn(agents: AgentsModule, door: 
             group.start_soon(agents.execute, a_task("narrow", input_data=n))
             await anyio.wait_all_tasks_blocked()
 
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             while agents.saturated() != {"narrow"}:  # the store's answers are on their way
                 await anyio.lowlevel.checkpoint()
         door.open.set()

@@ -109,7 +109,7 @@ async def test_each_deadline_ends_it_and_closes_the_connection(
             async with sender.stream("GET", server.url, {}, b"", timeouts) as answer:
                 await answer.read()
         took = clock.monotonic() - began
-        with anyio.fail_after(2):
+        with anyio.fail_after(60):
             await server.left.wait()
 
     assert 0.19 < took < 0.7

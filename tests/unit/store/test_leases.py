@@ -9,6 +9,8 @@ from orchestra.store.leases import Beat, LeaseClock
 
 TAGS = (0, 128)
 
+pytestmark = pytest.mark.hasty
+
 
 @pytest.fixture
 def clock() -> ManualClock:

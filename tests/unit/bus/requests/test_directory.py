@@ -3,9 +3,12 @@
 from typing import Any
 
 import msgspec
+import pytest
 
 from orchestra.bus.requests import Process
 from orchestra.bus.requests.directory import Directory
+
+pytestmark = pytest.mark.hasty
 
 
 def told(**beats: int) -> list[Any]:
