@@ -44,7 +44,8 @@ class Pool:
             "exclude": "", "only": "", "prefer": "", "bound": 0, "tokens": 0, "retry": 0,
             "spill": 0,
         }  # fmt: skip
-        *pick, self.seen = await self.call("slot_acquire", lease=lease, **(values | options))
+        reply = await self.call("slot_acquire", lease=lease, **(values | options))
+        *pick, self.seen = reply if reply[0] == "ok" else reply[:3]
         return pick, lease
 
     async def release(self, agent: str, lease: str, outcome: str = "ok", **options: int) -> Any:

@@ -139,7 +139,11 @@ def build_modules(
     if "workflows" in settings.runs:
         workflows.listen(bus)
     checks: dict[str, Check] = {"store": store.check}
-    views = Views(workflows.listing.page, workflows.catalogue.document, agents.statuses, checks)
+    views = Views(
+        workflows.listing.page, workflows.catalogue.document, workflows.surveyor.live,
+        agents.surveyor.slots, bus.hooks.pending, checks,
+        (workflows.surveyor.survey, agents.surveyor.survey, bus.hooks.survey),
+    )  # fmt: skip
     watching: Sequence[Part] = ()
     if settings.monitoring == "on":
         metrics = MetricsPart(store, ports.clock, ports.ids, views, [workflows.figures])

@@ -12,7 +12,7 @@ One for the process, as the log is. Not for threads: call it where the event loo
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final, Literal, TypeAlias, cast
 
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
@@ -221,6 +221,13 @@ class Instruments:
         """What every one gathered since the last time: for the one who hands it on."""
         return [(one, fresh) for one in self for fresh in [one.take()] if fresh]
 
+
+Reading: TypeAlias = "tuple[Gauge, Values, float]"
+Survey: TypeAlias = Callable[[], Awaitable[Sequence[Reading]]]
+"""Reads gauges of the whole installation in the store: one process of all asks, and shows them.
+
+May raise StoreAway. Cheap: what it costs does not grow with what was ever stored.
+"""
 
 INSTRUMENTS: Final = Instruments()
 

@@ -21,6 +21,7 @@ from orchestra.agents.discovery.plugins import Plugins
 from orchestra.agents.discovery.shelf import OwnShelf, registration_of
 from orchestra.agents.health.care import Care
 from orchestra.agents.health.sources import AgentSource
+from orchestra.agents.health.surveying import AgentSurveyor
 from orchestra.agents.llm.costs import Costs
 from orchestra.agents.llm.prices import FILE as PRICES_FILE
 from orchestra.agents.llm.prices import Prices
@@ -109,10 +110,12 @@ class AgentsModule:
         self._following = Following(store, clock, ids, chance, self.registry)
         providers = _providers((a2a, mcp, llm, self._http)) | {"python": python, "pull": pull}
         self.care = Care(store, self.registry, self._balancer, providers, (clock, chance))
+        seats = Seats(settings.slots_max)
+        self.surveyor = AgentSurveyor(self.registry, self.care.health, seats, clock)
         self._executor = Executor(
             self.registry,
             self._balancer,
-            Seats(settings.slots_max),
+            seats,
             providers,
             Ports(clock, chance),
             Hooks(
@@ -234,6 +237,7 @@ class AgentsModule:
             group.start_soon(self.plugins.serve)
             group.start_soon(self._elsewhere.serve)
             group.start_soon(self.care.serve)
+            group.start_soon(self.surveyor.serve, self._executor.tell)
             group.start_soon(self._desk.runs.serve)
             try:
                 yield

@@ -14,6 +14,7 @@ from orchestra.bus.queues.wiring import QueueParts
 from orchestra.bus.readers.durable import Durable
 from orchestra.bus.readers.tenure import Ground, Subscriber
 from orchestra.bus.webhooks.delivery import READER
+from orchestra.bus.webhooks.surveying import NOTHING, HookSurvey
 from orchestra.bus.webhooks.wiring import Needs, WebhookParts
 from orchestra.bus.wiring import EventParts
 from orchestra.clock import Clock, Ids, Random
@@ -47,6 +48,7 @@ class BusModule:
         self.queues = QueueParts(store, clock, ids, chance)
         self.enqueue, self.worker = self.queues.enqueue, self.queues.worker
         self.webhooks = WebhookParts(store, self.events, webhooks, ports) if webhooks else None
+        self.hooks: HookSurvey = self.webhooks.delivery.surveyor if self.webhooks else NOTHING
         self._ground = Ground(self.hub, store, clock, ids.new("rdr"))
         self._durables: list[Durable] = []
         self._group: anyio.abc.TaskGroup | None = None

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from litestar.types import ControllerRouterHandler
 
-from orchestra.instruments import Tally
+from orchestra.instruments import Survey, Tally
 from orchestra.store.keys import Tenant
 
 
@@ -58,7 +58,13 @@ class Views(NamedTuple):
     """A page of executions, newest first: filter, cursor, limit."""
     definition: Callable[[str], Awaitable[Mapping[str, Any]]]
     """The document of a workflow, by its digest. Raises NotFound."""
-    agents: Callable[[Tenant], Awaitable[Sequence[str]]]
-    """The status of each agent of a tenant."""
+    live: Callable[[Tenant], Awaitable[Mapping[str, int]]]
+    """How many executions have not ended, by state."""
+    agents: Callable[[Tenant], Awaitable[tuple[Sequence[str], int, int]]]
+    """The status of each agent of a tenant; slots taken, slots in all."""
+    webhooks: Callable[[Tenant], Awaitable[tuple[int, int]]]
+    """Endpoints of webhooks, and deliveries that wait."""
     checks: Mapping[str, Callable[[], Awaitable[None]]]
     """By the name of a part: raises when it cannot do its job."""
+    surveys: Sequence[Survey] = ()
+    """What the leader asks for now and then, and shows: figures of the whole installation."""

@@ -30,6 +30,7 @@ from orchestra.monitoring.metrics.shelf import Shelf
 from orchestra.monitoring.overview import Overview, Sources
 from orchestra.monitoring.pulse import Pulse
 from orchestra.monitoring.services import Services
+from orchestra.monitoring.surveying import Surveying
 from orchestra.store.client import Store
 
 log = structlog.get_logger(__name__)
@@ -56,8 +57,10 @@ class MetricsPart:
         self.sealer = Sealer(store, self.admission, clock)
         self.leading = Leading(store, clock, self.session)
         self.counting = Counting(store, clock, ledgers, self.gatherer, self.leading)
-        self.pulse = Pulse(store, clock, self.leading)
+        self.pulse = Pulse(store, clock)
         self.services = Services(store, clock, self.session, __version__, views.checks)
+        surveys = (*views.surveys, self.services.survey, self.pulse.survey)
+        self.surveying = Surveying(surveys, clock, self.leading)
         self.overview = Overview(
             Sources(store, clock, self.answers, views, self.services, self.pulse)
         )
@@ -87,6 +90,7 @@ class MetricsPart:
             group.start_soon(self._kept, self.counting.serve)
             group.start_soon(self._kept, self.pulse.serve)
             group.start_soon(self._kept, self.services.serve)
+            group.start_soon(self._kept, self.surveying.serve)
             yield
             group.cancel_scope.cancel()
         with anyio.move_on_after(_LAST_S, shield=True):

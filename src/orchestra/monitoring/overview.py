@@ -27,17 +27,14 @@ from orchestra.monitoring.totals import Totals
 from orchestra.store import keys
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
-from orchestra.store.scripts import load_scripts
 
 log = structlog.get_logger(__name__)
 
 FRESH_S: Final = 1.0
 KEPT_MAX: Final = 256
-LIVE_MAX: Final = 2_000
 LISTED: Final = 10
 MINUTES: Final = 60
 WINDOW_MAX_S: Final = 30 * 86_400
-_STATES: Final = {"N": "pending", "R": "running", "P": "paused", "B": "running", "Z": "running"}
 _ENDS: Final = ("completed", "failed", "cancelled", "rolled_back")
 _AGENTS: Final[Mapping[str, str]] = {
     "healthy": "healthy",
@@ -70,7 +67,6 @@ class Overview:
     def __init__(self, sources: Sources) -> None:
         self._s = sources
         self._totals = Totals(sources.answers, sources.clock)
-        self._live = load_scripts("orchestra.monitoring")["executions_live"]
         self._kept: dict[tuple[Tenant, int], tuple[float, Document]] = {}
 
     async def make(self, tenant: Tenant, window: str) -> Document:
@@ -105,7 +101,7 @@ class Overview:
 
         parts: dict[str, Callable[[], Awaitable[Any]]] = {
             "services": self._s.services.read,
-            "executions": lambda: self._executions(tenant, window_s, partial),
+            "executions": lambda: self._executions(tenant, window_s),
             "workflows": lambda: self._workflows(tenant, window_s),
             "agents": lambda: self._agents(tenant),
             "events": lambda: self._events(tenant, window_s),
@@ -138,15 +134,17 @@ class Overview:
             "failing": failing,
         }
 
-    async def _executions(self, tenant: Tenant, window_s: int, partial: list[str]) -> Document:
+    async def _executions(self, tenant: Tenant, window_s: int) -> Document:
         ends = await self._totals.sums(tenant, "orchestra_executions_total", window_s, "outcome")
         spread = await self._totals.spread(tenant, "orchestra_execution_seconds", window_s)
-        live = await self._states(tenant)
-        if live.pop("+", None):
-            partial.append("executions.live")
+        live = await self._s.views.live(tenant)
         judged = ends["completed",] + ends["failed",] + ends["rolled_back",]
         rate = round(ends["completed",] / judged, 6) if judged else None
-        states = {name: live[name] for name in ("pending", "running", "paused")}
+        states = {
+            "pending": live["pending"],
+            "running": live["running"] + live["rolling_back"],
+            "paused": live["paused"],
+        }
         return {
             **states,
             **{name: int(ends[name,]) for name in _ENDS},
@@ -155,21 +153,6 @@ class Overview:
             "p95_ms": _ms(quantile(spread, 0.95)),
             "per_minute": await self._per_minute(tenant),
         }
-
-    async def _states(self, tenant: Tenant) -> Counter[str]:
-        """Executions that have not ended, by state; `+` when not all were looked at."""
-        store = self._s.store
-        sent = [
-            store.run(self._live, store.prefix(tag), tenant=tenant, max=LIVE_MAX)
-            for tag in store.partitions
-        ]
-        found: Counter[str] = Counter()
-        for reply in sent:
-            flat = cast("list[Any]", await reply)
-            for letter, n in zip(flat[::2], flat[1::2], strict=True):
-                state: str = letter.decode()
-                found[_STATES.get(state, state)] += int(n)
-        return found
 
     async def _per_minute(self, tenant: Tenant) -> list[int]:
         """Executions that ended in each of the last 60 minutes, the present one last."""
@@ -206,10 +189,19 @@ class Overview:
         return {"total": int(total), "active": active, "failing": failing}
 
     async def _agents(self, tenant: Tenant) -> Document:
-        statuses = await self._s.views.agents(tenant)
+        statuses, taken, places = await self._s.views.agents(tenant)
+        seated = await self._totals.level(tenant, "orchestra_agent_seats_in_use") or []
+        seats = await self._totals.level(tenant, "orchestra_agent_seats") or []
         counts = Counter(_AGENTS.get(one, "") for one in statuses)
         shown = {name: counts[name] for name in ("healthy", "degraded", "unhealthy")}
-        return {"total": len(statuses), **shown, "in_flight": None, "capacity": None}
+        return {
+            "total": len(statuses),
+            **shown,
+            **{
+                "in_flight": int(taken + sum(seated)),
+                "capacity": int(places + sum(seats)),
+            },
+        }
 
     async def _events(self, tenant: Tenant, window_s: int) -> Document:
         count = await self._totals.sums(tenant, "orchestra_events_total", window_s)
@@ -232,7 +224,8 @@ class Overview:
         total = outcomes.total()
         good = outcomes["delivered",] + outcomes["ok",]
         rate = round(good / total, 6) if total else None
-        return {"endpoints": None, "success_rate": rate, "pending": None}
+        endpoints, pending = await self._s.views.webhooks(tenant)
+        return {"endpoints": endpoints, "success_rate": rate, "pending": pending}
 
     async def _usage(self, tenant: Tenant, window_s: int) -> Document:
         tokens = await self._totals.sums(tenant, "orchestra_workflow_tokens_total", window_s)

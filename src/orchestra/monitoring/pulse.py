@@ -1,6 +1,7 @@
 """How this process and its store are, felt once a second: the loop, a round trip, memory."""
 
 import platform
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -8,30 +9,30 @@ import structlog
 from orchestra import __version__
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError
-from orchestra.instruments import histogram, measure
-from orchestra.monitoring.metrics.leading import Leading
+from orchestra.instruments import Reading, histogram, measure
 from orchestra.store import metric_keys
 from orchestra.store.client import Store
+from orchestra.store.durability import weaker
 
 log = structlog.get_logger(__name__)
 
 NAP_S: Final = 0.25
 NAPS: Final = 4
-MEMORY_EVERY: Final = 5
 _LAG = histogram("orchestra_loop_lag_seconds")
 _STORE = histogram("orchestra_store_seconds", ("profile",))
 _MEMORY = measure("orchestra_store_memory_bytes")
 _MEMORY_MAX = measure("orchestra_store_memory_max_bytes")
+_MEMORY_RATIO = measure("orchestra_store_memory_ratio")
+_WEAK = measure("orchestra_durability_low")
 _BUILD = measure("orchestra_build_info", ("version", "python", "durability"))
 
 
 class Pulse:
     """Feels it until cancelled."""
 
-    def __init__(self, store: Store, clock: Clock, leading: Leading) -> None:
-        self._store, self._clock, self._leading = store, clock, leading
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
         self._prefix = metric_keys.monitoring(store.space)
-        self._beats = 0
 
     async def serve(self) -> None:
         """Until cancelled."""
@@ -46,16 +47,19 @@ class Pulse:
                 log.debug("monitoring.store_not_felt", error=away.code)
 
     async def feel(self) -> None:
-        """One round trip; now and then the memory. Raises StoreAway."""
-        _BUILD.set(1, __version__, platform.python_version(), str(self._store.durability.effective))
+        """One round trip, and what is promised. Raises StoreAway."""
+        kept = self._store.durability
+        _BUILD.set(1, __version__, platform.python_version(), str(kept.effective))
+        _WEAK.set(float(weaker(kept)))
         before = self._clock.monotonic()
         await self._store.read(self._prefix, "PING")
         _STORE.observe(self._clock.monotonic() - before, "read")
-        if self._leading.leads and self._beats % MEMORY_EVERY == 0:
-            used, most = await self.memory()
-            _MEMORY.set(used)
-            _MEMORY_MAX.set(most)
-        self._beats += 1
+
+    async def survey(self) -> Sequence[Reading]:
+        """The memory of the store, for one process of all to tell. A `Survey`."""
+        used, most = await self.memory()
+        found: list[Reading] = [(_MEMORY, (), used), (_MEMORY_MAX, (), most)]
+        return [*found, (_MEMORY_RATIO, (), used / most)] if most else found
 
     async def memory(self) -> tuple[int, int]:
         """Bytes used, and bytes allowed (0: no limit), of the server that keeps our register."""

@@ -10,6 +10,7 @@ import structlog
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError
 from orchestra.instants import instant
+from orchestra.instruments import Reading, measure
 from orchestra.store import metric_keys
 from orchestra.store.client import Store
 
@@ -23,8 +24,12 @@ AGAIN_S: Final = 1.0
 CHECK_S: Final = 1.0
 SILENT_MS: Final = 15_000
 GONE_MS: Final = 3_600_000
+MISSED_MS: Final = 300_000
+"""A replica that is gone for so long is missed no more: somebody knows, or nobody cares."""
 SLOW_MS: Final = 250
 REPLICAS_MAX: Final = 1_000
+_REPLICAS = measure("orchestra_replicas")
+_SILENT = measure("orchestra_replicas_silent")
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -109,8 +114,22 @@ class Services:
         spent_ms = round((self._clock.monotonic() - before) * 1_000)
         found[name] = Checked(not reason, spent_ms, reason[:200])
 
+    async def survey(self) -> Sequence[Reading]:
+        """How many replicas there are, and how many are gone without a word. A `Survey`."""
+        told, now_ms = await self._told(), self._clock.now_ms()
+        silent = [now_ms - one.at_ms for one in told.values() if one.at_ms < now_ms - SILENT_MS]
+        missed = sum(1 for ms in silent if ms < MISSED_MS)
+        return [(_REPLICAS, (), len(told) - len(silent)), (_SILENT, (), missed)]
+
     async def read(self) -> tuple[int, list[Service]]:
         """How many replicas there are, and how each part is. Raises StoreAway."""
+        told, now_ms = await self._told(), self._clock.now_ms()
+        alive = [one for one in told.values() if one.at_ms >= now_ms - SILENT_MS]
+        names = list(dict.fromkeys([*self._checks, *(n for one in alive for n in one.checks)]))
+        return len(alive), [_service(name, alive) for name in names]
+
+    async def _told(self) -> dict[str, Told]:
+        """What each replica told last; those gone for long are forgotten. Raises StoreAway."""
         flat = cast("list[bytes]", await self._store.read(self._prefix, "HGETALL", self._key))
         now_ms = self._clock.now_ms()
         told: dict[str, Told] = {}
@@ -119,9 +138,7 @@ class Services:
         gone = [name for name, one in told.items() if one.at_ms < now_ms - GONE_MS]
         if gone or len(told) > REPLICAS_MAX:
             await self._store.call(self._prefix, "HDEL", self._key, *(gone or list(told)[:1]))
-        alive = [one for one in told.values() if one.at_ms >= now_ms - SILENT_MS]
-        names = list(dict.fromkeys([*self._checks, *(n for one in alive for n in one.checks)]))
-        return len(alive), [_service(name, alive) for name in names]
+        return told
 
 
 def _service(name: str, alive: Sequence[Told]) -> Service:

@@ -132,6 +132,11 @@ def warnings(facts: list[Facts], partitions_on: int) -> list[str]:
     return found
 
 
+def weaker(durability: Durability) -> bool:
+    """Whether it is less than was asked for."""
+    return _STRENGTH[durability.effective] < _STRENGTH[durability.requested]
+
+
 def _check_fit(facts: Facts) -> None:
     if tuple(int(part) for part in facts.version.split(".")[:2]) < _OLDEST:
         raise Unfit(f"the store is version {facts.version}; 7.2 is the oldest that works")

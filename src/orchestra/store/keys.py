@@ -284,7 +284,7 @@ def executions(prefix: str, tenant: Tenant) -> str:
 
 
 def live_counts(prefix: str) -> str:
-    """Hash: tenant -> live executions. Fields end at zero."""
+    """Hash: tenant -> live executions; tenant|N, |P, |B -> of them. Fields end at zero."""
     return f"{prefix}live"
 
 

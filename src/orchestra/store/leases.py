@@ -87,6 +87,11 @@ class LeaseClock:
         limit_s = LEASE_MS / 1_000 - _MARGIN_S
         return self._expired or renewed is None or self._monotonic() - renewed > limit_s
 
+    def age_s(self) -> float | None:
+        """Since the renewal that is longest ago; None while no partition is joined."""
+        renewed = tuple(self._renewed.values())
+        return self._monotonic() - min(renewed) if renewed else None
+
     def pulse(self) -> None:
         """The event loop runs. Call each 0.5 s: without it for 10 s the lease is let go."""
         self._pulsed = self._monotonic()

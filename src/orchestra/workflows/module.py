@@ -3,7 +3,7 @@
 import asyncio  # noqa: TID251 -- a task for each execution: see `running`
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, Final
 
 from litestar import Router
 from litestar.di import Provide
@@ -12,6 +12,7 @@ from litestar.types import ControllerRouterHandler
 from orchestra.agents import Agents
 from orchestra.clock import Clock, Ids, Random
 from orchestra.errors import Unavailable
+from orchestra.instruments import measure
 from orchestra.settings import Settings
 from orchestra.store.client import Store
 from orchestra.store.leases import LeaseClock
@@ -24,6 +25,7 @@ from orchestra.workflows.history.listing import Listing
 from orchestra.workflows.history.reader import Reader
 from orchestra.workflows.history.retention import Retention
 from orchestra.workflows.history.signals import Signals
+from orchestra.workflows.history.surveying import Surveyor
 from orchestra.workflows.routes.executions import ExecutionRoutes
 from orchestra.workflows.routes.hot import Parts
 from orchestra.workflows.routes.workflows import WorkflowRoutes
@@ -34,6 +36,9 @@ from orchestra.workflows.running.memory import Memory
 from orchestra.workflows.running.starting import Starter
 from orchestra.workflows.running.sweeping import Sweeper
 from orchestra.workflows.triggers import Hearing, Triggers
+
+LEASE_TOLD_S: Final = 1.0
+_LEASE_AGE = measure("orchestra_lease_age_seconds")
 
 
 class WorkflowsModule:
@@ -65,6 +70,7 @@ class WorkflowsModule:
             store, reader, clock, chance,
             live_ms=round(settings.live_ttl_s * 1_000), kept_ms=round(settings.retention_s * 1_000),
         )  # fmt: skip
+        self.surveyor = Surveyor(store)
         self.sweeper = Sweeper(store, self.catalogue, clock, chance)
         self.listing = Listing(store, reader)
         self.journal = JournalSource(store)
@@ -106,11 +112,20 @@ class WorkflowsModule:
                 self._spawn(self._store.listen, self.engine.woken)
                 self._spawn(self.retention.serve)
                 self._spawn(self.sweeper.serve)
+                self._spawn(self._tell_lease)
                 self.engine.start()
                 yield
                 if self.engine.drained:  # else it ends as in a crash, and the lease is waited for
                     await self.engine.leave()
                 raise _Stopped
+
+    async def _tell_lease(self) -> None:
+        """Once a second: how long ago the lease was renewed, where that is longest."""
+        while True:
+            age_s = self._lease.age_s()
+            if age_s is not None:
+                _LEASE_AGE.set(age_s)
+            await self._clock.sleep(LEASE_TOLD_S)
 
     async def quiesce(self) -> None:
         """Claim nothing more, finish or hand back what runs."""

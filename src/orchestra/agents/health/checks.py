@@ -151,6 +151,8 @@ class Checks:
         if event:
             names = {"agent": agent.id, "tenant": agent.tenant}
             log.info("agent.checked", **names, outcome=outcome, event_of_breaker=event)
+        if event == "opened":
+            self._balancer.opened(agent.tenant, agent.id)
         return msgspec.structs.replace(found, event=event)
 
     async def _asked(self, agent: Agent) -> Checked:

@@ -1,7 +1,7 @@
 """How agents are, as the pools of the store see it now: one look a pool."""
 
 from collections.abc import Awaitable, Iterable, Sequence
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import msgspec
 
@@ -13,6 +13,9 @@ from orchestra.errors import OrchestraError
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.scripts import load_scripts
+
+Glance: TypeAlias = tuple[Agent, Status, int | None]
+"""An agent, how it is, its slots taken; None when the store knows of no slots of it."""
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -55,11 +58,15 @@ class Health:
 
     async def statuses(self, agents: Iterable[Agent]) -> dict[str, Status]:
         """By agent id; one look at each pool. Raises StoreAway."""
-        found: dict[str, Status] = {}
+        return {agent.id: status for agent, status, _ in await self.glances(agents)}
+
+    async def glances(self, agents: Iterable[Agent]) -> list[Glance]:
+        """The status of each, and its slots taken; one look at each pool. Raises StoreAway."""
+        found: list[Glance] = []
         pools: dict[tuple[Tenant, str], list[Agent]] = {}
         for agent in agents:
             if agent.draining or agent.storeless or agent.untold:
-                found[agent.id] = state_of(agent, None).status
+                found.append((agent, state_of(agent, None).status, None))
             else:
                 pools.setdefault((agent.tenant, agent.spec.agent_type), []).append(agent)
         # All looks are on their way before the first one is waited for.
@@ -72,7 +79,7 @@ class Health:
                 away = error
                 continue
             for agent, look in zip(members, looks, strict=True):
-                found[agent.id] = state_of(agent, look).status
+                found.append((agent, state_of(agent, look).status, look.in_use))
         if away is not None:
             raise away
         return found

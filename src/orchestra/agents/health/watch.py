@@ -94,6 +94,7 @@ class Watch:
                     self._not_before[prefix] = sent + int(reply[1]) / 1_000
                     return
                 until = sent + LEASE_MS / 1_000
+                self._balancer.reaped(prefix, int(reply[5]))
                 self._ours[prefix] = (until, int(reply[1]) - int(sent * 1_000))
                 await self._lapsed(roster, int(reply[3]))
                 await self._remove_silent(roster, pool, reply[4])

@@ -2,7 +2,7 @@
 -- args: session lease_ms offline_ms window_ms
 -- prelude: yes
 -- flags: allow-oom
--- returns {0, ms until it may be somebody else's} | {1, now, pushing, lapsed, {agent, silent_ms, …}}
+-- returns {0, ms until it may be somebody else's} | {1, now, pushing, lapsed, {agent, silent_ms, …}, slots reaped}
 -- repeats renews again
 -- cost O(late agents), and the work of reaping, which is bounded
 --
@@ -14,7 +14,7 @@ local w = call('HMGET', p .. 'watch', 'session', 'until', 'at')
 if w[1] and w[1] ~= session and tonumber(w[2]) > now then return {0, math.ceil(tonumber(w[2]) - now)} end
 local seen = tonumber(w[3] or now)
 call('HSET', p .. 'watch', 'session', session, 'until', fmt('%d', now + lease_ms), 'at', fmt('%d', now))
-reap()
+local reaped = reap()
 
 local ttls = {}
 local function ttl(agent)
@@ -40,4 +40,4 @@ for i = 1, #late, 2 do
     tell('agent.stale', agent, {reason = 'its heartbeat is late', silent_ms = silent})
   end
 end
-return {1, now, call('HLEN', p .. 'ttl') - before, lapsed, offline}
+return {1, now, call('HLEN', p .. 'ttl') - before, lapsed, offline, reaped}

@@ -3,8 +3,8 @@
 -- prelude: yes
 -- flags: allow-oom
 --   a step that runs needs a slot to end; what it writes is small and bounded by the slots
--- returns {'ok', agent, fence, probe, used, reaped, seen} | {'full', n, seen} | {'cooling', wait_ms, seen} | {'down', n, seen}
---   | {'none', 0, seen} | {'budget', 0, ''}; seen is what was looked at: full:cooling:open:stale:incapable:excluded:figure,
+-- returns {'ok', agent, fence, probe, used, reaped, seen} | {'full', n, seen, reaped} | {'cooling', wait_ms, seen, reaped}
+--   | {'down', n, seen, reaped} | {'none', 0, seen, reaped} | {'budget', 0, '', reaped}; seen is what was looked at: full:cooling:open:stale:incapable:excluded:figure,
 --   figure being the latency of the chosen one in ms, or the ms until the first gate opens; open are those gated by failure,
 --   told only with a refusal; while a probe is on its way its gate counts as one second
 -- repeats takes another slot: a lost reply is answered by releasing its lease
@@ -23,7 +23,7 @@ renew(session)
 local rb = call('HMGET', p .. 'rb', 'n', 'at')
 local left = tonumber(rb[1]) or 10
 if left < 10 then left = math.min(10, left + (now - (tonumber(rb[2]) or now)) / 1000) end
-if again and left < 1 then return {'budget', 0, ''} end
+if again and left < 1 then return {'budget', 0, '', reaped} end
 
 local function set_of(text)
   local set = {}
@@ -124,10 +124,10 @@ end
 if not best then
   local open, wait = gates()
   local shown = looked_at(open, wait or 0)
-  if seen == 0 then return {'none', 0, shown} end
-  if full > 0 then return {'full', full, shown} end
-  if wait then return {'cooling', wait, shown} end
-  return {'down', seen, shown}
+  if seen == 0 then return {'none', 0, shown, reaped} end
+  if full > 0 then return {'full', full, shown, reaped} end
+  if wait then return {'cooling', wait, shown, reaped} end
+  return {'down', seen, shown, reaped}
 end
 local agent, c, probe = best.name, best.c, 0
 local brk = call('HGET', p .. 'brk', agent)

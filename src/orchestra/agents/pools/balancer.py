@@ -18,6 +18,7 @@ from orchestra.agents.pools.wishes import PLAIN, Wish
 from orchestra.agents.records import Agent
 from orchestra.clock import Clock, Ids
 from orchestra.errors import OrchestraError
+from orchestra.instruments import counter, histogram
 from orchestra.store import keys
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
@@ -25,6 +26,9 @@ from orchestra.store.scripts import load_scripts
 from orchestra.store.wakes import Topics
 
 log = structlog.get_logger(__name__)
+_PICK = histogram("orchestra_agent_pick_seconds", ("tenant", "agent_type"))
+_REAPED = counter("orchestra_agent_slots_reaped_total", ("tenant", "agent_type"))
+_OPENED = counter("orchestra_agent_breaker_opened_total", ("tenant", "agent"))
 
 BEAT_S = 1.0
 FOREVER_MS = 10 * 365 * 86_400_000
@@ -57,6 +61,8 @@ class Balancer:
         self._owed: deque[_Owed] = deque(maxlen=OWED_MAX)
         self._topics = Topics()
         self.session = ids.new("ses")
+        self.name_of: Callable[[Tenant, str], str] = lambda _, agent_id: agent_id
+        """What an agent is called, by its id."""
 
     def prefix(self, tenant: Tenant, agent_type: str) -> str:
         """Where the pool lives."""
@@ -119,7 +125,7 @@ class Balancer:
         When the reply is lost the slot may be ours without our knowing: it is given back later.
         """
         prefix = self.prefix(choice.tenant, choice.agent_type)
-        lease = self._ids.new("lse")
+        lease, asked = self._ids.new("lse"), self._clock.monotonic()
         try:
             reply = await self._run(
                 "slot_acquire",
@@ -144,7 +150,10 @@ class Balancer:
         except BaseException:  # cancelled while the script may be running
             self._owe(Slot(prefix, agent.id, lease) for agent in choice.agents)
             raise
+        _PICK.observe(self._clock.monotonic() - asked, choice.tenant, choice.agent_type)
         kind = reply[0].decode()
+        if reaped := reply[5 if kind == "ok" else 3]:
+            _REAPED.add(reaped, choice.tenant, choice.agent_type)
         if kind != "ok":
             return Refusal(kind, int(reply[1]), seen_in(reply[2]))
         self._held(prefix).slots += 1
@@ -227,7 +236,7 @@ class Balancer:
             if held.slots <= 0 and now - held.spoke > 60:
                 del self._pools[prefix]
             elif held.slots > 0 and now - held.spoke >= BEAT_S:
-                await self._run("slot_beat", prefix, session=self.session)
+                self.reaped(prefix, await self._run("slot_beat", prefix, session=self.session))
                 held.spoke = now
 
     async def _deliver(self, owed: _Owed) -> bool:
@@ -246,7 +255,18 @@ class Balancer:
         self._held(slot.prefix).spoke = self._clock.monotonic()
         if event := reply[1].decode():
             log.info("breaker.changed", agent=slot.agent_id, state=event)
+        if event == "opened":
+            self.opened(_pool(slot.prefix)[0], slot.agent_id)
         return bool(reply[0])
+
+    def opened(self, tenant: Tenant, agent_id: str) -> None:
+        """The breaker of an agent opened, here: it is counted."""
+        _OPENED.add(1, tenant, self.name_of(tenant, agent_id))
+
+    def reaped(self, prefix: str, n: int) -> None:
+        """So many slots of the dead were taken back, here: they are counted."""
+        if n:
+            _REAPED.add(n, *_pool(prefix))
 
     def _owe(self, slots: Iterable[Slot]) -> None:
         self._owed.extend(_Owed(slot, CANCELLED) for slot in slots)
@@ -260,3 +280,9 @@ class Balancer:
 
     async def _run(self, name: str, prefix: str, /, *more: bytes, **args: bytes | str | int) -> Any:
         return await self._store.run(self._scripts[name], prefix, *more, **args)
+
+
+def _pool(prefix: str) -> tuple[Tenant, str]:
+    """Whose pool it is, and of which type."""
+    tenant, _, agent_type = prefix[prefix.index("{") + 1 : prefix.rindex("}")].partition("/")
+    return Tenant(tenant), agent_type

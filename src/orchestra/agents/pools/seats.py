@@ -1,9 +1,12 @@
 """Seats for agents in this process that need no slot of the store: counted here, FIFO."""
 
+from collections.abc import Mapping
+
 import anyio
 
 from orchestra.agents.pools.roster import PLACES, Choice
 from orchestra.agents.records import Agent
+from orchestra.store.keys import Tenant
 
 WAITERS_MAX = 1_000
 NOBODY: frozenset[str] = frozenset()
@@ -28,14 +31,18 @@ class Seats:
     """All seats of this replica. Taking a free one costs no wait and no lock."""
 
     def __init__(self, places: int = PLACES) -> None:
-        self._places = places
+        self.places = places
         self._seats: dict[str, Seat] = {}
-        self._waiting: dict[str, int] = {}
+        self._waiting: dict[tuple[Tenant, str], int] = {}
         self._picks = 0
 
     def types(self) -> frozenset[str]:
         """Agent types that somebody waits for."""
-        return frozenset(self._waiting) if self._waiting else NOBODY
+        return frozenset(pool[1] for pool in self._waiting) if self._waiting else NOBODY
+
+    def waiting(self) -> Mapping[tuple[Tenant, str], int]:
+        """How many callers wait, by pool."""
+        return self._waiting
 
     def best(self, choice: Choice) -> Agent:
         """Of the best tier the least loaded, of those the least recently picked."""
@@ -55,8 +62,13 @@ class Seats:
         """The seat of an agent, made when it is first asked for."""
         seat = self._seats.get(agent.id)
         if seat is None:
-            seat = self._seats[agent.id] = Seat(self._places)
+            seat = self._seats[agent.id] = Seat(self.places)
         return seat
+
+    def in_use(self, agent_id: str) -> int:
+        """How many sit there."""
+        seat = self._seats.get(agent_id)
+        return 0 if seat is None else seat.in_use
 
     def take(self, seat: Seat) -> bool:
         """Sit down if nobody has to get up for it."""
@@ -67,12 +79,13 @@ class Seats:
         self._sat(seat)
         return True
 
-    async def wait(self, seat: Seat, agent_type: str, seconds: float) -> bool:
+    async def wait(self, seat: Seat, choice: Choice, seconds: float) -> bool:
         """Sit down when it is our turn; False when that took longer than `seconds`."""
         if seat.waiting >= WAITERS_MAX:
             return False
         seat.waiting += 1
-        self._waiting[agent_type] = self._waiting.get(agent_type, 0) + 1
+        pool = (choice.tenant, choice.agent_type)
+        self._waiting[pool] = self._waiting.get(pool, 0) + 1
         try:
             with anyio.move_on_after(seconds):
                 await seat.free.acquire()
@@ -80,9 +93,9 @@ class Seats:
                 return True
         finally:
             seat.waiting -= 1
-            self._waiting[agent_type] -= 1
-            if not self._waiting[agent_type]:
-                del self._waiting[agent_type]
+            self._waiting[pool] -= 1
+            if not self._waiting[pool]:
+                del self._waiting[pool]
         return False
 
     def leave(self, seat: Seat) -> None:

@@ -70,6 +70,7 @@ class Registry:
     ) -> None:
         self._store, self._clock, self._ids = store, clock, ids
         self._balancer, self._installed = balancer, installed
+        balancer.name_of = self._name_of
         self._scripts = load_scripts("orchestra.agents")
         self._prefix = keys.agents(store.space)
         self._rosters: dict[Tenant, Roster] = {}
@@ -93,6 +94,10 @@ class Registry:
     def rosters(self) -> Iterable[Roster]:
         """The pictures of all tenants. Never waits."""
         return tuple(self._rosters.values())
+
+    def _name_of(self, tenant: Tenant, agent_id: str) -> str:
+        agent = self.roster(tenant).by_id.get(agent_id)
+        return agent.spec.name if agent else agent_id
 
     async def register(
         self, tenant: Tenant, spec: Registration, *, new_only: bool = False

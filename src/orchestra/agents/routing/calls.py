@@ -13,6 +13,7 @@ from orchestra.agents.records import Agent, HttpReach, LlmReach
 from orchestra.agents.routing import spans
 from orchestra.agents.routing.attempt import Attempt, Picked
 from orchestra.agents.routing.hooks import Hooks, Ports, nobody_counts
+from orchestra.agents.routing.told import fell_back
 from orchestra.security import hops
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,8 @@ class Calls:
         if attempt.begun is None:
             attempt.begun = picked.began
         n = len(attempt.calls) + 1
+        if attempt.fallback_of is not None and not attempt.here:
+            fell_back(picked.choice)
         hops.come(task.hop)
         bound = structlog.contextvars.bind_contextvars(agent=agent.id)
         call = Call(

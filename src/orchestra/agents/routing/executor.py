@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from orchestra.agents import NoAgentAvailable, Task, TaskResult
+from orchestra.agents import AgentTypeUnknown, NoAgentAvailable, Task, TaskResult
 from orchestra.agents.pools.balancer import Balancer
 from orchestra.agents.pools.roster import Choice, choose
 from orchestra.agents.pools.seats import Seats
@@ -22,6 +22,7 @@ from orchestra.agents.routing.explaining import Explainer
 from orchestra.agents.routing.hooks import Hooks, Ports
 from orchestra.agents.routing.lines import Lines
 from orchestra.agents.routing.slotted import Slotted
+from orchestra.agents.routing.told import Waiting, Wanted
 from orchestra.errors import Invalid, NotFound, OrchestraError
 
 log = structlog.get_logger(__name__)
@@ -45,12 +46,19 @@ class Executor:
         self._calls = Calls(providers, ports, hooks)
         self._lines = Lines(balancer, ports.clock)
         self.explainer = Explainer(registry, balancer, seats, hooks.prices)
-        self._slotted = Slotted(registry, balancer, (self._lines, self._calls), ports, hooks)
+        self._wanted, self._waiting = Wanted(ports.clock), Waiting()
+        ways = (self._lines, self._calls, self._wanted)
+        self._slotted = Slotted(registry, balancer, ways, ports, hooks)
 
     def saturated(self) -> frozenset[str]:
         """Agent types whose callers wait for a slot in this replica."""
         lines, seats = self._lines.types(), self._seats.types()
         return lines | seats if lines and seats else lines or seats
+
+    def tell(self) -> None:
+        """What instruments say of who waits here, and for whom in vain."""
+        self._waiting.tell(self._lines.waiting(), self._seats.waiting())
+        self._wanted.tell()
 
     async def execute(self, task: Task) -> TaskResult:
         """Do `task` on the agent best placed. See `Agents.execute`."""
@@ -62,7 +70,7 @@ class Executor:
                 choices = choose(self._registry.roster(task.tenant), target)
             except (NotFound, Invalid, NoAgentAvailable) as unfit:
                 why = unfit.detail
-                choices = await self._second_look(target)
+                choices = await self._second_look(target, unfit)
             for n, choice in enumerate(choices, 1):
                 first = first or choice.agents[0]
                 if choice.local:
@@ -88,22 +96,26 @@ class Executor:
             attempt.fallback_of = task.agent or task.agent_type or task.capability
             attempt.here = 0
 
-    async def _second_look(self, task: Task) -> tuple[Choice, ...]:
+    async def _second_look(self, task: Task, unfit: OrchestraError) -> tuple[Choice, ...]:
         """The choices after asking the store what is new; empty when there is still none."""
         try:
             await self._registry.refresh()
             return choose(self._registry.roster(task.tenant), task)
         except OrchestraError:
+            if isinstance(unfit, AgentTypeUnknown | NoAgentAvailable):
+                wanted = task.agent_type or unfit.context.get("agent_type")
+                self._wanted.missed(task, str(wanted))
             return ()
 
     async def _in_process(self, attempt: Attempt, choice: Choice) -> TaskResult | None:
         """The short way, for agents in this process: no store, no slot, no second agent."""
+        self._wanted.found(choice)
         seats, agent = self._seats, self._seats.best(choice)
         seat, began = seats.of(agent), self._now()
         waited_ms = 0
         if not seats.take(seat):
             left = attempt.task.queue_timeout_ms / 1_000 - (began - attempt.started)
-            if not await seats.wait(seat, choice.agent_type, max(left, 0.0)):
+            if not await seats.wait(seat, choice, max(left, 0.0)):
                 attempt.refused(Refusal("late"))
                 return None
             asked, began = began, self._now()

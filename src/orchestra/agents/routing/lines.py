@@ -5,7 +5,7 @@ store when another one does, and asks by itself every 250 ms in case that was lo
 """
 
 from bisect import insort
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import anyio
 import msgspec
@@ -62,6 +62,10 @@ class Lines:
     def types(self) -> frozenset[str]:
         """Agent types that somebody waits for."""
         return frozenset(key[1] for key in self._lines) if self._lines else NOBODY
+
+    def waiting(self) -> Mapping[tuple[Tenant, str], int]:
+        """How many callers wait, by pool."""
+        return self._waiting
 
     def wake(self, tenant: Tenant, agent_type: str) -> None:
         """A slot of this pool is free: its heads may ask at once."""

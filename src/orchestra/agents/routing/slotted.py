@@ -17,6 +17,7 @@ from orchestra.agents.routing.calls import Calls, ended_of
 from orchestra.agents.routing.hedges import Hedges
 from orchestra.agents.routing.hooks import Hooks, Ports
 from orchestra.agents.routing.lines import Lines, Wait
+from orchestra.agents.routing.told import Wanted, hedged, retried
 from orchestra.errors import OrchestraError
 from orchestra.retry import Backoff
 
@@ -39,12 +40,12 @@ class Slotted:
         self,
         registry: Registry,
         balancer: Balancer,
-        ways: tuple[Lines, Calls],
+        ways: tuple[Lines, Calls, Wanted],
         ports: Ports,
         hooks: Hooks,
     ) -> None:
         self._registry, self._balancer = registry, balancer
-        self._lines, self._calls = ways
+        self._lines, self._calls, self._wanted = ways
         self._clock, self._chance = ports.clock, ports.chance
         self._now = ports.clock.monotonic
         self._prices = hooks.prices
@@ -58,7 +59,9 @@ class Slotted:
             slot = await self._pick(attempt, choice, wish, more=more)
             if isinstance(slot, Refusal):
                 attempt.refused(slot)
+                self._wanted.refused(attempt.task, choice, slot)
                 return None
+            self._wanted.found(choice)
             agent = self._registry.roster(attempt.task.tenant).by_id.get(slot.agent_id)
             if agent is None:  # the pool still knows an agent that was removed
                 attempt.gone.add(slot.agent_id)
@@ -66,6 +69,8 @@ class Slotted:
                 await self._forget(slot, choice)
                 continue
             began = self._now()
+            if attempt.here:
+                retried(choice)
             waited_ms = int((began - asked) * 1_000)
             picked = Picked(choice, agent, began, slot, waited_ms, wish.strategy)
             result = await self._call(attempt, picked, wish, more=more)
@@ -215,6 +220,7 @@ class Slotted:
             await self._balancer.release(slot)
             return None
         self._hedges.made(choice)
+        hedged(choice)
         return Picked(choice, agent, self._now(), slot, 0, wish.strategy)
 
     async def _forget(self, slot: Slot, choice: Choice) -> None:

@@ -17,12 +17,15 @@ log = structlog.get_logger(__name__)
 TELL_S: Final = 5.0
 _CLAIM_MS: Final = 12_000
 _BITE: Final = 100
+DEAD_MAX: Final = 10_000
+"""Dead letters that a part of a queue keeps, as the scripts have it."""
 _OUTCOMES: Final = (
     "sent", "received", "acked", "nacked", "postponed", "expired", "dead", "redriven"
 )  # fmt: skip
 _DEPTH = measure("orchestra_queue_depth", ("tenant", "queue"))
 _OLDEST = measure("orchestra_queue_oldest_seconds", ("tenant", "queue"))
 _DEAD = measure("orchestra_dead_letters", ("tenant", "queue"))
+_FILLED = measure("orchestra_dead_letters_ratio", ("tenant", "queue"))
 _MESSAGES = counter("orchestra_messages_total", ("tenant", "queue", "outcome"))
 
 Named = tuple[str, str]
@@ -34,6 +37,7 @@ class Figures(NamedTuple):
     depth: int = 0
     dead: int = 0
     oldest_ms: int = 0
+    dead_max: int = 0
 
 
 class Telling:
@@ -66,9 +70,10 @@ class Telling:
         for name, figures in found.items():
             _DEPTH.set(figures.depth, *name)
             _DEAD.set(figures.dead, *name)
+            _FILLED.set(figures.dead / figures.dead_max, *name)
             _OLDEST.set(figures.oldest_ms / 1_000, *name)
         for name in self._told - found.keys():
-            for gauge in (_DEPTH, _DEAD, _OLDEST):
+            for gauge in (_DEPTH, _DEAD, _FILLED, _OLDEST):
                 gauge.forget(*name)
         self._told = set(found)
 
@@ -90,7 +95,10 @@ class Telling:
             tenant, _, queue = name.decode().partition(":")
             before = found.get((tenant, queue), Figures())
             found[tenant, queue] = Figures(
-                before.depth + row[0], before.dead + row[1], max(before.oldest_ms, row[2])
+                before.depth + row[0],
+                before.dead + row[1],
+                max(before.oldest_ms, row[2]),
+                before.dead_max + DEAD_MAX,
             )
             for outcome, n in zip(_OUTCOMES, row[3:], strict=True):
                 if n:

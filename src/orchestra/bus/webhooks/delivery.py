@@ -20,6 +20,7 @@ from orchestra.bus.webhooks.matching import Distributor, Matcher, WorkflowOf
 from orchestra.bus.webhooks.notices import Notices, Publish
 from orchestra.bus.webhooks.replaying import Replaying, Replays
 from orchestra.bus.webhooks.sending import Post, Sender
+from orchestra.bus.webhooks.surveying import WebhookSurveyor
 from orchestra.clock import Clock, Ids, Random
 from orchestra.security.secrets import Secrets
 from orchestra.store.client import Store
@@ -56,6 +57,7 @@ class DeliveryParts:
         calls = Calls(store)
         queues = Queues(calls, ids, chance)
         lines = Lines(calls, queues, Letters(calls, ids), clock)
+        self.surveyor = WebhookSurveyor(endpoints, lines)
         circuits = Circuits(calls, chance)
         notices = Notices(beside.publish, endpoints, clock)
         sender = Sender(beside.post, endpoints, beside.secrets, clock, beside.base_url)

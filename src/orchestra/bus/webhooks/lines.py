@@ -1,11 +1,11 @@
 """The queues of endpoints: what deliveries need of queues beyond what everybody does."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
-from orchestra.bus.queues.calls import Calls, rows
+from orchestra.bus.queues.calls import Calls, Glance, rows
 from orchestra.bus.queues.letters import Letters
 from orchestra.bus.queues.queues import Queues
 from orchestra.bus.queues.records import OWN_OPTIONS, QueueFull, QueueUnknown, Received, Sent
@@ -69,12 +69,20 @@ class Lines:
     async def due(self, endpoints: Iterable[Endpoint]) -> list[bytes]:
         """Names of the queues that have something to receive by now: `tenant:queue`."""
         names = [f"{one.tenant}:{queue_of(one.id)}".encode() for one in endpoints]
-        found: list[bytes] = []
+        return [name for name, one in await self._glances(names) if one.soon_ms == 0]
+
+    async def depths(self, endpoints: Sequence[Endpoint]) -> list[int]:
+        """Of each: how many deliveries wait, or are being made."""
+        names = [f"{one.tenant}:{queue_of(one.id)}".encode() for one in endpoints]
+        found = {name: one.depth for name, one in await self._glances(names)}
+        return [found[name] for name in names]
+
+    async def _glances(self, names: Sequence[bytes]) -> list[tuple[bytes, Glance]]:
+        found: list[tuple[bytes, Glance]] = []
         for part, all_of in self._calls.placed(names):
             for i in range(0, len(all_of), _GLANCES_MAX):
                 some = all_of[i : i + _GLANCES_MAX]
-                glances = await self._calls.glance(part, some)
-                found += [name for name, one in zip(some, glances, strict=True) if one.soon_ms == 0]
+                found += zip(some, await self._calls.glance(part, some), strict=True)
         return found
 
     async def hurry(self, endpoint: Endpoint, message: str) -> bool:

@@ -6,7 +6,7 @@
 -- call. ARGV[1] is always `at`: '' means the server's TIME, a number is a simulator's. Lists are lines; columns are tabs.
 -- item   "<class>|<queue>|<owner>/<path>"        owner: exe_… or msg_…/dlv_…     path: step, M[3], M[3]/search, ~step
 -- token  "<n>.<u>.<k>.<c>.<session>"             n claims (fence), u tries used, k logical try, c crashes
--- state  w<deps>[,n.u.k.c] waiting   q<n.u.k.c> ready   p<…> parked   t<…> retry timer   a<…> awaiting   o<…> open scope
+-- state  w<deps>[,n.u.k.c] waiting   q<n.u.k.c>[@since] ready   p<…> parked   t<…> retry timer   a<…> awaiting   o<…> open scope
 --        r<token> running  b<token> begun (at most once)  v<token> leased outside  h<token> held, outcome unknown
 --        c<token> completed  f<token> failed  s<token> skipped  k<…> compensated
 -- execution @s  N pending R running P paused B rolling back Z running its finally D completed F failed C cancelled L rolled back
@@ -40,12 +40,21 @@ local function parent(path) return match(path, '^(.*)[/%[][^/%[]*$') end
 local function home(owner, path)                          -- nested, compensating and closing steps keep x small
   return p .. (string.find(path, '[/%[~!]') and 'c:' or 'x:') .. owner
 end
-
 local function load(owner)
   local h = call('HMGET', p .. 'x:' .. owner, '@s', '@n', '@t', '@d', '@r', '@w', '@y', '@p', '@b', '@u')
   if not h[1] then return nil end
   return {s = h[1], n = tonumber(h[2]) or 0, t = h[3], d = h[4] or '', r = tonumber(h[5]) or 0,
           w = tonumber(h[6]) or 1000, y = h[7], p = h[8], b = h[9] or '', u = h[10], key = p .. 'x:' .. owner}
+end
+
+-- Live executions of a tenant, all and in the states that are counted: fields tenant, tenant|N, |P, |B of `live`. The rest run.
+local function alive(field, n) if call('HINCRBY', p .. 'live', field, n) <= 0 then call('HDEL', p .. 'live', field) end end
+local COUNTED = {N = true, P = true, B = true}
+local function turn(x, s, ...)                            -- another state, and what is written with it
+  if COUNTED[x.s] then alive(x.t .. '|' .. x.s, -1) end
+  if COUNTED[s] then alive(x.t .. '|' .. s, 1) end
+  x.s = s
+  call('HSET', x.key, '@s', s, ...)
 end
 
 -- The journal is the outbox: written by the transition itself. The history is the same line, kept per execution.
@@ -55,7 +64,6 @@ local function note(k, owner, path, token, data, x)
   local len = call('RPUSH', p .. 'h:' .. owner, id .. '|' .. k .. '|' .. path .. '|' .. token .. '|' .. data)
   if len > HISTORY and (k == 'R' or k == 'C') then call('RPOP', p .. 'h:' .. owner) end
 end
-
 -- Start-time fair queueing (Goyal 1996) inside a strict priority class. cost = 1000 / weight of the tenant.
 local function enqueue(item, tenant, cost)
   local class, queue = match(item, '^(%d+)|([^|]*)|')
@@ -69,7 +77,6 @@ local function enqueue(item, tenant, cost)
     call('SPUBLISH', p .. 'wake', queue)
   end
 end
-
 -- What a step that ran before begins anew with: its fence never falls, its logical try is a new one.
 local function next_try(owner, path)
   local state = call('HGET', home(owner, path), path) or ''
@@ -95,7 +102,6 @@ local function gate(x, owner, path)                       -- may this ready step
   end
   return 'go'
 end
-
 local function grant(out, item, owner, path, tries, x, session, lease_ms)
   local n, u, k, c = match(tries, '^(%d+)%.(%d+)%.(%d+)%.(%d+)')
   local token = fmt('%d.%d.%d.%d.%s', n + 1, u, k, c, session)
@@ -104,15 +110,13 @@ local function grant(out, item, owner, path, tries, x, session, lease_ms)
   else call('SADD', p .. 'wl:' .. session, item) end
   x.r = call('HINCRBY', x.key, '@r', 1)
   if x.s == 'N' then
-    x.s = 'R'
-    call('HSET', x.key, '@s', 'R')
+    turn(x, 'R')
     note('B', owner, '', '0', '', x)
   end
   note('R', owner, path, token, session, x)
   local i = #out
   out[i + 1], out[i + 2], out[i + 3], out[i + 4], out[i + 5] = item, token, x.d, x.t, x.b
 end
-
 -- Which queues a claimer serves: their names as lines; "*" stands for all, "-name" takes one out again.
 local function serving(queues)
   local out, all = {}, false
@@ -136,10 +140,10 @@ local function ready(item, x, tries, g)
     return grant(g.out, item, owner, path, tries, x, g.session, 0)
   end
   if may == 'park' then
-    call('HSET', home(owner, path), path, 'p' .. tries)
+    call('HSET', home(owner, path), path, 'p' .. match(tries, '^[%d.]+'))
     call('SADD', p .. 'pk:' .. owner, item)
   else
-    call('HSET', home(owner, path), path, 'q' .. tries)
+    call('HSET', home(owner, path), path, fmt('q%s@%.0f', match(tries, '^[%d.]+'), wall()))
     if may == 'go' then enqueue(item, x.t, x.w) end
   end
 end
@@ -174,14 +178,13 @@ local function woken(item, x, tries, kind, data, g)
   note(kind, owner, path, '0', data, x)
   ready(item, x, tries, g)
 end
-
 local function finish(owner, x, s)
   local t = now()
-  x.s, x.f = s, fmt('%.0f', t)
-  call('HSET', x.key, '@s', s, '@f', t)
+  x.f = fmt('%.0f', t)
+  turn(x, s, '@f', t)
   call('ZREM', p .. 'act', owner)
   call('ZADD', p .. 'fin', t, owner)
-  if call('HINCRBY', p .. 'live', x.t, -1) == 0 then call('HDEL', p .. 'live', x.t) end
+  alive(x.t, -1)
   call('ZREM', p .. 't', 'D|' .. owner)
   call('UNLINK', p .. 'pk:' .. owner)
   if x.r > 0 then stop(owner) end                          -- tell whoever still runs a step of it
@@ -192,14 +195,13 @@ local function finish(owner, x, s)
   tell(owner, x, 'cancel')
   note('E', owner, '', '0', s, x)
 end
-
 local function close(owner, x, s, g)                      -- the end, after the finally steps if there are any
   if not x.y then return finish(owner, x, s) end
   if x.r > 0 then stop(owner) end
-  call('HSET', x.key, '@s', 'Z', '@e', s)
+  turn(x, 'Z', '@e', s)
   call('HDEL', x.key, '@y')
   local item = x.y .. '|' .. owner .. '/!finally'
-  x.s, x.y = 'Z', nil
+  x.y = nil
   ready(item, x, '0.0.0.0', g)
 end
 
@@ -222,12 +224,11 @@ local function roll_back(owner, x, g, otherwise)
   if over(x.s) then
     call('ZREM', p .. 'fin', owner)
     call('ZADD', p .. 'act', now(), owner)
-    call('HINCRBY', p .. 'live', x.t, 1)
+    alive(x.t, 1)
     call('HDEL', x.key, '@f')
   end
   call('ZREM', p .. 't', 'D|' .. owner)
-  x.s = 'B'
-  call('HSET', x.key, '@s', 'B')
+  turn(x, 'B')
   call('UNLINK', p .. 'pk:' .. owner)
   unwait(owner)
   if x.r > 0 then stop(owner) end
@@ -240,7 +241,6 @@ local function undo_top(owner, entry)                     -- each step is on the
   call('LREM', p .. 'u:' .. owner, 0, off or entry)
   if not off then call('RPUSH', p .. 'u:' .. owner, entry) end
 end
-
 local function claim_from(session, max, serves, lease_ms, out)
   local budget = max + 256                                -- stale entries are dropped here, but never without end
   local names = call('SMEMBERS', p .. 'qn')

@@ -28,8 +28,7 @@ if op == 'pause' or op == 'interrupt' then
     call('ZREM', p .. 't', 'D|' .. eid)
     call('HSET', x.key, '@l', due - t)                    -- the deadline counts active time
   end
-  call('HSET', x.key, '@s', 'P', '@v', x.s)
-  x.s = 'P'
+  turn(x, 'P', '@v', x.s)
   if op == 'interrupt' and x.r > 0 then stop(eid .. '|i') end
 elseif op == 'resume' then
   if x.s == 'R' or x.s == 'N' then return {2, x.s} end
@@ -40,8 +39,7 @@ elseif op == 'resume' then
     call('HDEL', x.key, '@l')
   end
   call('ZREM', p .. 'cx', eid .. '|i')
-  x.s = was[2] or 'R'
-  call('HSET', x.key, '@s', x.s)
+  turn(x, was[2] or 'R')
   if call('EXISTS', p .. 'pk:' .. eid) == 1 then call('ZADD', p .. 't', t, 'U|' .. eid) end
 elseif op == 'cancel' then
   if x.s == 'C' or (x.s == 'Z' and call('HGET', x.key, '@e') == 'C') then return {2, x.s} end
@@ -72,7 +70,7 @@ elseif op == 'retry' then
   if ARGV[9] ~= '0' then call('ZADD', p .. 't', t + tonumber(ARGV[9]), 'D|' .. eid) end
   call('ZREM', p .. 'cx', eid)
   call('ZADD', p .. 'act', t, eid)
-  call('HINCRBY', p .. 'live', x.t, 1)
+  alive(x.t, 1)
   call('HSET', x.key, '@s', 'R')
   call('HDEL', x.key, '@f', '@z')
   x.s = 'R'

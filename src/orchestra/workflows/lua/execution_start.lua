@@ -48,7 +48,8 @@ call('HSET', key, unpack(fields))
 if ARGV[14] ~= '' then call('HSET', p .. 'r:' .. eid, '@in', ARGV[14]) end
 call('ZADD', p .. 'act', t, eid)
 call('ZADD', p .. 'ix:' .. tenant, t, eid)
-call('HINCRBY', p .. 'live', tenant, 1)
+alive(tenant, 1)
+alive(tenant .. '|N', 1)
 if deadline > 0 then call('ZADD', p .. 't', t + delay + deadline, 'D|' .. eid) end
 note('N', eid, '', '0', def, {t = tenant})
 local x = {s = 'N', n = n, t = tenant, d = def, r = 0, w = cost, b = '', key = key}

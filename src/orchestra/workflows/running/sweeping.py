@@ -8,6 +8,7 @@ import structlog
 
 from orchestra.clock import Clock, Random
 from orchestra.errors import OrchestraError
+from orchestra.instruments import counter
 from orchestra.store import keys
 from orchestra.store.failures import NotReplicated, StoreAway
 from orchestra.workflows.catalogue.plans import Catalogue
@@ -19,6 +20,7 @@ log = structlog.get_logger(__name__)
 SWEEP_S = 30.0
 OLD_MS = 60_000
 BITE = 50
+_PUT_BACK = counter("orchestra_steps_put_back_total")
 
 
 class Sweeper:
@@ -67,6 +69,8 @@ class Sweeper:
         )
         for path in lost:
             log.error("step.orphaned", execution_id=execution, step=path.decode())
+        if lost:
+            _PUT_BACK.add(len(lost))
         self.orphaned += len(lost)
         return len(lost)
 

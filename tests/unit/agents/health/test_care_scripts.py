@@ -190,7 +190,7 @@ async def test_what_nobody_could_hear_makes_nobody_late(pool: PoolAt) -> None:
 
     pool.at_ms += 120_000  # the store was away, and every replica with it
     picked = (await pool.pick())[0][0]
-    _, _, pushing, lapsed, offline = await pool.watch()
+    _, _, pushing, lapsed, offline, _ = await pool.watch()
 
     assert picked == "ok"
     assert (pushing, lapsed, offline) == (3, 0, [])
