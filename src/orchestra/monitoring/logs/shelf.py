@@ -16,6 +16,8 @@ TAIL_LINES: Final = 5_000
 OPEN_LINES: Final = 50_000
 """More lines than that are never left open, though nobody seals them."""
 SEAL_MS: Final = 300_000
+PATIENCE_S: Final = 2.0
+"""Somebody waits for the answer: a store that is away is said soon."""
 SEALED_AT_ONCE: Final = 512
 SEALED_LINES: Final = 4_096
 _SCRIPTS = load_scripts(__package__ or "")
@@ -112,7 +114,7 @@ class Shelf:
         """What is kept from `since_ms` on."""
         script = _SCRIPTS["log_look"]
         run, prefix = self.store.run, self.prefix(tenant)
-        reply = await self.store.insist(lambda: run(script, prefix, since_ms=since_ms))
+        reply = await self.store.insist(lambda: run(script, prefix, since_ms=since_ms), PATIENCE_S)
         names = cast("list[bytes]", reply[2])
         chunks = [
             (name.decode(), int(ms)) for name, ms in zip(names[::2], names[1::2], strict=True)
@@ -139,4 +141,4 @@ class Shelf:
         return {name: int(one or 0) for name, one in zip(names, raw, strict=True)}
 
     async def _read(self, prefix: str, *command: str) -> Any:
-        return await self.store.insist(lambda: self.store.read(prefix, *command))
+        return await self.store.insist(lambda: self.store.read(prefix, *command), PATIENCE_S)

@@ -17,7 +17,7 @@ from orchestra.clock import Clock
 from orchestra.errors import BadRequest, TooMany
 from orchestra.monitoring.logs.chunks import unpacked
 from orchestra.monitoring.logs.matching import Matcher
-from orchestra.monitoring.logs.shelf import Shelf
+from orchestra.monitoring.logs.shelf import PATIENCE_S, Shelf
 from orchestra.monitoring.logs.walking import THREADS
 from orchestra.store.keys import Tenant
 from orchestra.store.log_keys import log_tail
@@ -154,7 +154,8 @@ class Streaming:
     async def _end(self, key: str) -> str:
         prefix = key.removesuffix("t")
         raw = await self._shelf.store.insist(
-            lambda: self._shelf.store.read(prefix, "XREVRANGE", key, "+", "-", "COUNT", 1)
+            lambda: self._shelf.store.read(prefix, "XREVRANGE", key, "+", "-", "COUNT", 1),
+            PATIENCE_S,
         )
         return entries(raw)[0][0] if raw else START
 

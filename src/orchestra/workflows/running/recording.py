@@ -77,8 +77,8 @@ class Recorder:
         saturated = "".join(f"\n-{name}" for name in a.agents.saturated())
         may_claim = not a.hands.closed and not a.lease.fenced(claimed.tag)
         sticky = min(STICKY, a.hands.free + 1) if may_claim else 0
-        # One that waits for its next attempt, or is held, fails when nothing may follow any more.
-        told = _told(made.record) if made.out in "CFYH" else ""
+        # Whatever it would go on with: it fails when nothing may follow any more.
+        told = _told(made.record) if made.out in "CFYHO" else ""
         again = False
 
         async def once() -> Any:
