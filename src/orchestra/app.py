@@ -30,6 +30,7 @@ from orchestra.errors import NotFound
 from orchestra.health import Check, Health
 from orchestra.module import Module, run_modules
 from orchestra.monitoring import Part, Views
+from orchestra.monitoring.analytics.wiring import AnalyticsPart
 from orchestra.monitoring.logs.wiring import LogParts
 from orchestra.monitoring.measuring import MetricsPart
 from orchestra.monitoring.module import MonitoringModule
@@ -147,7 +148,10 @@ def build_modules(
     watching: Sequence[Part] = ()
     if settings.monitoring == "on":
         metrics = MetricsPart(store, ports.clock, ports.ids, views, [workflows.figures])
-        watching = (metrics, LogParts(settings, store, ports.clock, ports.ids))
+        analytics = AnalyticsPart(
+            store, ports.clock, metrics, workflows.profiles, agents.models, settings.profiles_per_s
+        )
+        watching = (metrics, LogParts(settings, store, ports.clock, ports.ids), analytics)
     # The first to start is the last to stop: it gathers what the others log at their end.
     everywhere = (MonitoringModule(watching), requests, SecretsModule(agents.secrets))
     parts = split(everywhere, (agents, workflows, bus), settings, ports.clock)

@@ -1,4 +1,6 @@
-"""The settings of the log: what is shown, and how long and how much of it is kept for searching."""
+"""The settings of what is kept to look at: of the log, what is shown, how long and how much of it
+is kept; of executions, how many are profiled.
+"""
 
 from typing import Annotated, Literal
 
@@ -23,3 +25,7 @@ class LogSettings(EventSettings, frozen=True, kw_only=True):
         int,
         Meta(ge=0, le=65_536, description="Lines of a tenant, packed, in MiB; 0 gathers none."),
     ] = 64
+    profiles_per_s: Annotated[
+        int,
+        Meta(ge=0, le=1_000, description="Ended executions of a tenant profiled; 0: none."),
+    ] = 50

@@ -41,7 +41,7 @@ from orchestra.agents.providers.mcp import McpProvider
 from orchestra.agents.providers.mcp_programs import Programs
 from orchestra.agents.providers.mcp_wire import McpWire
 from orchestra.agents.providers.python import PythonProvider
-from orchestra.agents.records import Agent
+from orchestra.agents.records import Agent, LlmReach
 from orchestra.agents.registry.needs import Needs
 from orchestra.agents.registry.registry import Registry, TypeIsFixed
 from orchestra.agents.routes.agents import AgentRoutes
@@ -208,6 +208,11 @@ class AgentsModule:
         """How the agents of a tenant are now. Raises StoreAway."""
         agents = self.registry.roster(tenant).by_id.values()
         return list((await self.care.health.statuses(agents)).values())
+
+    async def models(self, tenant: Tenant) -> dict[str, str]:
+        """By name of an agent: the model it asks, if it asks one."""
+        specs = [one.spec for one in self.registry.roster(tenant).by_id.values()]
+        return {one.name: one.reach.model for one in specs if isinstance(one.reach, LlmReach)}
 
     def all_types(self) -> frozenset[str]:
         """Agent types of all tenants, by this replica's last look."""

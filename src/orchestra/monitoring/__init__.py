@@ -48,6 +48,38 @@ class Ledger(Protocol):
         ...
 
 
+class Profiles(Protocol):
+    """Executions that ended: which, and what each of their steps took. Each may raise StoreAway."""
+
+    def tags(self) -> Sequence[int]:
+        """Where executions live."""
+        ...
+
+    async def ended(self, tag: int, after_ms: int, limit: int) -> Mapping[str, Any]:
+        """Those of one place that ended behind `after_ms`: `executions` are (id, tenant, ms), and
+        up to `until_ms` none is missing.
+        """
+        ...
+
+    async def profile(self, tenant: Tenant, execution: str) -> Mapping[str, Any]:
+        """Of one: when each step was queued, started, ended; attempts, agent, tokens, cost, the
+        rows it waited for. Raises NotFound.
+        """
+        ...
+
+    async def shape(self, digest: str) -> Mapping[str, Any]:
+        """What a version of a workflow says of its steps. Raises NotFound."""
+        ...
+
+    async def filled(self, tenant: Tenant, execution: str) -> Mapping[str, Sequence[str]]:
+        """By step of one: steps whose output or input filled its own by name. Raises NotFound."""
+        ...
+
+    async def workflow(self, tenant: Tenant, reference: str) -> tuple[str, str]:
+        """Id and name of a workflow, by either. Raises NotFound, Conflict."""
+        ...
+
+
 Wanted: TypeAlias = "Mapping[str, str | None]"
 
 

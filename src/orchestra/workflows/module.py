@@ -22,6 +22,7 @@ from orchestra.workflows.history.events import JournalSource
 from orchestra.workflows.history.executions import Executions
 from orchestra.workflows.history.figures import JournalFigures
 from orchestra.workflows.history.listing import Listing
+from orchestra.workflows.history.profiles import Profiles
 from orchestra.workflows.history.reader import Reader
 from orchestra.workflows.history.retention import Retention
 from orchestra.workflows.history.signals import Signals
@@ -75,6 +76,7 @@ class WorkflowsModule:
         self.listing = Listing(store, reader)
         self.journal = JournalSource(store)
         self.figures = JournalFigures(store, self.catalogue)
+        self.profiles = Profiles(store, reader, self.catalogue)
         self.routes: Sequence[ControllerRouterHandler] = (self._router(),)
 
     def _router(self) -> Router:

@@ -39,6 +39,11 @@ def pack_archive(archive: Archive) -> bytes:
     return frames.pack(packed, frames.MSGPACK)
 
 
+def unpacked(framed: bytes) -> Archive:
+    """What was stored. Raises CorruptRecord."""
+    return _archive.decode(zlib.decompress(frames.unpack(framed)))
+
+
 class Reader:
     """Reads executions of a tenant."""
 
@@ -135,7 +140,7 @@ class Reader:
         framed = await self._store.read(prefix, "GET", keys.archive(prefix, execution))
         if framed is None:
             raise NoSuchExecution("no execution of this id")
-        return _archive.decode(zlib.decompress(frames.unpack(framed)))
+        return unpacked(framed)
 
     async def _gather(self, prefix: str, *commands: tuple[Any, ...]) -> list[Any]:
         """Several reads in one round trip."""

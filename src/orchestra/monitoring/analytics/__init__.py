@@ -1,0 +1,1 @@
+"""Analytics: what executions are made of, where their time and money goes, what would save some."""

@@ -1,0 +1,161 @@
+"""The reader of ended executions: fetches a profile of each, and has it kept, once.
+
+The leader reads; others take over where it was. In each partition executions are looked at in the
+order of their ends. What is kept says up to which end that is, in the same script, so a reader that
+died half-way, or two of them, keep nothing twice and leave nothing out.
+
+It is off the way of executions: every two seconds, one profile after the other, at most 50 a second
+of a tenant and 200 of all. Beyond that it takes one in 2, 4, 8, … by bits of the id, and counts
+what it passes over.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import structlog
+
+from orchestra.clock import Clock
+from orchestra.errors import OrchestraError
+from orchestra.instruments import counter
+from orchestra.monitoring import Profiles
+from orchestra.monitoring.analytics.keeping import DAY_S, Entry, Shelf
+from orchestra.monitoring.analytics.profiles import packed, profile_of
+from orchestra.monitoring.metrics.leading import Leading
+from orchestra.store.keys import Tenant
+
+log = structlog.get_logger(__name__)
+
+TURN_S: Final = 2.0
+RETRY_S: Final = 1.0
+PACK_S: Final = 600.0
+PAGE: Final = 500
+PER_S: Final = 50
+ALL_PER_S: Final = 200
+LEVEL_MAX: Final = 12
+_DROPPED = counter("orchestra_dropped_total", ("what",))
+
+
+class Ended(NamedTuple):
+    """An execution that ended; no tenant: it is archived."""
+
+    execution: str
+    tenant: str
+    ended_ms: int
+
+
+class Reader:
+    """Reads while this replica leads. `serve` must run."""
+
+    def __init__(
+        self, profiles: Profiles, shelf: Shelf, clock: Clock, leading: Leading, per_s: int = PER_S
+    ) -> None:
+        self._profiles, self._shelf, self._clock = profiles, shelf, clock
+        self._leading, self._per_s = leading, per_s
+        self._at: dict[int, int] = {}
+        self._packed_s = float("-inf")
+
+    async def serve(self) -> None:
+        """Until cancelled: read while this replica leads."""
+        while True:
+            await self._leading.elected()
+            try:
+                await self.begin()
+                while self._leading.leads:
+                    more = await self.turn()
+                    await self._look_for_full_days()
+                    await self._clock.sleep(TURN_S if not more else TURN_S / 10)
+            except OrchestraError as stopped:
+                log.debug("analytics.reading_stopped", error=stopped.code)
+            await self._clock.sleep(RETRY_S)
+
+    async def begin(self) -> None:
+        """Where the last reader was. Raises StoreAway."""
+        self._at = await self._shelf.positions()
+
+    async def turn(self) -> bool:
+        """Keep what ended since the last turn; whether there is more. Raises StoreAway."""
+        sent = [(tag, self._profiles.ended(tag, self._at.get(tag, 0), PAGE)) for tag in self._tags]
+        pages: dict[int, tuple[int, list[Ended]]] = {}
+        for tag, asked in sent:
+            reply = await asked
+            pages[tag] = (int(reply["until_ms"]), [Ended(*one) for one in reply["executions"]])
+        every = [one for _, page in pages.values() for one in page]
+        if not every:
+            self._at |= {tag: until for tag, (until, _) in pages.items()}
+            return False
+        levels = self._levels(every)
+        for tag, (until_ms, page) in pages.items():
+            if page:
+                await self._keep(tag, until_ms, page, levels)
+        self._at |= {tag: until for tag, (until, _) in pages.items()}
+        await self._shelf.reached(self._at)
+        return any(len(page) >= PAGE for _, page in pages.values())
+
+    @property
+    def _tags(self) -> Sequence[int]:
+        return self._profiles.tags()
+
+    def _levels(self, every: Sequence[Ended]) -> dict[str, int]:
+        """By tenant: one in 2^level is taken."""
+        since = min(one.ended_ms for one in every)
+        span_s = max(TURN_S, (max(one.ended_ms for one in every) - since) / 1_000)
+        least = _level(len(every), ALL_PER_S * span_s)
+        counts = Counter(one.tenant for one in every)
+        return {who: max(least, _level(n, self._per_s * span_s)) for who, n in counts.items()}
+
+    async def _keep(
+        self, tag: int, until_ms: int, page: Sequence[Ended], levels: dict[str, int]
+    ) -> None:
+        entries: dict[Tenant, list[Entry]] = defaultdict(list)
+        skipped: Counter[Tenant] = Counter()
+        for one in page:
+            tenant = Tenant(one.tenant)
+            if not tenant or _bits(one.execution) % (1 << levels[one.tenant]):
+                skipped[tenant] += 1
+                continue
+            entry = await self._fetch(tenant, one)
+            if entry is None:
+                skipped[tenant] += 1
+            else:
+                entries[tenant].append(entry)
+        if skipped.pop(Tenant(""), 0):
+            _DROPPED.add(1, "profiles")
+        for tenant in {*entries, *skipped}:
+            mine = entries.get(tenant, [])
+            await self._shelf.keep(tenant, tag, until_ms, mine, skipped[tenant])
+
+    async def _fetch(self, tenant: Tenant, one: Ended) -> Entry | None:
+        """None of what cannot be read: it is damaged, or goes on. Raises StoreAway."""
+        try:
+            told = await self._profiles.profile(tenant, one.execution)
+            made = packed(one.execution, one.ended_ms, profile_of(told))
+        except OrchestraError as error:
+            if error.retryable:
+                raise
+            log.debug("analytics.no_profile", execution_id=one.execution, error=error.code)
+            return None
+        return str(told["workflow"]), one.ended_ms // (DAY_S * 1_000), made
+
+    async def _look_for_full_days(self) -> None:
+        if self._clock.monotonic() - self._packed_s < PACK_S:
+            return
+        self._packed_s = self._clock.monotonic()
+        today = self._clock.now_ms() // (DAY_S * 1_000)
+        for tenant in await self._shelf.tenants():
+            await self._shelf.pack(tenant, today)
+
+
+def _level(n: int, allowed: float) -> int:
+    level = 0
+    while n > allowed * (1 << level) and level < LEVEL_MAX:
+        level += 1
+    return level
+
+
+def _bits(execution: str) -> int:
+    """Random bits of an id: its last byte says where it lives, those before it are chance.
+
+    The script that keeps fewer of a day looks at the byte before; these are in front of that.
+    """
+    return int(execution[-7:-4], 16) if execution[-7:-4] else 0

@@ -1,0 +1,89 @@
+"""The analytics of one replica, put together: a part of monitoring."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import anyio
+import structlog
+from litestar import Router
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from orchestra.clock import Clock
+from orchestra.monitoring import Profiles
+from orchestra.monitoring.analytics.exact import Exact
+from orchestra.monitoring.analytics.insights import Advice
+from orchestra.monitoring.analytics.keeping import Shelf
+from orchestra.monitoring.analytics.looking import Looking
+from orchestra.monitoring.analytics.moving import Moving
+from orchestra.monitoring.analytics.of_agents import OfAgents
+from orchestra.monitoring.analytics.of_costs import Models, OfCosts
+from orchestra.monitoring.analytics.of_workflows import OfWorkflows
+from orchestra.monitoring.analytics.reading import PER_S, Reader
+from orchestra.monitoring.analytics.routes import AnalyticsRoutes
+from orchestra.monitoring.measuring import MetricsPart
+from orchestra.store.client import Store
+
+log = structlog.get_logger(__name__)
+
+AGAIN_S: Final = 5.0
+
+
+class AnalyticsPart:
+    """What monitoring has of analytics. A `Part`."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        metrics: MetricsPart,
+        profiles: Profiles,
+        models: Models,
+        per_s: int = PER_S,
+    ) -> None:
+        self._clock, self._per_s = clock, per_s
+        self.shelf, exact = Shelf(store), Exact(metrics.answers, clock)
+        self.reader = Reader(profiles, self.shelf, clock, metrics.leading, per_s)
+        looking = Looking(profiles, self.shelf, exact, clock)
+        parts = {
+            "of_workflows": OfWorkflows(looking, exact),
+            "of_agents": OfAgents(looking, exact),
+            "of_costs": OfCosts(looking, exact, models),
+            "moving": Moving(looking, exact),
+            "advice": Advice(looking),
+        }
+        provided = {
+            name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
+        }
+        self.routes: Sequence[ControllerRouterHandler] = (
+            Router("/", route_handlers=[AnalyticsRoutes], dependencies=provided),
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Profiles are gathered for the duration of the block, on the replica that leads."""
+        async with anyio.create_task_group() as group:
+            if self._per_s:
+                group.start_soon(self._read_always)
+            yield
+            group.cancel_scope.cancel()
+
+    async def quiesce(self) -> None:
+        """Nobody waits here."""
+
+    async def _read_always(self) -> None:
+        """Go on whatever happens: what only watches must not end what it watches."""
+        while True:
+            try:
+                await self.reader.serve()
+            except Exception:  # the edge of a task: it is told, and begun anew
+                log.exception("analytics.reader_failed")
+            await self._clock.sleep(AGAIN_S)
+
+
+def _constant(part: object) -> Callable[[], object]:
+    def provide() -> object:
+        return part
+
+    return provide
