@@ -19,7 +19,7 @@ from orchestra.agents import Agents, PythonAgent
 from orchestra.agents.module import AgentsModule
 from orchestra.agents.remote import RemoteAgents, serve_agents
 from orchestra.assets import Assets, folder
-from orchestra.bus.limits import Limits
+from orchestra.bus.limits import limits_of
 from orchestra.bus.module import BusModule
 from orchestra.bus.requests.module import RequestsModule
 from orchestra.bus.webhooks.matching import WorkflowOf
@@ -63,6 +63,7 @@ from orchestra.store.client import Store
 from orchestra.store.durability import Durability
 from orchestra.store.keys import Tenant
 from orchestra.store.opening import StoreOptions, open_store
+from orchestra.watching import notifications_of, post_of
 from orchestra.workflows.expressions.filters import EventFilters
 from orchestra.workflows.module import WorkflowsModule
 
@@ -121,7 +122,8 @@ def build_modules(
         store, ports.clock, ports.chance, settings.runs, settings.drain_s,
         round_trip=settings.log_level == "debug",
     )  # fmt: skip
-    installed = (*BUILT_IN, *python_agents)
+    post = post_of(settings, store, ports.clock)
+    installed = (*BUILT_IN, *post.agents, *python_agents)
     agents = AgentsModule(
         store, ports.clock, ports.ids, ports.chance, settings, python_agents=installed
     )
@@ -152,6 +154,9 @@ def build_modules(
             store, ports.clock, metrics, workflows.profiles, agents.models, settings.profiles_per_s
         )
         watching = (metrics, LogParts(settings, store, ports.clock, ports.ids), analytics)
+        of_notices = (ports.clock, ports.ids)
+        notices = notifications_of(settings, store, bus, post, metrics.leading, of_notices)
+        watching = (*watching, notices)
     # The first to start is the last to stop: it gathers what the others log at their end.
     everywhere = (MonitoringModule(watching), requests, SecretsModule(agents.secrets))
     parts = split(everywhere, (agents, workflows, bus), settings, ports.clock)
@@ -273,19 +278,6 @@ def workflow_of(workflows: WorkflowsModule) -> WorkflowOf:
         return str(status.get("workflow_id"))
 
     return found
-
-
-def limits_of(settings: Settings) -> Limits:
-    """What tenants may ask of events, and how long they are kept."""
-    return Limits(
-        keep_ms=round(settings.events_keep_s * 1_000),
-        keep_bytes=settings.events_keep_mb * 1_048_576,
-        journal_keep_ms=round(settings.journal_keep_s * 1_000),
-        per_s=settings.events_per_s,
-        burst=settings.events_burst,
-        streams_max=settings.streams_max,
-        streams_each_max=settings.streams_each_max,
-    )
 
 
 def store_options(settings: Settings) -> StoreOptions:

@@ -18,7 +18,7 @@ from msgspec import Meta
 from msgspec.structs import FieldInfo, fields
 
 from orchestra.errors import Invalid, Problem
-from orchestra.notice_settings import NoticeSettings
+from orchestra.notice_settings import NoticeSettings, check_notices
 
 PREFIX: Final = "ORCHESTRA_"
 FILE = "orchestra.toml"
@@ -243,6 +243,7 @@ def _check(settings: Settings) -> list[Problem]:
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             found.append(Problem("public_url", "value", "must be an http or https URL"))
     found += _check_modules(settings)
+    found += check_notices(settings)
     for network in settings.trusted_proxies:
         try:
             ipaddress.ip_network(network, strict=False)

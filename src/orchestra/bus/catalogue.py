@@ -10,12 +10,15 @@ from typing import Any, Final
 
 import msgspec
 
-from orchestra.bus.outside import Received, TriggerFailed
+from orchestra.bus.outside import NotificationFailed, Received, TriggerFailed
 
 WORKFLOWS: Final = "/orchestra/workflows"
 AGENTS: Final = "/orchestra/agents"
 WEBHOOKS: Final = "/orchestra/webhooks"
-_SOURCES: Final = {"agent": AGENTS, "budget": AGENTS, "webhook": WEBHOOKS}
+MONITORING: Final = "/orchestra/monitoring"
+_SOURCES: Final = {
+    "agent": AGENTS, "budget": AGENTS, "notification": MONITORING, "webhook": WEBHOOKS
+}  # fmt: skip
 
 
 class OfExecution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -231,6 +234,7 @@ TYPES: Final[Mapping[str, Told]] = {
     "webhook.disabled": Told("It is told nothing more: every try failed, or it is gone.", Disabled),
     "webhook.exhausted": Told("A delivery was given up after its last try.", Exhausted),
     "webhook.backlogged": Told("Too much waits for it: the oldest is skipped.", OfWebhook),
+    "notification.failed": Told("A contact could not be told of alerts.", NotificationFailed),
     "budget.exceeded": Told("A budget does not allow another call.", OverBudget),
 }
 

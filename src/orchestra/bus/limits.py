@@ -2,6 +2,8 @@
 
 import msgspec
 
+from orchestra.settings import Settings
+
 
 class Limits(msgspec.Struct, frozen=True):
     """The settings of events. Bytes and times hold for each partition."""
@@ -19,3 +21,16 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 LIMITS = Limits()
+
+
+def limits_of(settings: Settings) -> Limits:
+    """As the settings say."""
+    return Limits(
+        keep_ms=round(settings.events_keep_s * 1_000),
+        keep_bytes=settings.events_keep_mb * 1_048_576,
+        journal_keep_ms=round(settings.journal_keep_s * 1_000),
+        per_s=settings.events_per_s,
+        burst=settings.events_burst,
+        streams_max=settings.streams_max,
+        streams_each_max=settings.streams_each_max,
+    )

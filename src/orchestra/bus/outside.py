@@ -26,3 +26,15 @@ class TriggerFailed(msgspec.Struct, frozen=True):
     signal: str | None
     code: str
     reason: str
+
+
+class NotificationFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """A contact could not be told; without a contact, nobody is called what a rule says."""
+
+    contact_id: str
+    name: str
+    channel: str
+    error: str
+    tries: int
+    notification_id: str | None = None
+    alert_id: str | None = None

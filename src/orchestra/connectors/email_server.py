@@ -20,6 +20,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
+from orchestra.errors import Invalid
 from orchestra.log import COVERED
 
 CONNECT_S: Final = 10.0
@@ -35,8 +36,8 @@ Judge = Callable[[str, int], Awaitable[list[str]]]
 """The addresses of a host that may be dialled. Raises OSError when none may, or it is unknown."""
 
 
-class ServerInvalid(ValueError):
-    """The setting `smtp_url` cannot be used."""
+class ServerInvalid(Invalid):
+    """The settings of mail cannot be used. Ends the start."""
 
 
 class Refused(Exception):

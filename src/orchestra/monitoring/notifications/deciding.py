@@ -33,6 +33,7 @@ HUSHED_LOOK_MS: Final = 15_000
 """A group with something silenced or muted in it is looked at so often."""
 LOOK_MS: Final = 3_600_000
 """So often is a group looked at in which anything fires."""
+FLAPPING_LOOK_MS: Final = 60_000
 QUIET_MS: Final = 1_800_000
 """An alert that flapped has settled after so long."""
 _RANKS: Final = {
@@ -139,7 +140,7 @@ def _after(before: Member | None, told: Told) -> Member | None:
         seen_ms=told.at_ms,
         last=told.type,
         firing=fires,
-        flapping=kept.flapping or told.type == "alert.flapping",
+        flapping=fires and (kept.flapping or told.type == "alert.flapping"),
         swings=kept.swings + changed,
     )
 
@@ -163,9 +164,9 @@ def _present(one: Member, known: Known) -> Member:
     if standing is None:
         gone = one.firing and known.at_ms - one.seen_ms > HUSHED_LOOK_MS
         return msgspec.structs.replace(one, firing=False, seen_ms=known.at_ms) if gone else one
-    if one.flapping and standing.flapping:
-        return msgspec.structs.replace(one, seen_ms=known.at_ms)
-    return one
+    if one.flapping and one.known == "flapping" and not standing.flapping:
+        return msgspec.structs.replace(one, seen_ms=0)  # it has come to rest
+    return msgspec.structs.replace(one, seen_ms=known.at_ms) if one.flapping else one
 
 
 def _hushed(one: Member, known: Known) -> Member:
@@ -275,7 +276,7 @@ def _due(group: Group, now_ms: int, repeated: Collection[str] | None = None) -> 
             if one.firing or one.known in ("firing", "flapping"):
                 at.append(now_ms + HUSHED_LOOK_MS)
         elif one.flapping:
-            at.append(max(one.seen_ms + QUIET_MS, now_ms + 1_000))
+            at.append(now_ms + FLAPPING_LOOK_MS)
         elif (repeated is None or one.alert in repeated) and one.known == "firing":
             said = group.said_ms or now_ms
             at.append(max(said + group.repeat_s * 1_000, now_ms + 1_000))

@@ -40,8 +40,13 @@ Addresses = Annotated[
     Meta(min_length=1, max_length=TO_MAX, description="Of mail; each gets a mail of its own."),
 ]
 Url = Annotated[
-    str, Meta(max_length=URL_MAX, description="Of a webhook or a chat.", examples=["https://example.com/hook"])
-]  # fmt: skip
+    str,
+    Meta(
+        max_length=URL_MAX,
+        description="Of a webhook or a chat.",
+        examples=["https://example.com/hook"],
+    ),
+]
 Resolved = Annotated[bool, Meta(description="Told of the end of alerts, too.")]
 
 
@@ -118,8 +123,9 @@ class MatcherShown(Closed, frozen=True):
         ),
     ]
     value: Annotated[
-        str, Meta(max_length=VALUE_MAX, description="`*` at its end: and any rest.", examples=["gpt*"])
-    ]  # fmt: skip
+        str,
+        Meta(max_length=VALUE_MAX, description="`*` at its end: any rest.", examples=["gpt*"]),
+    ]
     op: Op = "="
 
 

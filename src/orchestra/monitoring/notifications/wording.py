@@ -128,8 +128,11 @@ def _value(one: Line) -> str:
     value = one.value
     if value is None or not math.isfinite(value):
         return "no value"
-    percent = f"{value * 100:.3g} %"
-    return percent if percent in one.summary else f"{value:.4g}"
+    forms = (
+        f"{value * 100:.3g} %", f"{value * 1_000:.3g} ms", f"{value:.4g} s",
+        f"{value / 1_048_576:.4g} MiB", f"${value:.2f}",
+    )  # fmt: skip
+    return next((form for form in forms if form in one.summary), f"{value:.6g}")
 
 
 def _lines(one: Line) -> Sequence[str]:
