@@ -13,6 +13,7 @@ import pytest
 from agent_replicas import an_agent, can
 from edge import a_client
 from http_peer import a_peer
+from notice_calls import ask_contacts, ask_silences
 from webhook_calls import ask_hooks, ask_webhooks
 from witness import OPERATION, Witness, operations
 from workflow_documents import SHORT_STEPS
@@ -126,6 +127,8 @@ async def test_every_route_answers_as_described(client: Client) -> None:
     await ask_metrics(client)
     await ask_webhooks(client.http)
     await ask_hooks(client.http)
+    await ask_contacts(client.http)
+    await ask_silences(client.http)
     await ask_executions(client)
     await ask_agents(client)
     await ask_workers(client)
