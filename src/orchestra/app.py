@@ -30,6 +30,8 @@ from orchestra.errors import NotFound
 from orchestra.health import Check, Health
 from orchestra.module import Module, run_modules
 from orchestra.monitoring import Part, Views
+from orchestra.monitoring.alerts.wiring import AlertsPart
+from orchestra.monitoring.alerts.wiring import source as alert_source
 from orchestra.monitoring.analytics.wiring import AnalyticsPart
 from orchestra.monitoring.logs.wiring import LogParts
 from orchestra.monitoring.measuring import MetricsPart
@@ -133,7 +135,7 @@ def build_modules(
     else:
         asked = RemoteAgents(agents, requests)
     workflows = WorkflowsModule(store, asked, ports.clock, ports.ids, ports.chance, settings)
-    sources = (workflows.journal, agents.happenings)
+    sources = (workflows.journal, agents.happenings, alert_source(store))
     of_bus = (ports.clock, ports.ids, ports.chance)
     needs = Needs(agents.secrets, EventFilters(), settings, workflow_of(workflows))
     limits = limits_of(settings)
@@ -153,9 +155,12 @@ def build_modules(
         analytics = AnalyticsPart(
             store, ports.clock, metrics, workflows.profiles, agents.models, settings.profiles_per_s
         )
-        watching = (metrics, LogParts(settings, store, ports.clock, ports.ids), analytics)
+        logs = LogParts(settings, store, ports.clock, ports.ids)
+        alerts = AlertsPart(store, ports.clock, ports.ids, metrics, logs.asking)
+        watching = (metrics, logs, analytics, alerts)
         of_notices = (ports.clock, ports.ids)
         notices = notifications_of(settings, store, bus, post, metrics.leading, of_notices)
+        alerts.hush(notices.silences.matches)
         watching = (*watching, notices)
     # The first to start is the last to stop: it gathers what the others log at their end.
     everywhere = (MonitoringModule(watching), requests, SecretsModule(agents.secrets))
