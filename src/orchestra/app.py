@@ -38,6 +38,7 @@ from orchestra.monitoring.measuring import MetricsPart
 from orchestra.monitoring.module import MonitoringModule
 from orchestra.monitoring.requests import Measured
 from orchestra.openapi import documentation
+from orchestra.otel.module import collecting
 from orchestra.problems import handlers
 from orchestra.processes.split import Doors, split
 from orchestra.security import Principal, principal_of
@@ -58,6 +59,7 @@ from orchestra.security.local_trust import (
     resolve,
 )
 from orchestra.security.master_key import master_key_of
+from orchestra.security.request_spans import Traced
 from orchestra.security.secret_routes import SecretsModule
 from orchestra.security.secrets import Secrets
 from orchestra.settings import MODULES, Settings
@@ -168,7 +170,7 @@ def build_modules(
     for part in parts:
         if part.name in MODULES:  # as it is here: itself, or what stands for it
             checks[{"bus": "communication"}.get(part.name, part.name)] = part.check
-    return parts
+    return (*collecting(settings, ports.clock, ports.chance), *parts)
 
 
 def prepare(settings: Settings, listeners: Sequence[Address | str], ports: Ports) -> Stage:
@@ -226,7 +228,8 @@ async def running(
         stage.health.checks = {"store": store.check} | {one.name: one.check for one in modules}
         async with run_modules(modules):
             on = settings.monitoring == "on"
-            stage.gateway.application = Measured(app, ports.clock) if on else app
+            measured = Measured(app, ports.clock) if on else app
+            stage.gateway.application = Traced(measured) if settings.otel_endpoint else measured
             stage.health.phase = "ready"
             yield Running(store, app, modules)
 

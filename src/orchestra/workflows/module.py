@@ -27,6 +27,7 @@ from orchestra.workflows.history.reader import Reader
 from orchestra.workflows.history.retention import Retention
 from orchestra.workflows.history.signals import Signals
 from orchestra.workflows.history.surveying import Surveyor
+from orchestra.workflows.history.traced import Traced
 from orchestra.workflows.routes.executions import ExecutionRoutes
 from orchestra.workflows.routes.hot import Parts
 from orchestra.workflows.routes.workflows import WorkflowRoutes
@@ -64,7 +65,7 @@ class WorkflowsModule:
         self.workflows = Workflows(self.catalogue, agents, clock, ids, store.admit)
         self.starter = Starter(store, self.catalogue, self.engine, self._lease, clock, chance)
         durability = store.durability.appendfsync
-        reader = Reader(store, self.catalogue, clock, durability)
+        self._reader = reader = Reader(store, self.catalogue, clock, durability)
         self.executions = Executions(store, reader, self.catalogue, self.engine, clock)
         self.signals = Signals(store, reader, self.catalogue, self.engine, clock, chance)
         self.retention = Retention(
@@ -100,6 +101,8 @@ class WorkflowsModule:
     def listen(self, bus: Hearing) -> None:
         """Do what inbound hooks are for, once `bus` runs; call it before."""
         Triggers(self.starter, self.signals, bus).listen()
+        if self._settings.otel_endpoint is not None:
+            Traced(self._store, self._reader, self._clock).listen(bus)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
