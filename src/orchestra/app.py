@@ -139,7 +139,9 @@ def build_modules(
     workflows = WorkflowsModule(store, asked, ports.clock, ports.ids, ports.chance, settings)
     sources = (workflows.journal, agents.happenings, alert_source(store))
     of_bus = (ports.clock, ports.ids, ports.chance)
-    needs = Needs(agents.secrets, EventFilters(), settings, workflow_of(workflows))
+    needs = Needs(
+        agents.secrets, EventFilters(), settings, workflow_of(workflows), workflows.trace_of
+    )
     limits = limits_of(settings)
     bus = BusModule(store, sources, of_bus, settings.drain_s, needs, limits=limits)
     agents.show_steps(bus.step_emitter)

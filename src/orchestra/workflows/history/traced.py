@@ -4,6 +4,7 @@ One replica at a time reads them, whoever ended the execution. What was told in 
 before a crash may be told again, with the same ids.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -17,7 +18,7 @@ from orchestra.store import keys, partitions
 from orchestra.store.frames import CorruptRecord
 from orchestra.store.keys import Tenant
 from orchestra.workflows.history import chronicle
-from orchestra.workflows.history.reader import Reader
+from orchestra.workflows.history.reader import NoSuchExecution, Reader
 from orchestra.workflows.history.spans import Ended, code_of, spans_of, trace_of
 from orchestra.workflows.planning.framing import unpack_envelope, unpack_record
 from orchestra.workflows.ports import Partitions
@@ -29,6 +30,7 @@ ENDS: Final = tuple(
     f"workflow.{end}" for end in ("completed", "failed", "cancelled", "rolled_back")
 )
 READING: Final = Reading(origins=("engine",), ordered="none", tries=5)
+KNOWN_MAX: Final = 10_000
 LATE_MS: Final = 3_600_000
 """What ended longer ago, while nobody collected, is not told any more."""
 
@@ -48,6 +50,24 @@ class Traced:
 
     def __init__(self, store: Partitions, reader: Reader, clock: Clock) -> None:
         self._store, self._reader, self._clock = store, reader, clock
+        self._known: OrderedDict[tuple[str, str], str] = OrderedDict()
+
+    async def trace_of(self, tenant: Tenant, execution: str) -> str:
+        """The trace of an execution at its span, as it is kept; '' for one that is not known.
+
+        Raises StoreAway.
+        """
+        place = (tenant, execution)
+        if place not in self._known:
+            try:
+                stored = await self._reader.read(tenant, execution)
+            except (NoSuchExecution, CorruptRecord):
+                return ""
+            above = trace_of(tenant, execution, stored.envelope)
+            self._known[place] = above.at(tracing.of_execution(execution)).text
+            if len(self._known) > KNOWN_MAX:
+                self._known.popitem(last=False)
+        return self._known[place]
 
     def listen(self, bus: Subscribing) -> None:
         """Be told of their ends, once the bus runs."""
