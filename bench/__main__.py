@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import agents, events, logs, metrics, queues, split, streams, webhooks
+from bench import agents, events, logs, metrics, overview, queues, split, streams, webhooks
 from bench.ceiling import measure
 from bench.load import Run, drive, request
 from bench.machine import cpu_ms, fsync_ms, peak_rss_mb
@@ -23,6 +23,7 @@ OTHERS = {
     webhooks.NAME: webhooks.measure,
     logs.NAME: logs.measure,
     metrics.NAME: metrics.measure,
+    overview.NAME: overview.measure,
     split.NAME: split.measure,
 }
 

@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 from orchestra.bus import Source
 from orchestra.bus.events.keeping import Keeper
+from orchestra.bus.events.latest import Latest
 from orchestra.bus.events.published import Published
 from orchestra.bus.events.quota import Quota
 from orchestra.bus.events.reading import Events
@@ -50,6 +51,7 @@ class EventParts:
         self.published = Published(store, ids, limits)
         everything = (*sources, self.published)
         self.hub, self.kept = Hub(store, everything), Events(store, everything)
+        self.latest = Latest(store, everything, clock)
         self._places = Places(store, clock, ids, limits)
         self.live = Live(self.hub, self._places, clock, chance)
         self._keeper = Keeper(store, clock, chance, limits)

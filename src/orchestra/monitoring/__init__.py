@@ -96,6 +96,8 @@ class Views(NamedTuple):
     """The status of each agent of a tenant; slots taken, slots in all."""
     webhooks: Callable[[Tenant], Awaitable[tuple[int, int]]]
     """Endpoints of webhooks, and deliveries that wait."""
+    events: Callable[[Tenant, int], Awaitable[Sequence[Mapping[str, Any]]]]
+    """The newest events of a tenant, so many at most."""
     checks: Mapping[str, Callable[[], Awaitable[None]]]
     """By the name of a part: raises when it cannot do its job."""
     surveys: Sequence[Survey] = ()

@@ -46,7 +46,7 @@ class DashboardRoutes(Controller):
         clock: NamedDependency[SkipValidation[Clock]],
     ) -> Document:
         """How each part is, on all replicas together."""
-        _, found = await services.read()
+        found = (await services.read()).services
         return {
             "generated_at": instant(clock.now_ms()),
             "status": worst(found) if found else "unknown",

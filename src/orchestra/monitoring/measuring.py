@@ -31,6 +31,7 @@ from orchestra.monitoring.overview import Overview, Sources
 from orchestra.monitoring.pulse import Pulse
 from orchestra.monitoring.services import Services
 from orchestra.monitoring.surveying import Surveying
+from orchestra.monitoring.windows import Windows
 from orchestra.store.client import Store
 
 log = structlog.get_logger(__name__)
@@ -57,13 +58,12 @@ class MetricsPart:
         self.sealer = Sealer(store, self.admission, clock)
         self.leading = Leading(store, clock, self.session)
         self.counting = Counting(store, clock, ledgers, self.gatherer, self.leading)
+        self.windows = Windows(store, self.answers, clock)
         self.pulse = Pulse(store, clock)
         self.services = Services(store, clock, self.session, __version__, views.checks)
         surveys = (*views.surveys, self.services.survey, self.pulse.survey)
         self.surveying = Surveying(surveys, clock, self.leading)
-        self.overview = Overview(
-            Sources(store, clock, self.answers, views, self.services, self.pulse)
-        )
+        self.overview = Overview(Sources(store, clock, self.windows, views, self.services))
         parts = {
             "recorder": self.recorder,
             "answers": self.answers,

@@ -57,12 +57,9 @@ class Pulse:
 
     async def survey(self) -> Sequence[Reading]:
         """The memory of the store, for one process of all to tell. A `Survey`."""
-        used, most = await self.memory()
+        known = self._store.memory
+        if known is None:
+            return ()
+        used, most = known
         found: list[Reading] = [(_MEMORY, (), used), (_MEMORY_MAX, (), most)]
         return [*found, (_MEMORY_RATIO, (), used / most)] if most else found
-
-    async def memory(self) -> tuple[int, int]:
-        """Bytes used, and bytes allowed (0: no limit), of the server that keeps our register."""
-        text = await self._store.read(self._prefix, "INFO", "memory")
-        about = dict(line.split(":", 1) for line in text.decode().splitlines() if ":" in line)
-        return int(about.get("used_memory", 0)), int(about.get("maxmemory", 0))

@@ -1,7 +1,7 @@
 """How the parts of the product are, over all replicas: each tells its own checks, all read them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, Literal, cast
+from typing import Final, Literal, NamedTuple, cast
 
 import anyio
 import msgspec
@@ -57,6 +57,14 @@ class Service(msgspec.Struct, frozen=True):
     since: str | None
     replicas: int
     detail: str | None
+
+
+class Standing(NamedTuple):
+    """How all are."""
+
+    sessions: Sequence[str]
+    """Of the replicas that are alive."""
+    services: list[Service]
 
 
 class Services:
@@ -121,12 +129,13 @@ class Services:
         missed = sum(1 for ms in silent if ms < MISSED_MS)
         return [(_REPLICAS, (), len(told) - len(silent)), (_SILENT, (), missed)]
 
-    async def read(self) -> tuple[int, list[Service]]:
-        """How many replicas there are, and how each part is. Raises StoreAway."""
+    async def read(self) -> Standing:
+        """Which replicas are alive, and how each part is. Raises StoreAway."""
         told, now_ms = await self._told(), self._clock.now_ms()
-        alive = [one for one in told.values() if one.at_ms >= now_ms - SILENT_MS]
-        names = list(dict.fromkeys([*self._checks, *(n for one in alive for n in one.checks)]))
-        return len(alive), [_service(name, alive) for name in names]
+        alive = {name: one for name, one in told.items() if one.at_ms >= now_ms - SILENT_MS}
+        known = [name for one in alive.values() for name in one.checks]
+        names = list(dict.fromkeys([*self._checks, *known]))
+        return Standing(tuple(alive), [_service(name, list(alive.values())) for name in names])
 
     async def _told(self) -> dict[str, Told]:
         """What each replica told last; those gone for long are forgotten. Raises StoreAway."""

@@ -56,6 +56,17 @@ class Store:
         """Host and port of every primary there is now, as the store itself names them."""
         return frozenset((one.host, one.port) for one in self._primaries.addresses if one.host)
 
+    @property
+    def kind(self) -> str:
+        """embedded, standalone or cluster."""
+        servers = len(self.servers)
+        return "embedded" if not servers else "standalone" if servers == 1 else "cluster"
+
+    @property
+    def memory(self) -> tuple[int, int] | None:
+        """Bytes used and allowed (0: no limit) of the fullest primary, as of a second ago."""
+        return self._room.memory
+
     def prefix(self, tag_number: int) -> str:
         """The key prefix of a partition: `o:{3jb}:`."""
         return partitions.prefix(tag_number, self.space)

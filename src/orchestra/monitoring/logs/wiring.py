@@ -30,9 +30,8 @@ class LogParts:
         shelf = Shelf(store, Keeping(settings.log_keep_s, settings.log_keep_mb * 1_048_576))
         self.shipping = Shipping(shelf, tap, clock, ids.new("log"))
         self.streaming = Streaming(shelf, clock)
-        self.asking = Asking(shelf, clock)
         parts = {
-            "asking": self.asking,
+            "asking": Asking(shelf, clock),
             "ingesting": Ingesting(shelf, clock),
             "streaming": self.streaming,
             "clock": clock,

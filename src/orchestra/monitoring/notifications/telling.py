@@ -109,7 +109,7 @@ class Teller:
     async def _group(
         self, tenant: Tenant, contact: Contact, by: tuple[tuple[str, str], ...], told: Told
     ) -> None:
-        name, beyond = group_id(contact.id, by), ((OVERFLOW, ""),)
+        name = group_id(contact.id, by)
         for _ in range(TRIES):
             group = await self._shelf.get(tenant, name)
             if group is None or not group.contact:
@@ -117,18 +117,15 @@ class Teller:
                 group = Group(name, tenant, contact.id, by, revision=revision)
             now_ms = self._clock.now_ms()
             after = heard(group, told, now_ms)
-            known = any(one.alert == told.alert_id for one in group.members)
-            if after is None and (known or by == beyond):
+            if after is None:
                 return
             try:
-                if after is not None and await self._shelf.put(after, [], now_ms):
+                if await self._shelf.put(after, [], now_ms):
                     return
             except GroupsExhausted:
-                if by == beyond:
+                if by == ((OVERFLOW, ""),):
                     raise
-                after = None
-            if after is None:
-                await self._group(tenant, contact, beyond, told)
+                await self._group(tenant, contact, ((OVERFLOW, ""),), told)
                 return
         raise Contended("others change this group at the same time", retry_after_ms=1_000)
 

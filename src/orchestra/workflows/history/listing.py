@@ -35,10 +35,13 @@ class Listing:
         """
         before = place_of(cursor)
         _check_status(want.get("status"))
+        picky = any(value for name, value in want.items() if name != "started_after")
         items: list[dict[str, Json]] = []
         scanned = 0
         while len(items) < limit and scanned < SCANNED_MAX:
-            entries = await self._newest(tenant, before, want.get("started_after"))
+            # Nothing but the page itself is looked at, unless some will be passed over.
+            most = PAGE if picky else min(limit - len(items), PAGE)
+            entries = await self._newest(tenant, before, want.get("started_after"), most)
             if not entries:
                 return {"items": items, "next_cursor": None}
             scanned += len(entries)
@@ -52,17 +55,18 @@ class Listing:
         return {"items": items, "next_cursor": cursor_of(before) if before else None}
 
     async def _newest(
-        self, tenant: Tenant, before: tuple[int, str] | None, after: str | None
+        self, tenant: Tenant, before: tuple[int, str] | None, after: str | None, most: int
     ) -> list[tuple[int, str, int]]:
         """The next ids of all partitions, merged: start, id, partition."""
         highest = "+inf" if before is None else str(before[0])
         lowest = "-inf" if after is None else after
+        read = most if before is None else PAGE  # those of its millisecond were given out, maybe
         prefixes = [self._store.prefix(tag) for tag in self._store.partitions]
         replies: list[list[bytes]] = await every(
             [
                 self._store.read(
                     prefix, "ZRANGE", f"{prefix}ix:{tenant}", highest, lowest,
-                    "BYSCORE", "REV", "LIMIT", 0, PAGE, "WITHSCORES",
+                    "BYSCORE", "REV", "LIMIT", 0, read, "WITHSCORES",
                 )
                 for prefix in prefixes
             ]
@@ -73,7 +77,7 @@ class Listing:
                 entry = (int(float(score)), name.decode(), tag)
                 if before is None or entry[:2] < before:
                     found.append(entry)
-        return heapq.nlargest(PAGE, found)
+        return heapq.nlargest(most, found)
 
     async def _shown(
         self, tenant: Tenant, entries: list[tuple[int, str, int]]
