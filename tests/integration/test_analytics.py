@@ -1,5 +1,6 @@
 """Analytics of real executions: figures are those of their histories, and of nobody else's."""
 
+import random
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ import anyio
 import pytest
 from agent_replicas import an_agent, can
 from products import Product, a_product
+from webhook_products import come_as
 
 from orchestra.agents import Reject, Retry, Task
 
@@ -31,7 +33,7 @@ class Hands:
         await anyio.sleep(SLOW_S)
         return task.input_data
 
-    async def refuse(self, _: Task) -> object:
+    async def refuse(self, task: Task) -> object:
         """Fail, for good."""
         raise Reject("not this")
 
@@ -138,9 +140,235 @@ async def history(product: Product, execution: str) -> list[dict[str, Any]]:
     return items
 
 
-async def test_a_critical_path_is_that_of_the_histories(store_url: str) -> None:
+def ms_of(items: list[dict[str, Any]], kind: str, path: str | None, last: bool = False) -> int:
+    """When something happened, first or last."""
+    found = [one["ms"] for one in items if one["type"] == kind and one["path"] == path]
+    return found[-1] if last else found[0]
+
+
+def duration_of(items: list[dict[str, Any]]) -> int:
+    """From acceptance to the end."""
+    return items[-1]["ms"] - items[0]["ms"]
+
+
+async def test_figures_are_those_of_the_histories(store_url: str) -> None:
+    async with a_product(store_url, [Hands().agent()]) as one:
+        graph, shaky, fails = [await save(one, each) for each in (GRAPH, SHAKY, FAILS)]
+        ran = {
+            each: [await history(one, (await run(one, each))["id"]) for _ in range(4)]
+            for each in (graph, shaky, fails)
+        }
+        found = {each: await profiled(one, each, 4) for each in ran}
+        again = await answer(one, "workflows/graph?window=2h")
+
+    assert again["workflow"] == graph
+    for each, histories in ran.items():
+        assert found[each]["profiles"] | {"from": ""} == {
+            "executions": 4, "of": 4, "sampled": False, "bounded": None, "from": "",
+        }  # fmt: skip
+        assert found[each]["executions"]["ended"] == len(histories)
+
+    shares = {"a": 0.0, "b": 0.0, "d": 0.0}
+    for items in ran[graph]:
+        times = {
+            name: (ms_of(items, "step.started", name), ms_of(items, "step.completed", name))
+            for name in "abcd"
+        }
+        assert times["b"][1] > times["c"][1]
+        assert times["d"][0] >= times["b"][1]
+        begin = items[0]["ms"]
+        spent = [
+            times["a"][1] - begin,
+            times["b"][1] - times["a"][1],
+            times["d"][1] - times["b"][1],
+        ]
+        for name, ms in zip(shares, spent, strict=True):
+            shares[name] += ms / duration_of(items) / 4
+    path = found[graph]["critical_path"]
+    assert path["bottleneck"] == "b"
+    assert path["executions"] == 4
+    assert {row["step"]: row["share"] for row in path["steps"]} == pytest.approx(shares, abs=2e-6)
+    assert path["elsewhere"] == pytest.approx(1 - sum(shares.values()), abs=1e-5)
+    took = sorted(
+        ms_of(items, "step.completed", "b") - ms_of(items, "step.started", "b")
+        for items in ran[graph]
+    )
+    rows = {row["step"]: row for row in found[graph]["steps"]}
+    assert (rows["b"]["p50_ms"], rows["b"]["p99_ms"]) == (took[1], took[3])
+    [version] = found[graph]["versions"]
+    durations = sorted(map(duration_of, ran[graph]))
+    assert (version["p50_ms"], version["p95_ms"]) == (durations[1], durations[3])
+
+    lost = [
+        ms_of(items, "step.started", "a", last=True) - ms_of(items, "step.started", "a")
+        for items in ran[shaky]
+    ]
+    waste = found[shaky]["retries"]
+    assert waste["attempts"] == 4
+    assert waste["ms_each"] == sum(lost) / 4
+    assert waste["share_of_time"] == pytest.approx(
+        sum(lost) / sum(map(duration_of, ran[shaky])), abs=1e-6
+    )
+
+    assert found[fails]["executions"]["success_rate"] == 0
+    [failure] = found[fails]["failures"]
+    [code] = {
+        one["data"].get("error", {}).get("code", "") for items in ran[fails] for one in items
+        if one["type"] == "step.failed"
+    } or {""}  # fmt: skip
+    assert failure["step"] == "b"
+    assert failure["executions"] == 4
+    assert code in ("", failure["code"])
+    assert found[fails]["critical_path"] | {"steps": []} == {
+        "executions": 0, "bottleneck": None, "elsewhere": None, "steps": [],
+    }  # fmt: skip
+
+
+async def test_steps_inside_others_are_on_the_path_and_pauses_are_not(store_url: str) -> None:
+    hands = Hands()
+    async with a_product(store_url, [hands.agent()]) as one:
+        workflow = await save(one, NESTED)
+        waiting = await save(one, {"name": "waits", "steps": [
+            step("before"), {"id": "w", "type": "wait", "signal": "go", "timeout": "1h"},
+        ]})  # fmt: skip
+        started = (await one.post(f"/api/workflows/{waiting}/execute", {})).json()
+        execution = started["execution_id"]
+        for _ in range(3):
+            await run(one, workflow)
+        assert (await one.post(f"/api/executions/{execution}/pause")).status_code < 300
+        await run(one, workflow)
+        assert (await one.post(f"/api/executions/{execution}/resume")).status_code < 300
+        sent = await one.post(f"/api/executions/{execution}/signal", {"name": "go"})
+        assert sent.status_code < 300, sent.text
+        found = await profiled(one, workflow, 4)
+        paused = await profiled(one, waiting, 1)
+        items = await history(one, execution)
+
+    path = found["critical_path"]
+    assert path["bottleneck"] == "both/one/x"
+    assert {row["step"] for row in path["steps"]} >= {"first", "both", "both/one", "last"}
+    assert "both/two/y" not in {row["step"] for row in path["steps"]}
+    assert {row["step"] for row in found["steps"]} >= {"both/one/x", "both/two/y", "both/two"}
+    stopped = ms_of(items, "workflow.resumed", None) - ms_of(items, "workflow.paused", None)
+    [version] = paused["versions"]
+    assert version["p50_ms"] == duration_of(items) - stopped
+
+
+async def test_one_that_is_tried_again_has_one_profile(store_url: str) -> None:
+    class Moody(Hands):
+        async def refuse(self, task: Task) -> object:
+            if self.failures < 1:
+                self.failures += 1
+                raise Reject("not this")
+            return task.input_data
+
+    async with a_product(store_url, [Moody().agent()]) as one:
+        workflow = await save(one, FAILS)
+        execution = (await run(one, workflow))["id"]
+        before = await profiled(one, workflow, 1)
+        assert (await one.post(f"/api/executions/{execution}/retry")).status_code < 300
+        with anyio.fail_after(60):
+            while True:
+                found = await answer(one, f"workflows/{workflow}?window=1h")
+                if found["critical_path"]["executions"]:
+                    break
+                await anyio.sleep(0.5)
+
+    assert before["failures"]
+    assert found["failures"] == []
+    assert found["profiles"]["executions"] == 1
+    assert found["versions"][0]["success_rate"] == 1.0
+
+
+async def test_what_there_is_not_is_null_and_what_is_wrong_is_told(store_url: str) -> None:
     async with a_product(store_url, [Hands().agent()]) as one:
         workflow = await save(one, GRAPH)
-        ended = [await run(one, workflow) for _ in range(5)]
-        found = await profiled(one, workflow, 5)
-        print(found)
+        nothing = await answer(one, f"workflows/{workflow}")
+        agents, costs = await answer(one, "agents"), await answer(one, "costs?by=day")
+        trends, anomalies = await answer(one, "trends"), await answer(one, "anomalies")
+        insights = await answer(one, "insights")
+        asked = {
+            path: await one.http.get(f"/api/analytics/{path}")
+            for path in (
+                "workflows/wfl_01900000-0000-7000-8000-0000000000ff", "workflows/nobody",
+                f"workflows/{workflow}?window=59m", f"workflows/{workflow}?window=31d",
+                f"workflows/{workflow}?window=x&what=1", "workflows/graph?window=1h&window=2h",
+                "costs?by=moon", "costs?by=tenant", "agents?rank=colour&limit=0",
+                "trends?window=6d&of=x", "anomalies?window=1m", "insights?workflow=nobody",
+                f"workflows/{workflow}/what-if?step=a&scale=-1", f"workflows/{workflow}/what-if",
+                f"workflows/{workflow}/what-if?step=a&scale=0",
+            )
+        }  # fmt: skip
+
+    assert nothing["executions"]["success_rate"] is None
+    assert set(nothing["duration"].values()) == {None, 0.044}
+    assert nothing["spent"] == dict.fromkeys(nothing["spent"])
+    assert nothing["throughput"]["per_hour"] is None
+    assert nothing["retries"] == dict.fromkeys(nothing["retries"])
+    assert nothing["profiles"]["from"] is None
+    assert agents["agents"] == trends["trends"] == anomalies["anomalies"] == []
+    assert insights["insights"] == costs["lines"] == []
+    assert costs["cost_usd"] is None
+    wrong = {
+        path: (one.status_code, sorted(f["pointer"] for f in one.json().get("errors", [])))
+        for path, one in asked.items()
+    }
+    assert list(wrong.values()) == [
+        (404, []), (404, []), (422, ["/query/window"]), (422, ["/query/window"]),
+        (422, ["/query/what", "/query/window"]), (422, ["/query/window"]),
+        (422, ["/query/by"]), (403, []), (422, ["/query/limit", "/query/rank"]),
+        (422, ["/query/of", "/query/window"]), (422, ["/query/window"]), (404, []),
+        (422, ["/query/scale"]), (422, ["/query/scale", "/query/step"]), (404, []),
+    ]  # fmt: skip
+
+
+async def test_a_tenant_sees_nothing_of_another(store_url: str) -> None:
+    async with a_product(store_url, [Hands().agent()]) as one:
+        workflow = await save(one, GRAPH)
+        for _ in range(12):
+            await run(one, workflow)
+        await profiled(one, workflow, 12)
+        mine = [await answer(one, path) for path in ("agents", "insights", "costs")]
+        come_as(one, "admin", "other")
+        theirs = [await answer(one, path) for path in ("agents", "insights", "costs", "trends")]
+        hidden = [
+            (await one.http.get(f"/api/analytics/{path}")).status_code
+            for path in (
+                f"workflows/{workflow}", "workflows/graph", f"insights?workflow={workflow}",
+                f"workflows/{workflow}/what-if?step=a&scale=0", "costs?by=tenant",
+            )
+        ]  # fmt: skip
+        come_as(one, "platform_admin", "other")
+        everybody = await answer(one, "costs?by=tenant")
+
+    assert mine[0]["agents"][0]["agent"] == "own"
+    assert mine[0]["agents"][0]["tasks"] == 48
+    assert mine[0]["agents"][0]["success_rate"] == 1
+    [insight, *_] = mine[1]["insights"]
+    assert (insight["kind"], insight["step"], insight["name"]) == ("bottleneck", "b", "graph")
+    assert theirs[0]["agents"] == []
+    assert theirs[1]["insights"] == []
+    assert theirs[1]["profiles"]["executions"] == 0
+    assert theirs[2]["lines"] == theirs[3]["trends"] == theirs[3]["too_few_days"] == []
+    assert hidden == [404, 404, 404, 404, 403]
+    assert everybody["by"] == "tenant"
+
+
+async def test_whatever_is_asked_is_no_error_of_ours(store_url: str) -> None:
+    chance = random.Random(29)
+    words = ["", "0", "-1", "1h", "30d", "90d", "1e9", "ü", "a/b", "%00", "null", "x" * 600, "a,b",
+             "duration", "workflow", "tenant", "model", "NaN", "0.5", "[", "~1"]  # fmt: skip
+    names = ["window", "by", "of", "rank", "limit", "step", "scale", "workflow", "cursor", "a~/b"]
+    async with a_product(store_url, [Hands().agent()]) as one:
+        workflow = await save(one, GRAPH)
+        await run(one, workflow)
+        paths = ["agents", "costs", "trends", "anomalies", "insights", "workflows/%F0%9F%90%9D"]
+        paths += [f"workflows/{workflow}", "workflows/graph", f"workflows/{workflow}/what-if"]
+        for _ in range(400):
+            given = [
+                (chance.choice(names), chance.choice(words)) for _ in range(chance.randrange(4))
+            ]
+            found = await one.http.get(
+                f"/api/analytics/{chance.choice(paths)}", params=tuple(given)
+            )
+            assert found.status_code in (200, 403, 404, 422), (found.url, found.text)

@@ -57,7 +57,7 @@ class Profiles(Protocol):
 
     async def ended(self, tag: int, after_ms: int, limit: int) -> Mapping[str, Any]:
         """Those of one place that ended behind `after_ms`: `executions` are (id, tenant, ms), and
-        up to `until_ms` none is missing.
+        up to `until_ms` none is missing; `more`: there are some behind that.
         """
         ...
 

@@ -1,6 +1,7 @@
 """What could be done better: at most 20 insights, the largest saving first."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
@@ -81,7 +82,7 @@ class Advice:
             window=window.said,
             since=window.since,
             until=window.until,
-            insights=_ranked(found, window.said),
+            insights=ranked(found, window.said),
             profiles=resting(together, sum(mine) if mine else None),
             bounded={"workflows": len(names), "looked_at": WORKFLOWS_MAX} if left_out > 0 else None,
         )
@@ -111,7 +112,7 @@ def _all(case: Case) -> list[Finding]:
     return [*judged(case), *reordered(case), *compared(case)]
 
 
-def _ranked(found: list[Judged], window: str) -> list[Insight]:
+def ranked(found: Sequence[Judged], window: str) -> list[Insight]:
     """By what part of all time, and of all money, each would save."""
     ms = sum(one.ms for one in found) or 1.0
     usd = sum(one.usd for one in found) or 1.0

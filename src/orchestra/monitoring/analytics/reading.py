@@ -48,10 +48,11 @@ class Reader:
     """Reads while this replica leads. `serve` must run."""
 
     def __init__(
-        self, profiles: Profiles, shelf: Shelf, clock: Clock, leading: Leading, per_s: int = PER_S
-    ) -> None:
+        self, profiles: Profiles, shelf: Shelf, clock: Clock, leading: Leading,
+        per_s: int = PER_S, all_per_s: int = ALL_PER_S,
+    ) -> None:  # fmt: skip
         self._profiles, self._shelf, self._clock = profiles, shelf, clock
-        self._leading, self._per_s = leading, per_s
+        self._leading, self._per_s, self._all_per_s = leading, per_s, all_per_s
         self._at: dict[int, int] = {}
         self._packed_s = float("-inf")
 
@@ -77,8 +78,10 @@ class Reader:
         """Keep what ended since the last turn; whether there is more. Raises StoreAway."""
         sent = [(tag, self._profiles.ended(tag, self._at.get(tag, 0), PAGE)) for tag in self._tags]
         pages: dict[int, tuple[int, list[Ended]]] = {}
+        more = False
         for tag, asked in sent:
             reply = await asked
+            more = more or bool(reply["more"])
             pages[tag] = (int(reply["until_ms"]), [Ended(*one) for one in reply["executions"]])
         every = [one for _, page in pages.values() for one in page]
         if not every:
@@ -90,7 +93,7 @@ class Reader:
                 await self._keep(tag, until_ms, page, levels)
         self._at |= {tag: until for tag, (until, _) in pages.items()}
         await self._shelf.reached(self._at)
-        return any(len(page) >= PAGE for _, page in pages.values())
+        return more
 
     @property
     def _tags(self) -> Sequence[int]:
@@ -100,7 +103,7 @@ class Reader:
         """By tenant: one in 2^level is taken."""
         since = min(one.ended_ms for one in every)
         span_s = max(TURN_S, (max(one.ended_ms for one in every) - since) / 1_000)
-        least = _level(len(every), ALL_PER_S * span_s)
+        least = _level(len(every), self._all_per_s * span_s)
         counts = Counter(one.tenant for one in every)
         return {who: max(least, _level(n, self._per_s * span_s)) for who, n in counts.items()}
 

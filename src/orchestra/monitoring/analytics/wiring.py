@@ -20,7 +20,7 @@ from orchestra.monitoring.analytics.moving import Moving
 from orchestra.monitoring.analytics.of_agents import OfAgents
 from orchestra.monitoring.analytics.of_costs import Models, OfCosts
 from orchestra.monitoring.analytics.of_workflows import OfWorkflows
-from orchestra.monitoring.analytics.reading import PER_S, Reader
+from orchestra.monitoring.analytics.reading import ALL_PER_S, PER_S, Reader
 from orchestra.monitoring.analytics.routes import AnalyticsRoutes
 from orchestra.monitoring.measuring import MetricsPart
 from orchestra.store.client import Store
@@ -44,7 +44,8 @@ class AnalyticsPart:
     ) -> None:
         self._clock, self._per_s = clock, per_s
         self.shelf, exact = Shelf(store), Exact(metrics.answers, clock)
-        self.reader = Reader(profiles, self.shelf, clock, metrics.leading, per_s)
+        all_per_s = max(ALL_PER_S, per_s)
+        self.reader = Reader(profiles, self.shelf, clock, metrics.leading, per_s, all_per_s)
         looking = Looking(profiles, self.shelf, exact, clock)
         parts = {
             "of_workflows": OfWorkflows(looking, exact),

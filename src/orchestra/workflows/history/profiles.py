@@ -69,15 +69,16 @@ class Profiles:
     async def ended(self, tag: int, after_ms: int, limit: int) -> Mapping[str, Any]:
         """Executions of a partition that ended behind `after_ms`, whole milliseconds of them.
 
-        `until_ms`: up to where nothing is missing. Raises StoreAway.
+        `until_ms`: up to where nothing is missing; `more`: behind that. Raises StoreAway.
         """
         reply = await self._store.run(
             SCRIPTS["executions_ended"], self._store.prefix(tag), after=after_ms, max=limit
         )
-        flat = cast("list[bytes]", reply[1:])
+        flat = cast("list[bytes]", reply[2:])
         rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
         return {
             "until_ms": int(reply[0]),
+            "more": bool(reply[1]),
             "executions": [(eid.decode(), who.decode(), int(at)) for eid, who, at in rows],
         }
 

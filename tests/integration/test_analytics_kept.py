@@ -1,0 +1,319 @@
+"""Profiles in the store: each execution has one whatever crashes, and they are bounded."""
+
+import random
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import anyio
+import pytest
+from simulated_profiles import START_MS, Doing, executed
+
+from orchestra.clock import ManualClock
+from orchestra.monitoring.analytics import keeping
+from orchestra.monitoring.analytics.keeping import Entry, Shelf
+from orchestra.monitoring.analytics.profiles import packed
+from orchestra.monitoring.analytics.reading import Reader
+from orchestra.monitoring.metrics.leading import Leading
+from orchestra.store.client import Store
+from orchestra.store.failures import NotSent
+from orchestra.store.keys import Tenant
+from orchestra.workflows.catalogue.plans import Catalogue
+from orchestra.workflows.history.profiles import Profiles
+from orchestra.workflows.history.reader import Reader as WorkflowReader
+
+pytestmark = pytest.mark.anyio
+
+STEPS = {"a": Doing(), "b": Doing(("a",))}
+ONE, OTHER = Tenant("one"), Tenant("other")
+NOW_MS = START_MS + 86_400_000
+
+
+class Breaks(Exception):
+    """The reader's process is gone."""
+
+
+class Ends:
+    """Executions that end: a `Profiles`. It, and the store behind it, break now and then."""
+
+    def __init__(self, store: Store, seed: int, breaking: float = 0.0) -> None:
+        self.store, self.chance, self._breaking = store, random.Random(seed), breaking
+        self.fetched = 0
+        self.until_ms = START_MS
+        self.all: dict[int, list[tuple[str, str, int]]] = {tag: [] for tag in store.partitions}
+        self.told: dict[str, Mapping[str, Any]] = {}
+
+    def happen(self, n: int, per_ms: int = 3, tenants: Sequence[str] = (ONE, OTHER)) -> None:
+        """So many end, one or several in a millisecond."""
+        for _ in range(n):
+            self.until_ms += self.chance.randrange(per_ms + 1) == 0
+            tag = self.chance.choice(self.store.partitions)
+            low = self.chance.getrandbits(54) << 8 | tag
+            execution = f"exe_{uuid.UUID(int=START_MS << 80 | 7 << 76 | 2 << 62 | low)}"
+            tenant = self.chance.choice(tenants)
+            self.all[tag].append((execution, tenant, self.until_ms))
+            self.told[execution] = self._told()
+
+    def _told(self) -> Mapping[str, Any]:
+        kept = executed(STEPS, self.chance).profile
+        steps = [
+            {"path": row.path, "part": "", "kind": row.kind, "state": row.state, "attempts": 1,
+             "queued_ms": START_MS + row.queued, "started_ms": START_MS + row.started,
+             "ended_ms": START_MS + row.ended, "depends_on": row.after}
+            for row in kept.rows
+        ]  # fmt: skip
+        return {
+            "workflow": "wfl_1", "name": "w", "version": 1, "digest": "d1", "status": "completed",
+            "created_ms": START_MS, "ended_ms": START_MS + kept.duration, "pauses": (),
+            "error": None, "input_hash": "", "cut": False, "steps": steps,
+        }  # fmt: skip
+
+    def of(self, tenant: str) -> set[str]:
+        """All that ended of a tenant."""
+        return {eid for page in self.all.values() for eid, who, _ in page if who == tenant}
+
+    def tags(self) -> Sequence[int]:
+        """Everywhere."""
+        return self.store.partitions
+
+    async def ended(self, tag: int, after_ms: int, limit: int) -> Mapping[str, Any]:
+        """As the script says it: whole milliseconds."""
+        await anyio.lowlevel.checkpoint()
+        mine = [one for one in self.all[tag] if after_ms < one[2] < self.until_ms]
+        page, until_ms = mine[:limit], self.until_ms - 1
+        if len(mine) > limit:
+            until_ms = page[-1][2] - 1
+            page = [one for one in page if one[2] <= until_ms]
+        more = len(mine) > limit
+        return {"until_ms": max(until_ms, after_ms), "more": more, "executions": page}
+
+    async def profile(self, tenant: Tenant, execution: str) -> Mapping[str, Any]:
+        """Of one; sometimes the process ends here."""
+        await anyio.lowlevel.checkpoint()
+        self.fetched += 1
+        if self.chance.random() < self._breaking:
+            raise Breaks
+        return self.told[execution]
+
+    async def shape(self, digest: str) -> Mapping[str, Any]:
+        """Nobody asks."""
+        raise AssertionError(digest)
+
+    async def filled(self, tenant: Tenant, execution: str) -> Mapping[str, Sequence[str]]:
+        """Nobody asks."""
+        raise AssertionError(execution)
+
+    async def workflow(self, tenant: Tenant, reference: str) -> tuple[str, str]:
+        """Nobody asks."""
+        raise AssertionError(reference)
+
+
+class Unsure(Shelf):
+    """A shelf whose replies are lost now and then, and with them the reader."""
+
+    def __init__(self, store: Store, chance: random.Random, losing: float) -> None:
+        super().__init__(store)
+        self._chance, self._losing = chance, losing
+
+    async def keep(
+        self, tenant: Tenant, tag: int, until_ms: int, entries: Sequence[Entry], skipped: int
+    ) -> int:
+        """Kept or not: nobody hears of it."""
+        if self._chance.random() < self._losing:
+            raise NotSent("no answer")
+        done = await super().keep(tenant, tag, until_ms, entries, skipped)
+        if self._chance.random() < self._losing:
+            raise Breaks
+        return done
+
+    async def reached(self, positions: Mapping[int, int]) -> None:
+        """Sometimes it is not written any more."""
+        if self._chance.random() < self._losing:
+            raise Breaks
+        await super().reached(positions)
+
+
+def a_reader(ends: Ends, shelf: Shelf, per_s: int = 1_000_000) -> Reader:
+    """One that reads when it is told to."""
+    clock = ManualClock(NOW_MS)
+    return Reader(ends, shelf, clock, Leading(ends.store, clock, "s"), per_s, per_s)
+
+
+async def kept(store: Store, tenant: Tenant) -> list[str]:
+    """Every profile there is, in the order of the store, twice when it is there twice."""
+    shelf, found = Shelf(store), list[str]()
+    for day in (START_MS // 86_400_000, START_MS // 86_400_000 + 1):
+        stored = await shelf._stored(shelf._prefix(tenant), "wfl_1", day)
+        found += [f"exe_{uuid.UUID(bytes=one[:16])}" for one in stored]
+    return found
+
+
+async def test_each_execution_is_kept_once_whoever_reads_and_crashes(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "DAY_MAX", 100_000)
+    ends, chance = Ends(store, 1, breaking=0.01), random.Random(2)
+    crashes, over = 0, anyio.Event()
+
+    async def replica() -> None:
+        """Reads, dies, is there again, and does not know of the others."""
+        nonlocal crashes
+        while not over.is_set():
+            reader = a_reader(ends, Unsure(store, chance, 0.1))
+            try:
+                await reader.begin()
+                while not over.is_set():
+                    await reader.turn()
+            except (Breaks, NotSent):
+                crashes += 1
+
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(replica)
+        with anyio.fail_after(60):
+            while crashes < 40:
+                ends.happen(5)
+                await anyio.lowlevel.checkpoint()
+        over.set()
+    ends.until_ms += 1
+    last = a_reader(ends, Shelf(store))
+    ends._breaking = 0.0
+    await last.begin()
+    while await last.turn():
+        pass
+
+    assert ends.of(ONE)
+    for tenant in (ONE, OTHER):
+        found = await kept(store, tenant)
+        assert len(found) == len(set(found))
+        assert set(found) == ends.of(tenant)
+
+
+async def test_beyond_the_rate_a_sample_is_kept_that_says_so(store: Store) -> None:
+    ends = Ends(store, 3)
+    ends.happen(4_000, per_ms=2, tenants=(ONE,))
+    ends.happen(10, tenants=(OTHER,))
+    ends.until_ms += 1
+    shelf = Shelf(store)
+    reader = a_reader(ends, shelf, per_s=500)
+
+    while await reader.turn():
+        pass
+
+    look = await shelf.look(ONE, "wfl_1", START_MS, NOW_MS)
+    rare = await shelf.look(OTHER, "wfl_1", START_MS, NOW_MS)
+    assert 350 <= len(look.kept) <= 1_000
+    assert look.skipped == 4_000 - len(look.kept)
+    assert look.sampled
+    assert ends.fetched == len(look.kept) + len(rare.kept)
+
+
+async def test_a_day_of_one_workflow_is_halved_when_it_is_full(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "DAY_MAX", 100)
+    ends = Ends(store, 4)
+    ends.happen(900, tenants=(ONE,))
+    ends.until_ms += 1
+    shelf = Shelf(store)
+
+    await a_reader(ends, shelf).turn()
+    look = await shelf.look(ONE, "wfl_1", START_MS, NOW_MS)
+    stored = await shelf._stored(shelf._prefix(ONE), "wfl_1", START_MS // 86_400_000)
+
+    assert 20 <= len(look.kept) <= 100
+    assert look.level >= 3
+    assert look.sampled
+    assert await shelf.figures(ONE) == {
+        "profiles": len(look.kept),
+        "bytes": sum(map(len, stored)),
+    }
+
+
+async def test_old_days_give_way(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "TENANT_MAX", 50)
+    shelf, chance = Shelf(store), random.Random(5)
+    first = START_MS // 86_400_000
+    for day in range(40):
+        at_ms = (first + day) * 86_400_000 + 1_000
+        entries = [
+            ("wfl_1", first + day, packed(one.execution, at_ms, one.profile))
+            for one in (executed(STEPS, chance, at_ms) for _ in range(1 + (day >= 35) * 10))
+        ]
+        assert await shelf.keep(ONE, 0, at_ms, entries, 0) == len(entries)
+
+    look = await shelf.look(ONE, "wfl_1", first * 86_400_000, (first + 40) * 86_400_000)
+    days = {one.ended_ms // 86_400_000 - first for one in look.kept}
+
+    assert len(look.kept) <= 50
+    assert days == {36, 37, 38, 39}
+    assert (await shelf.figures(ONE))["profiles"] == len(look.kept)
+
+
+async def test_after_thirty_days_they_are_gone(store: Store) -> None:
+    shelf, chance = Shelf(store), random.Random(6)
+    first = START_MS // 86_400_000
+    for day in (0, 1, 29, 31):
+        one, at_ms = executed(STEPS, chance), (first + day) * 86_400_000 + day
+        entry = ("wfl_1", first + day, packed(one.execution, at_ms, one.profile))
+        await shelf.keep(ONE, 0, at_ms, [entry], 0)
+
+    look = await shelf.look(ONE, "wfl_1", first * 86_400_000, (first + 32) * 86_400_000)
+
+    assert [one.ended_ms // 86_400_000 - first for one in look.kept] == [1, 29, 31]
+
+
+async def test_a_day_that_is_over_is_packed_and_reads_the_same(store: Store) -> None:
+    ends = Ends(store, 7)
+    ends.happen(500, tenants=(ONE,))
+    ends.until_ms += 1
+    reader, shelf, today = a_reader(ends, Shelf(store)), Shelf(store), START_MS // 86_400_000
+    while await reader.turn():
+        pass
+    before = await shelf.look(ONE, "wfl_1", START_MS, NOW_MS)
+    size = (await shelf.figures(ONE))["bytes"]
+
+    assert await shelf.pack(ONE, today) == 0
+    assert await shelf.pack(ONE, today + 1) == 1
+    assert await shelf.pack(ONE, today + 1) == 0
+    after = await Shelf(store).look(ONE, "wfl_1", START_MS, NOW_MS)
+    ends.happen(20, tenants=(ONE,))
+    ends.until_ms += 1
+    await reader.turn()
+    assert await shelf.pack(ONE, today + 1) == 1
+    more = await Shelf(store).look(ONE, "wfl_1", START_MS, NOW_MS)
+
+    assert after.kept == before.kept
+    assert len(more.kept) == len(ends.of(ONE)) == 520
+    assert (await shelf.figures(ONE))["bytes"] < size / 2
+    assert (await shelf.figures(ONE))["profiles"] == 520
+
+
+async def test_ends_are_told_in_whole_milliseconds_however_many_share_one(store: Store) -> None:
+    catalogue = Catalogue(store)
+    reader = WorkflowReader(store, catalogue, ManualClock(), "")
+    profiles, tag = Profiles(store, reader, catalogue), store.partitions[3]
+    prefix, chance = store.prefix(tag), random.Random(8)
+    ended: dict[str, int] = {}
+    for i in range(200):
+        at_ms = START_MS + (50 if 80 <= i < 140 else i // 3)
+        ended[f"exe_{i:03}"] = at_ms
+    for execution in chance.sample(sorted(ended), len(ended)):
+        await store.call(prefix, "ZADD", f"{prefix}fin", ended[execution], execution)
+        await store.call(prefix, "HSET", f"{prefix}x:{execution}", "@t", "one", "@s", "D")
+
+    found: dict[str, int] = {}
+    after, turns, more = 0, 0, True
+    while more:
+        reply = await profiles.ended(tag, after, 25)
+        for execution, tenant, at_ms in reply["executions"]:
+            assert execution not in found
+            assert tenant == "one"
+            assert after < at_ms <= reply["until_ms"]
+            found[execution] = at_ms
+        assert reply["until_ms"] > after
+        after, more, turns = reply["until_ms"], reply["more"], turns + 1
+
+    assert found == ended
+    assert turns > 5
+    assert after > START_MS + 1_000_000
