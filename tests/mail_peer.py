@@ -28,10 +28,8 @@ class MailServer:
     @property
     def mails(self) -> list[EmailMessage]:
         """What came, parsed."""
-        return [
-            cast("EmailMessage", message_from_bytes(cast("bytes", one.content), policy=default))
-            for one in self.got
-        ]
+        contents = (cast("bytes", one.content) for one in self.got)
+        return [message_from_bytes(content, policy=default) for content in contents]
 
     async def handle_RCPT(  # noqa: N802 -- aiosmtpd's name
         self, _: SMTP, __: Session, envelope: Envelope, address: str, ___: Any
@@ -66,9 +64,7 @@ def mail_server(tls: ssl.SSLContext | None = None, *, auth: bool = False) -> Ite
         options |= {"authenticator": kept.authenticate, "auth_require_tls": tls is not None}
     with socket.create_server(("127.0.0.1", 0)) as probe:
         kept.port = probe.getsockname()[1]
-    control = Controller(
-        kept, hostname="127.0.0.1", port=kept.port, ready_timeout=30, **options
-    )
+    control = Controller(kept, hostname="127.0.0.1", port=kept.port, ready_timeout=30, **options)
     control.start()
     try:
         yield kept

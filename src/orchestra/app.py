@@ -30,12 +30,15 @@ from orchestra.errors import NotFound
 from orchestra.health import Check, Health
 from orchestra.module import Module, run_modules
 from orchestra.monitoring import Part, Views
+from orchestra.monitoring.alerts.wiring import AlertsPart
+from orchestra.monitoring.alerts.wiring import source as alert_source
 from orchestra.monitoring.analytics.wiring import AnalyticsPart
 from orchestra.monitoring.logs.wiring import LogParts
 from orchestra.monitoring.measuring import MetricsPart
 from orchestra.monitoring.module import MonitoringModule
 from orchestra.monitoring.requests import Measured
 from orchestra.openapi import documentation
+from orchestra.otel.module import collecting
 from orchestra.problems import handlers
 from orchestra.processes.split import Doors, split
 from orchestra.security import Principal, principal_of
@@ -56,6 +59,7 @@ from orchestra.security.local_trust import (
     resolve,
 )
 from orchestra.security.master_key import master_key_of
+from orchestra.security.request_spans import Traced
 from orchestra.security.secret_routes import SecretsModule
 from orchestra.security.secrets import Secrets
 from orchestra.settings import MODULES, Settings
@@ -133,9 +137,11 @@ def build_modules(
     else:
         asked = RemoteAgents(agents, requests)
     workflows = WorkflowsModule(store, asked, ports.clock, ports.ids, ports.chance, settings)
-    sources = (workflows.journal, agents.happenings)
+    sources = (workflows.journal, agents.happenings, alert_source(store))
     of_bus = (ports.clock, ports.ids, ports.chance)
-    needs = Needs(agents.secrets, EventFilters(), settings, workflow_of(workflows))
+    needs = Needs(
+        agents.secrets, EventFilters(), settings, workflow_of(workflows), workflows.trace_of
+    )
     limits = limits_of(settings)
     bus = BusModule(store, sources, of_bus, settings.drain_s, needs, limits=limits)
     agents.show_steps(bus.step_emitter)
@@ -153,9 +159,12 @@ def build_modules(
         analytics = AnalyticsPart(
             store, ports.clock, metrics, workflows.profiles, agents.models, settings.profiles_per_s
         )
-        watching = (metrics, LogParts(settings, store, ports.clock, ports.ids), analytics)
+        logs = LogParts(settings, store, ports.clock, ports.ids)
+        alerts = AlertsPart(store, ports.clock, ports.ids, metrics, logs.asking)
+        watching = (metrics, logs, analytics, alerts)
         of_notices = (ports.clock, ports.ids)
         notices = notifications_of(settings, store, bus, post, metrics.leading, of_notices)
+        alerts.hush(notices.silences.matches)
         watching = (*watching, notices)
     # The first to start is the last to stop: it gathers what the others log at their end.
     everywhere = (MonitoringModule(watching), requests, SecretsModule(agents.secrets))
@@ -163,7 +172,7 @@ def build_modules(
     for part in parts:
         if part.name in MODULES:  # as it is here: itself, or what stands for it
             checks[{"bus": "communication"}.get(part.name, part.name)] = part.check
-    return parts
+    return (*collecting(settings, ports.clock, ports.chance), *parts)
 
 
 def prepare(settings: Settings, listeners: Sequence[Address | str], ports: Ports) -> Stage:
@@ -221,7 +230,8 @@ async def running(
         stage.health.checks = {"store": store.check} | {one.name: one.check for one in modules}
         async with run_modules(modules):
             on = settings.monitoring == "on"
-            stage.gateway.application = Measured(app, ports.clock) if on else app
+            measured = Measured(app, ports.clock) if on else app
+            stage.gateway.application = Traced(measured) if settings.otel_endpoint else measured
             stage.health.phase = "ready"
             yield Running(store, app, modules)
 

@@ -35,8 +35,10 @@ _SECRET_VALUES = re.compile(r"orc_(?:live|dev)_\w+|(?<=://)[^/\s@]+@|(?i:bearer\
 
 
 COVERED = Covered()
-TAP = Tap()
-"""One of each for the process, as the log itself is: whatever logs, logs through them."""
+TAP, EXPORTED = Tap(), Tap()
+"""One of each for the process, as the log itself is: whatever logs, logs through them. Lines go
+to our own store by the one, and to a collector of OpenTelemetry by the other.
+"""
 
 
 def configure(settings: Settings, stream: TextIO | None = None) -> None:
@@ -82,6 +84,11 @@ def mask(_: object, __: str, event: EventDict) -> EventDict:
         elif isinstance(value, dict | list | tuple):
             event[name] = _masked(cast("object", value))
     return event
+
+
+def covered(text: str) -> str:
+    """A text without what looks like a secret, and without live ones."""
+    return COVERED.over(_SECRET_VALUES.sub(MASK, text))
 
 
 class Adopted(logging.Handler):
@@ -145,10 +152,11 @@ def _written(render: Processor | None) -> Processor:
 
     def written(logger: Any, method: str, event: EventDict) -> str:
         line = b""
-        if render is None or TAP.open:
+        if render is None or TAP.open or EXPORTED.open:
             line = COVERED.over_line(_json(event))
-        if TAP.open:
-            TAP.put(str(event["level"]), str(event.get("tenant", "")), line)
+        for tap in (TAP, EXPORTED):
+            if tap.open:
+                tap.put(str(event["level"]), str(event.get("tenant", "")), line)
         if render is None:
             return line.decode()
         event["timestamp"] = event.pop("ts")

@@ -53,10 +53,7 @@ TAGS: Final = (
     {"name": "events", "description": "Publish, list and follow what happens."},
     {"name": "queues", "description": "Send work, receive it on a lease, settle it once."},
     {"name": "logs", "description": "Search, follow, export and take in lines of the log."},
-    {
-        "name": "alerts",
-        "description": "What is wrong now, who is told of it, and what is silenced.",
-    },
+    {"name": "alerts", "description": "What is wrong, who is told of it, what is silenced."},
     {"name": "metrics", "description": "Record what you measure; ask what was measured."},
     {"name": "webhooks", "description": "Tell others what happens; let others tell us."},
     {"name": "workflows", "description": "Check, save and start definitions."},

@@ -28,7 +28,7 @@ from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from orchestra import __version__
 from orchestra.app import BuildModules, Ports, Running, Stage, build_modules, prepare, running
 from orchestra.errors import OrchestraError, Unavailable
-from orchestra.log import TAP, configure
+from orchestra.log import EXPORTED, TAP, configure
 from orchestra.module import quiesce
 from orchestra.security.connection_guard import Bounds, guarded, guarded_socket
 from orchestra.settings import Settings
@@ -51,6 +51,7 @@ def serve(settings: Settings, build: BuildModules = build_modules) -> None:
     """Run until told to stop. Exits with 2 when the start is refused, 1 when it cannot be done."""
     configure(settings)
     TAP.open, TAP.replica = settings.log_keep_mb > 0, f"{socket.gethostname()}:{os.getpid()}"[-64:]
+    EXPORTED.replica = TAP.replica
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(_serve(settings, build))
     if code:

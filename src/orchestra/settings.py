@@ -18,11 +18,12 @@ from msgspec import Meta
 from msgspec.structs import FieldInfo, fields
 
 from orchestra.errors import Invalid, Problem
-from orchestra.notice_settings import NoticeSettings, check_notices
+from orchestra.notice_settings import check_notices
+from orchestra.otel_settings import OtelSettings, check_otel
 
 PREFIX: Final = "ORCHESTRA_"
 FILE = "orchestra.toml"
-SECRET = frozenset({"store_url", "smtp_url", "watchdog_url"})
+SECRET = frozenset({"store_url", "otel_headers", "smtp_url", "watchdog_url"})
 Names = tuple[str, ...]
 MODULES: Final = ("agents", "workflows", "bus", "monitoring")
 
@@ -31,7 +32,7 @@ class SettingsInvalid(Invalid):
     """The configuration cannot be used. `findings` has every reason, each a `Problem`."""
 
 
-class Settings(NoticeSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(OtelSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How this process runs. Nothing changes it after the start."""
 
     host: Annotated[str, Meta(min_length=1, description="Address to listen on.")] = "127.0.0.1"
@@ -243,7 +244,7 @@ def _check(settings: Settings) -> list[Problem]:
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             found.append(Problem("public_url", "value", "must be an http or https URL"))
     found += _check_modules(settings)
-    found += check_notices(settings)
+    found += check_notices(settings) + check_otel(settings)
     for network in settings.trusted_proxies:
         try:
             ipaddress.ip_network(network, strict=False)

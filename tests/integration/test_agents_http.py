@@ -70,6 +70,7 @@ async def test_the_envelope_has_what_the_contract_names(agents: AgentsModule, pe
     assert asked.json["agent"]["name"] == "far"
     assert asked.json["context"] == {
         "workflow_id": "wfl_1", "execution_id": "exe_1", "step_id": "classify", "session_id": None,
+        "traceparent": asked.headers["traceparent"],
     }  # fmt: skip
     expected = {
         "idempotency-key": "orc-abc", "orchestra-task": "tsk_1", "orchestra-attempt": "2",

@@ -11,6 +11,7 @@ import httpx
 import jsonschema_rs
 import pytest
 from agent_replicas import an_agent, can
+from alert_calls import ask_alerts, ask_rules
 from edge import a_client
 from http_peer import a_peer
 from notice_calls import ask_contacts, ask_silences
@@ -127,6 +128,8 @@ async def test_every_route_answers_as_described(client: Client) -> None:
     await ask_metrics(client)
     await ask_webhooks(client.http)
     await ask_hooks(client.http)
+    await ask_rules(client.http)
+    await ask_alerts(client.http)
     await ask_contacts(client.http)
     await ask_silences(client.http)
     await ask_executions(client)

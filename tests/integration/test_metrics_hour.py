@@ -239,10 +239,16 @@ async def the_overview_agrees(
         return {"items": []}
 
     async def nobody(_: Any) -> Any:
-        return []
+        return [], 0, 0
 
-    views = Views(nothing, nothing, nobody, {})
-    pulse = Pulse(store, clock, Leading(store, clock, "s"))
+    async def no_webhooks(_: Any) -> Any:
+        return 0, 0
+
+    async def live(_: Any) -> Any:
+        return Counter[str]()
+
+    views = Views(nothing, nothing, live, nobody, no_webhooks, {})
+    pulse = Pulse(store, clock)
     services = Services(store, clock, "s", "0", {})
     overview = Overview(Sources(store, clock, answers, views, services, pulse))
     shown = await overview.make(DEFAULT_TENANT, "2h")

@@ -18,6 +18,7 @@ from orchestra.clock import Ids
 from orchestra.monitoring import Views
 from orchestra.monitoring.measuring import MetricsPart
 from orchestra.store import client, keys, metric_keys
+from orchestra.store.durability import Durability
 from orchestra.store.keys import Tenant
 from orchestra.store.partitions import prefix as prefix_of
 from orchestra.store.scripts import Argument, Script
@@ -25,6 +26,7 @@ from orchestra.workflows.catalogue.plans import Catalogue
 from orchestra.workflows.history.figures import JournalFigures
 from orchestra.workflows.history.listing import Listing
 from orchestra.workflows.history.reader import Reader
+from orchestra.workflows.history.surveying import Surveyor
 from simulation.checker import Story
 from simulation.evidence import give_calls, story
 from simulation.history import History
@@ -59,10 +61,7 @@ class Lead:
 class MeasuredStore(SimStore):
     """A store that metrics can use, too."""
 
-    class durability:  # noqa: N801 -- stands for an object
-        """What is in force."""
-
-        effective = "no"
+    durability = Durability("process", "process", 0, "everysec")
 
     def __init__(self, stage: Stage, node: Node | None, clock: SimClock, lead: Lead) -> None:
         super().__init__(stage.world, stage.wire, node, stage.planted)
@@ -142,10 +141,14 @@ class MeasuredReplica(Replica):
         catalogue = Catalogue(store)
         listing = Listing(store, Reader(store, catalogue, clock, "simulated"))
 
-        async def nobody(_: Tenant) -> list[str]:
-            return []
+        async def nobody(_: Tenant) -> tuple[list[str], int, int]:
+            return [], 0, 0
 
-        views = Views(listing.page, catalogue.document, nobody, {})
+        async def nothing(_: Tenant) -> tuple[int, int]:
+            return 0, 0
+
+        live = Surveyor(store).live
+        views = Views(listing.page, catalogue.document, live, nobody, nothing, {})
         figures = [JournalFigures(store, catalogue)]
         self.part = MetricsPart(store, clock, Ids(clock, world.random), views, figures)
 

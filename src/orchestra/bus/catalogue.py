@@ -10,14 +10,16 @@ from typing import Any, Final
 
 import msgspec
 
-from orchestra.bus.outside import NotificationFailed, Received, TriggerFailed
+from orchestra.bus.outside import NotificationFailed, OfAlert, Received, TriggerFailed
 
 WORKFLOWS: Final = "/orchestra/workflows"
 AGENTS: Final = "/orchestra/agents"
 WEBHOOKS: Final = "/orchestra/webhooks"
 MONITORING: Final = "/orchestra/monitoring"
+ALERTS: Final = "/orchestra/alerts"
 _SOURCES: Final = {
-    "agent": AGENTS, "budget": AGENTS, "notification": MONITORING, "webhook": WEBHOOKS
+    "agent": AGENTS, "alert": ALERTS, "budget": AGENTS, "notification": MONITORING,
+    "webhook": WEBHOOKS,
 }  # fmt: skip
 
 
@@ -234,6 +236,11 @@ TYPES: Final[Mapping[str, Told]] = {
     "webhook.disabled": Told("It is told nothing more: every try failed, or it is gone.", Disabled),
     "webhook.exhausted": Told("A delivery was given up after its last try.", Exhausted),
     "webhook.backlogged": Told("Too much waits for it: the oldest is skipped.", OfWebhook),
+    "alert.fired": Told("What a rule watches is beyond its threshold.", OfAlert),
+    "alert.resolved": Told("It is well again, or its rule is gone.", OfAlert),
+    "alert.acknowledged": Told("Somebody sees to it.", OfAlert),
+    "alert.flapping": Told("It fires again and again: no more is said until it rests.", OfAlert),
+    "alert.rule_failed": Told("A rule cannot be evaluated; its alerts stay.", OfAlert),
     "notification.failed": Told("A contact could not be told of alerts.", NotificationFailed),
     "budget.exceeded": Told("A budget does not allow another call.", OverBudget),
 }

@@ -38,3 +38,30 @@ class NotificationFailed(msgspec.Struct, frozen=True, kw_only=True):
     tries: int
     notification_id: str | None = None
     alert_id: str | None = None
+
+
+class OfAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """What every event of an alert says; of a rule that fails, `alert_id` is the rule's.
+
+    `episode`: how often it has fired. `by`: who sees to it. `reason`: why it is over, when that is
+    not its value. `error`: why a rule fails.
+    """
+
+    alert_id: str
+    rule_id: str
+    name: str
+    kind: str
+    labels: dict[str, str]
+    severity: str
+    value: float | None
+    summary: str
+    runbook: str
+    at_ms: int
+    episode: int
+    notify: tuple[str, ...]
+    group_by: tuple[str, ...]
+    group_wait_s: int
+    repeat_s: int
+    by: str | None = None
+    reason: str | None = None
+    error: str | None = None

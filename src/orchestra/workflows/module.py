@@ -15,6 +15,7 @@ from orchestra.errors import Unavailable
 from orchestra.instruments import measure
 from orchestra.settings import Settings
 from orchestra.store.client import Store
+from orchestra.store.keys import Tenant
 from orchestra.store.leases import LeaseClock
 from orchestra.workflows.catalogue.plans import Catalogue
 from orchestra.workflows.catalogue.workflows import Workflows
@@ -27,6 +28,7 @@ from orchestra.workflows.history.reader import Reader
 from orchestra.workflows.history.retention import Retention
 from orchestra.workflows.history.signals import Signals
 from orchestra.workflows.history.surveying import Surveyor
+from orchestra.workflows.history.traced import Traced
 from orchestra.workflows.routes.executions import ExecutionRoutes
 from orchestra.workflows.routes.hot import Parts
 from orchestra.workflows.routes.workflows import WorkflowRoutes
@@ -65,6 +67,7 @@ class WorkflowsModule:
         self.starter = Starter(store, self.catalogue, self.engine, self._lease, clock, chance)
         durability = store.durability.appendfsync
         reader = Reader(store, self.catalogue, clock, durability)
+        self._book = Traced(store, reader, clock)
         self.executions = Executions(store, reader, self.catalogue, self.engine, clock)
         self.signals = Signals(store, reader, self.catalogue, self.engine, clock, chance)
         self.retention = Retention(
@@ -97,9 +100,15 @@ class WorkflowsModule:
         assert self._group is not None, "the engine runs only inside `running`"
         self._group.create_task(function(*args))
 
+    async def trace_of(self, tenant: Tenant, execution: str) -> str:
+        """The trace of an execution, as it is kept; '' for one that is not known."""
+        return await self._book.trace_of(tenant, execution)
+
     def listen(self, bus: Hearing) -> None:
         """Do what inbound hooks are for, once `bus` runs; call it before."""
         Triggers(self.starter, self.signals, bus).listen()
+        if self._settings.otel_endpoint is not None:
+            self._book.listen(bus)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

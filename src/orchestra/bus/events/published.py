@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from orchestra import tracing
 from orchestra.bus import Draft, Event
 from orchestra.bus.limits import LIMITS, Limits
 from orchestra.clock import Ids
@@ -60,7 +61,7 @@ class Published:
             draft.time_ms,
             draft.correlation,
             draft.causation,
-            draft.traceparent,
+            draft.traceparent or tracing.text() or None,
         )
         tag = self._tag(draft.tenant, draft.key)
         # Ours for a minute, when the caller has none: a reply that was lost is asked for again.

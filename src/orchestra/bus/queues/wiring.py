@@ -10,6 +10,7 @@ from litestar.types import ControllerRouterHandler
 
 from orchestra.bus import SENDING, WORKING, JobHandler, Sending, Worker, Working
 from orchestra.bus.queues.calls import Calls
+from orchestra.bus.queues.carried import with_trace
 from orchestra.bus.queues.letter_routes import LetterRoutes, choice_of
 from orchestra.bus.queues.letters import Letters
 from orchestra.bus.queues.queues import Queues
@@ -75,7 +76,7 @@ class QueueParts:
         if not options.urgent:
             self._store.admit()
         sent = Sent(
-            msgspec.Raw(msgspec.json.encode(job)),
+            with_trace(msgspec.json.encode(job)),
             options.priority,
             options.delay_ms,
             options.group,

@@ -7,11 +7,13 @@ import anyio.abc
 import structlog
 
 from orchestra.bus import Again, Bury, Job, JobHandler, Working
+from orchestra.bus.queues.carried import trace_of
 from orchestra.bus.queues.messages import Outcome
 from orchestra.bus.queues.queues import Queues
 from orchestra.bus.queues.reading import ERROR_MAX
 from orchestra.bus.queues.records import BATCH_MAX, Options, QueueUnknown, Received
 from orchestra.bus.queues.waiting import Bell, Receiving, Waiting
+from orchestra.bus.spans import working
 from orchestra.clock import Random
 from orchestra.errors import OrchestraError
 from orchestra.retry import Backoff
@@ -160,7 +162,8 @@ class QueueWorker:
         outcome: Outcome = "done"
         told, delay_ms = "", None
         try:
-            with scope:
+            trace = trace_of(one.body)
+            with scope, working((self._tenant, self._name), one.id, one.attempt, trace):
                 await self._handler(Job(one.id, one.body, one.attempt, one.enqueued_ms, one.group))
         except Again as again:
             outcome, delay_ms = "again" if again.counts else "postpone", again.delay_ms

@@ -16,7 +16,7 @@ from orchestra.bus.webhooks.delivering import Deliverer
 from orchestra.bus.webhooks.endpoints import Endpoints
 from orchestra.bus.webhooks.hands import Hands
 from orchestra.bus.webhooks.lines import Lines
-from orchestra.bus.webhooks.matching import Distributor, Matcher, WorkflowOf
+from orchestra.bus.webhooks.matching import Distributor, Matcher, TraceOf, WorkflowOf, of_no_trace
 from orchestra.bus.webhooks.notices import Notices, Publish
 from orchestra.bus.webhooks.replaying import Replaying, Replays
 from orchestra.bus.webhooks.sending import Post, Sender
@@ -45,6 +45,7 @@ class Beside(msgspec.Struct, frozen=True):
     filters: Filters
     workflow_of: WorkflowOf
     base_url: str = ""
+    trace_of: TraceOf = of_no_trace
 
 
 class DeliveryParts:
@@ -64,7 +65,7 @@ class DeliveryParts:
         hands = Hands(sender, circuits, queues, notices, (clock, chance))
         self.deliverer = Deliverer(endpoints, lines, circuits, hands, notices, (clock, ids))
         matcher = Matcher(endpoints, beside.filters, beside.workflow_of)
-        self.handle = Distributor(matcher, self.deliverer.enqueue, beside.base_url)
+        self.handle = Distributor(matcher, self.deliverer.enqueue, beside.base_url, beside.trace_of)
         self.reading = msgspec.structs.replace(READING, interest=self.handle)
         self.log = Log(lines, circuits, self.deliverer, beside.events, beside.base_url)
         self.replays = Replays(calls, endpoints, clock, ids)

@@ -11,10 +11,12 @@ import anyio
 import msgspec
 import structlog
 
+from orchestra import tracing
 from orchestra.bus import Event
 from orchestra.bus.queues.messages import Outcome as Settlement
 from orchestra.bus.queues.queues import Queues
 from orchestra.bus.queues.records import Received
+from orchestra.bus.spans import delivering
 from orchestra.bus.webhooks import attempts
 from orchestra.bus.webhooks.attempts import Attempt
 from orchestra.bus.webhooks.circuits import Circuits, Ending, Since, Told, queue_of
@@ -74,7 +76,12 @@ class Hands:
             await self._settle(endpoint, one, "done")
             return
         try:
-            outcome = await self._sender.send(endpoint, parcel.id, parcel.event)
+            trace = tracing.read(parcel.trace)
+            place_of = (endpoint.tenant, endpoint.id)
+            with delivering(place_of, parcel.id, parcel.event.type, trace) as span:
+                outcome = await self._sender.send(endpoint, parcel.id, parcel.event)
+                if span is not None and outcome.failure:
+                    span.fail(outcome.failure)
         except OrchestraError as error:  # ours, not the receiver's
             log.debug("webhook.postponed", webhook=endpoint.id, error=error.code)
             await self._settle(endpoint, one, "postpone", delay_ms=POSTPONE_MS)

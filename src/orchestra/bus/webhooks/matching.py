@@ -32,6 +32,15 @@ Meant = Callable[[Mapping[str, object]], bool]
 WorkflowOf = Callable[[Tenant, str], Awaitable[str | None]]
 """The id of the workflow of an execution, if it is known."""
 
+TraceOf = Callable[[Tenant, str], Awaitable[str]]
+"""The trace of an execution (`Trace.text`); '' for one that is not known."""
+
+
+async def of_no_trace(tenant: Tenant, execution: str) -> str:
+    """Nobody knows."""
+    del tenant, execution
+    return ""
+
 
 class Known(Protocol):
     """A picture of the endpoints; see `Endpoints`."""
@@ -147,6 +156,8 @@ class Parcel(msgspec.Struct, frozen=True):
     event: Event
     trigger: str = "event"
     """`event`, `redelivery`, or the id of a replay."""
+    trace: str = ""
+    """The trace that the event is part of (`Trace.text`)."""
 
 
 Enqueue = Callable[[Endpoint, Parcel], Coroutine[Any, Any, None]]
@@ -155,8 +166,15 @@ Enqueue = Callable[[Endpoint, Parcel], Coroutine[Any, Any, None]]
 class Distributor:
     """The handler of the durable reader `webhooks`, and its `Interest`."""
 
-    def __init__(self, matcher: Matcher, enqueue: Enqueue, base_url: str = "") -> None:
+    def __init__(
+        self,
+        matcher: Matcher,
+        enqueue: Enqueue,
+        base_url: str = "",
+        trace_of: TraceOf = of_no_trace,
+    ) -> None:
         self._matcher, self._enqueue, self._base_url = matcher, enqueue, base_url
+        self._trace_of = trace_of
         self.awake, self.wants = matcher.awake, matcher.asks
 
     async def __call__(self, told: Event | Gap) -> None:
@@ -168,7 +186,10 @@ class Distributor:
         if not wanting:
             return
         event = thinned(told, self._base_url)
-        parcels = [Parcel(delivery_id(event, one.id), event) for one in wanting]
+        trace = told.traceparent or ""
+        if not trace and told.source == WORKFLOWS:
+            trace = await self._trace_of(told.tenant, told.key)
+        parcels = [Parcel(delivery_id(event, one.id), event, trace=trace) for one in wanting]
         if len(wanting) == 1:
             await self._enqueue(wanting[0], parcels[0])
             return

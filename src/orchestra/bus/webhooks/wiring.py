@@ -19,7 +19,7 @@ from orchestra.bus.webhooks.inbound.hooks import Hooks
 from orchestra.bus.webhooks.inbound.receiving import Receiver
 from orchestra.bus.webhooks.inbound.routes import HookRoutes
 from orchestra.bus.webhooks.managed import Managed
-from orchestra.bus.webhooks.matching import WorkflowOf
+from orchestra.bus.webhooks.matching import TraceOf, WorkflowOf, of_no_trace
 from orchestra.bus.webhooks.repeats import Repeats
 from orchestra.bus.webhooks.routes import WebhookRoutes
 from orchestra.bus.webhooks.sending import GuardedPost
@@ -42,6 +42,7 @@ class Needs(msgspec.Struct, frozen=True):
     filters: Filters
     settings: Settings
     workflow_of: WorkflowOf
+    trace_of: TraceOf = of_no_trace
 
 
 class WebhookParts:
@@ -65,6 +66,7 @@ class WebhookParts:
             needs.filters,
             needs.workflow_of,
             needs.settings.public_url or "",
+            needs.trace_of,
         )
         self.delivery = DeliveryParts(store, self.endpoints, beside, ports)
         hooks = Hooks(store, clock, needs.secrets)

@@ -1,6 +1,6 @@
 """Alerts as they are kept: read for lists, acknowledged, and what was said of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -8,7 +8,14 @@ import msgspec
 from orchestra.clock import Clock
 from orchestra.monitoring.alerts import facts
 from orchestra.monitoring.alerts.facts import Facts
-from orchestra.monitoring.alerts.records import Alert, AlertNotFiring, AlertUnknown, State
+from orchestra.monitoring.alerts.records import (
+    ID_MAX,
+    OPEN,
+    Alert,
+    AlertNotFiring,
+    AlertUnknown,
+    State,
+)
 from orchestra.store import alert_keys
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
@@ -18,7 +25,8 @@ FIELDS: Final = (
     "state", "since_ms", "fired_ms", "fires", "value", "flapping", "by", "by_ms", "facts",
 )  # fmt: skip
 TURN: Final = 500
-ID_MAX: Final = 128
+PAGE: Final = 200
+LOOKED_MAX: Final = 2_000
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -26,6 +34,27 @@ class Kept(msgspec.Struct, frozen=True):
 
     alert: Alert
     facts: Facts
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which alerts. None: any."""
+
+    state: str | None = None
+    severity: str | None = None
+    rule: str | None = None
+
+    def has(self, one: Alert) -> bool:
+        """Whether it is one of them."""
+        match self.state:
+            case None:
+                fits = True
+            case "firing":
+                fits = fires(one)
+            case "flapping":
+                fits = one.flapping
+            case state:
+                fits = one.state == state
+        return fits and self.severity in (None, one.severity) and self.rule in (None, one.rule)
 
 
 class Alerts:
@@ -45,6 +74,51 @@ class Alerts:
         """All that are not ok, or flap, the longest first. Raises StoreAway."""
         found = await self._read("ZRANGE", alert_keys.active(self._prefix, tenant), 0, -1)
         return await self._each(tenant, [one.decode() for one in cast("list[bytes]", found)])
+
+    async def page(
+        self, tenant: Tenant, wanted: Wanted, after: tuple[int, str] | None, limit: int
+    ) -> tuple[list[Alert], tuple[int, str] | None]:
+        """Some that are not ok, those that began last first, and where to go on. Raises StoreAway.
+
+        Only so many are looked at for one page: it may be short, and yet not the last.
+        """
+        found: list[Alert] = []
+        looked, at, end = 0, after, False
+        while looked < LOOKED_MAX and not end:
+            rows, end = await self._behind(tenant, at)
+            kept = {
+                one.alert.id: one.alert for one in await self._each(tenant, [n for _, n in rows])
+            }
+            for n, at in enumerate(rows, 1):
+                one = kept.get(at[1])
+                if one is not None and wanted.has(one):
+                    found.append(one)
+                    if len(found) == limit:
+                        return found, None if end and n == len(rows) else at
+            looked += len(rows)
+        return found, None if end else at
+
+    async def _behind(
+        self, tenant: Tenant, after: tuple[int, str] | None
+    ) -> tuple[list[tuple[int, str]], bool]:
+        """The next ones in the list, by when they left ok; and whether they are the last."""
+        key = alert_keys.active(self._prefix, tenant)
+        most = after[0] if after else "+inf"
+        for offset in range(0, LOOKED_MAX * PAGE, PAGE):
+            command = ("ZREVRANGEBYSCORE", key, most, "-inf", "WITHSCORES", "LIMIT", offset, PAGE)
+            flat = cast("list[bytes]", await self._read(*command))
+            every = zip(flat[::2], flat[1::2], strict=True)
+            rows = [(int(score), name.decode()) for name, score in every]
+            left = [row for row in rows if after is None or row < after]
+            end = len(rows) < PAGE
+            if left or end:
+                return left, end
+        return [], True
+
+    async def firing(self, tenant: Tenant) -> list[Alert]:
+        """Those that fire for people, those that began last first; at most 2,000 are looked at."""
+        found, _ = await self.page(tenant, Wanted("firing"), None, LOOKED_MAX)
+        return found
 
     async def get(self, tenant: Tenant, alert_id: str) -> Alert:
         """One, also for two days after it was resolved. Raises AlertUnknown, StoreAway."""
@@ -128,6 +202,6 @@ def _kept(name: str, tenant: Tenant, values: Sequence[bytes | None]) -> Kept:
     return Kept(alert, about)
 
 
-def firing(alerts: Iterable[Alert]) -> list[Alert]:
-    """Those that fire for people."""
-    return [one for one in alerts if one.state in ("firing", "recovering") or one.flapping]
+def fires(one: Alert) -> bool:
+    """Whether it fires for people."""
+    return one.state in OPEN or one.flapping

@@ -1,15 +1,14 @@
 """What the alerts of a rule measure now. Rules that ask the same are answered once a round."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from orchestra.clock import Clock
 from orchestra.errors import Invalid
 from orchestra.monitoring.alerts import judging
-from orchestra.monitoring.alerts.judging import Measured
+from orchestra.monitoring.alerts.judging import Measured, Row
 from orchestra.monitoring.alerts.records import Rule
 from orchestra.monitoring.alerts.ring import SPAN_MAX_S, Name
-from orchestra.monitoring.alerts.windows import Windows
 from orchestra.monitoring.metrics.admission import About
 from orchestra.monitoring.metrics.functions import AGGREGATES, DEFAULTS
 from orchestra.monitoring.metrics.series import INSTALLATION, KINDS
@@ -31,6 +30,26 @@ Invalid, StoreAway."""
 Values = dict[tuple[str, ...], Measured]
 
 
+class Looks(Protocol):
+    """What series had in windows: now, or at a moment of the past."""
+
+    async def prepare(self, wanted: Mapping[Name, int], now_s: int) -> None:
+        """Have the newest of these metrics at hand, for windows so long. Raises StoreAway."""
+        ...
+
+    def heard(self, name: Name) -> bool:
+        """Whether anything of it is at hand."""
+        ...
+
+    async def about(self, name: Name) -> About | None:
+        """What a metric is; None: nothing of it was ever heard."""
+        ...
+
+    async def rows(self, name: Name, window_s: int, ago_s: int = 0) -> list[Row]:
+        """Each series of a metric, with what it had in a window. Raises StoreAway, QueryTooWide."""
+        ...
+
+
 class RuleFails(Invalid):
     """The rule cannot be evaluated as the metric is."""
 
@@ -38,7 +57,7 @@ class RuleFails(Invalid):
 class Meter:
     """Measures. `begin` a round, then ask for each rule."""
 
-    def __init__(self, windows: Windows, count: Count, clock: Clock) -> None:
+    def __init__(self, windows: Looks, count: Count, clock: Clock) -> None:
         self._windows, self._count, self._clock = windows, count, clock
         self._round: dict[object, list[Measured]] = {}
         self._usual: dict[object, tuple[int, Mapping[tuple[str, ...], list[float]]]] = {}
@@ -47,8 +66,7 @@ class Meter:
 
     async def begin(self, rules: Iterable[Rule], now_ms: int) -> None:
         """Have at hand what these rules ask for. Raises StoreAway."""
-        self._round.clear()
-        self.now_s = now_ms // 1_000
+        self.at(now_ms // 1_000)
         wanted: dict[Name, int] = {}
         for rule in rules:
             window_s = SHORT_S if rule.kind == "burn_rate" else rule.window_s
@@ -57,9 +75,14 @@ class Meter:
                 wanted[name] = max(wanted.get(name, 0), window_s)
         await self._windows.prepare(wanted, self.now_s)
 
+    def at(self, now_s: int) -> None:
+        """It is this second: what was answered before counts no more."""
+        self._round.clear()
+        self.now_s = now_s
+
     def heard(self, rule: Rule) -> bool:
         """Whether there is anything to measure, as far as that is known without asking."""
-        return self._windows.ring.about(name_of(rule)) is not None
+        return self._windows.heard(name_of(rule))
 
     async def unit(self, rule: Rule) -> str:
         """What the values are in."""

@@ -34,6 +34,7 @@ RULES_MAX: Final = 500
 ALERTS_MAX: Final = 200
 """Of a rule."""
 NAME_MAX: Final = 128
+ID_MAX: Final = 128
 TEXT_MAX: Final = 1_000
 FOR_MAX_S: Final = 86_400
 WINDOW_MAX_S: Final = 30 * 86_400

@@ -20,22 +20,26 @@ class Windows:
     """Reads them; what was read lately is remembered."""
 
     def __init__(self, answers: Answers, ring: Ring, clock: Clock) -> None:
-        self._answers, self.ring, self._clock = answers, ring, clock
+        self._answers, self._ring, self._clock = answers, ring, clock
         self._kept: dict[tuple[Name, int, int], tuple[float, list[Row]]] = {}
 
     async def prepare(self, wanted: Mapping[Name, int], now_s: int) -> None:
         """Have the newest of these metrics at hand, for windows so long. Raises StoreAway."""
-        await self.ring.refresh(wanted, now_s)
+        await self._ring.refresh(wanted, now_s)
+
+    def heard(self, name: Name) -> bool:
+        """Whether anything of it is at hand."""
+        return self._ring.about(name) is not None
 
     async def about(self, name: Name) -> About | None:
         """What a metric is; None: nothing of it was ever heard."""
-        found = self.ring.about(name)
+        found = self._ring.about(name)
         return found if found else await self._answers.admission.about(*name)
 
     async def rows(self, name: Name, window_s: int, ago_s: int = 0) -> list[Row]:
         """Each series of a metric, with what it had in a window. Raises StoreAway, QueryTooWide."""
-        if window_s <= SPAN_MAX_S and not ago_s and self.ring.about(name):
-            return self.ring.rows(name, window_s)
+        if window_s <= SPAN_MAX_S and not ago_s and self._ring.about(name):
+            return self._ring.rows(name, window_s)
         key, now = (name, window_s, ago_s), self._clock.monotonic()
         kept = self._kept.get(key)
         if kept is not None and now < kept[0]:

@@ -26,6 +26,8 @@ from orchestra.store.keys import Tenant
 BEHIND: Final = b"!"
 """Behind an instant and all that has it, before the next."""
 BUCKETS_MAX: Final = 400
+EXPORTED: Final = 2_048
+"""Lines that are written at once."""
 _DAY_MS: Final = 86_400_000
 
 
@@ -88,15 +90,16 @@ class Asking:
         passed = start.passed if start else 0
         if start:
             asked = _from(asked, start.at.encode())
-        walk, lines = self.walk(), list[bytes]()
+        walk, lines, left = self.walk(), list[bytes](), passed
         async with aclosing(walk.lines_of(asked)) as told:
             async for some in told:
-                lines += some
-                if len(lines) > limit + passed:
+                lines += some[left : left + limit + 1 - len(lines)]
+                left = max(0, left - len(some))
+                if len(lines) > limit:
                     break
-        found = lines[passed : passed + limit]
+        found = lines[:limit]
         more = None
-        if len(lines) > passed + limit:
+        if len(lines) > limit:
             at = found[-1][AT]
             again = passed if start and at == start.at.encode() else 0
             more = cursors.written(of, at, again + sum(line[AT] == at for line in found))
@@ -151,10 +154,15 @@ class Asking:
     async def exported(self, wanted: Wanted) -> AsyncIterator[bytes]:
         """All lines that match, as NDJSON, the oldest first unless asked for otherwise."""
         asked = msgspec.structs.replace(self.asked(wanted), budget_s=inf, lines_max=maxsize)
-        async with aclosing(self.walk().lines_of(asked)) as told:
-            async for some in told:
-                if some:
-                    yield b"\n".join(some) + b"\n"
+        while True:
+            walk = self.walk()
+            async with aclosing(walk.lines_of(asked)) as told:
+                async for some in told:
+                    for start in range(0, len(some), EXPORTED):
+                        yield b"\n".join(some[start : start + EXPORTED]) + b"\n"
+            if not walk.bounded or walk.bound is None:
+                return
+            asked = _from(asked, walk.bound)
 
 
 class Histogram:

@@ -1,9 +1,10 @@
 """Chunks: up to 1,024 lines, packed, with a header that says what cannot be in them."""
 
 import hashlib
+import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -20,6 +21,9 @@ CHUNKS_MAX: Final = 64
 _QUICK, _SMALL = 1, 5
 _FILTER_BYTES = (64, 2_048)
 _HASHES = 4
+_numbers = struct.Struct(f"<{_HASHES}I").unpack
+
+Hashes: TypeAlias = tuple[int, ...]
 
 
 class Header(msgspec.Struct, frozen=True, array_like=True):
@@ -35,7 +39,7 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
         """How many there are."""
         return sum(self.levels)
 
-    def may_have(self, wanted: Iterable[bytes]) -> bool:
+    def may_have(self, wanted: Iterable[Hashes]) -> bool:
         """Whether all of these tokens may be in it. Sometimes says yes for one that is not."""
         return not self.filter or all(_known(self.filter, one) for one in wanted)
 
@@ -118,16 +122,17 @@ def _filter(found: set[bytes]) -> bytes:
     size = min(high, max(low, len(found)))
     bits = bytearray(size)
     for one in found:
-        for place in _places(one, size * 8):
+        for number in hashes(one):
+            place = number % (size * 8)
             bits[place >> 3] |= 1 << (place & 7)
     return bytes(bits)
 
 
-def _known(bits: bytes, one: bytes) -> bool:
-    return all(bits[place >> 3] >> (place & 7) & 1 for place in _places(one, len(bits) * 8))
+def _known(bits: bytes, one: Hashes) -> bool:
+    size = len(bits) * 8
+    return all(bits[number % size >> 3] >> (number % size & 7) & 1 for number in one)
 
 
-def _places(one: bytes, size: int) -> Iterator[int]:
-    digest = hashlib.blake2b(one, digest_size=4 * _HASHES).digest()
-    for n in range(0, 4 * _HASHES, 4):
-        yield int.from_bytes(digest[n : n + 4], "little") % size
+def hashes(one: bytes) -> Hashes:
+    """What says where a token is in a filter, whatever its size."""
+    return _numbers(hashlib.blake2b(one, digest_size=4 * _HASHES).digest())

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import msgspec
 
-from orchestra.monitoring.logs.chunks import Header
+from orchestra.monitoring.logs.chunks import Header, hashes
 from orchestra.monitoring.logs.language import Level, Member, Op, Pattern, Term, Text, compiled
 from orchestra.monitoring.logs.lines import AT, KNOWN_NAMES, LEVEL_AT, RANKS, id_token, token
 
@@ -36,7 +36,7 @@ class Matcher:
 
     def __init__(self, terms: Sequence[Term]) -> None:
         self._ranks = frozenset(rank for rank in range(4) if _allowed(terms, rank))
-        self._tokens = tuple(_tokens(terms))
+        self._tokens = tuple(hashes(one) for one in _tokens(terms))
         texts = [term for term in terms if isinstance(term, Text)]
         members = [term for term in terms if isinstance(term, Member)]
         patterns = [term for term in terms if isinstance(term, Pattern)]

@@ -5,6 +5,7 @@ one that comes before them. Chunks are read while those before them are looked t
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Final, Generic, Literal, TypeAlias, TypeVar
 
 import anyio
@@ -28,6 +29,8 @@ WAVES: Final = (2, 8, 32)
 """Chunks at a time: few first, for what is asked is mostly found among the newest."""
 THREADS: Final = 2
 HEADERS: Final = 256
+HELD_MAX_BYTES: Final = 16_777_216
+"""Of lines that match and wait for those before them."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -62,20 +65,25 @@ class Walk:
         """Where it would go on: every line before it was told. None: there is nothing more."""
 
     async def lines_of(self, asked: Asked) -> AsyncGenerator[list[bytes], None]:
-        """Matching lines in their order, as they are known. May be empty, and go on."""
-        newest = asked.order == "newest"
-        waiting: list[bytes] = []
+        """Matching lines in their order, as they are known. May be empty, and go on.
 
-        def look(raw: bytes) -> list[bytes]:
-            return asked.matcher.found(raw, asked.since, asked.until)
+        Where so many chunks overlap that too much would wait, it ends before `bound`, and is
+        `bounded`: who wants more walks again from there.
+        """
+        waiting = _Waiting(asked)
 
-        async for found, bound in self.through(asked, look):
-            waiting += [line for lines in found for line in lines]
-            waiting.sort(reverse=newest)
-            ready = len(waiting) if bound is None else _ready(waiting, bound, asked.order)
-            self.bound = bound
-            yield waiting[:ready]
-            del waiting[:ready]
+        async with aclosing(self.through(asked, waiting.look)) as told:
+            async for found, bound in told:
+                # Sorting ten thousand lines takes longer than others may have to wait.
+                ready = await anyio.to_thread.run_sync(
+                    waiting.ready, found, bound, limiter=self._limiter
+                )
+                self.bound = bound
+                if waiting.is_past_cut(bound):
+                    self.bound, self.bounded = waiting.cut, True
+                yield ready
+                if self.bounded:
+                    return
 
     async def through(
         self, asked: Asked, look: Callable[[bytes], T]
@@ -149,6 +157,53 @@ class Walk:
         return [
             part.data if part.data is not None else found[part.tenant, part.name] for part in parts
         ]
+
+
+class _Waiting:
+    """Lines that match, until no chunk that is still to be read can hold one before them."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked, self._newest = asked, asked.order == "newest"
+        self._lines: list[bytes] = []
+        self.cut: bytes | None = None
+        """There was no room for what comes from this time on, in the order that was asked for."""
+
+    def look(self, raw: bytes) -> list[bytes]:
+        """In a thread: what matches in a chunk."""
+        return self._asked.matcher.found(raw, self._asked.since, self._asked.until)
+
+    def ready(self, found: Sequence[Sequence[bytes]], bound: bytes | None) -> list[bytes]:
+        """In a thread: add lines, and take out those that come before all that is to be read."""
+        cut = self.cut
+        self._lines += [
+            line
+            for lines in found
+            for line in lines
+            if cut is None or (line[AT] > cut if self._newest else line[AT] < cut)
+        ]
+        self._lines.sort(reverse=self._newest)
+        told = len(self._lines) if bound is None else _ready(self._lines, bound, self._asked.order)
+        ready, self._lines = self._lines[:told], self._lines[told:]
+        if sum(map(len, self._lines)) > HELD_MAX_BYTES:
+            self._make_room()
+        return ready
+
+    def _make_room(self) -> None:
+        """Keep the first half. Lines of one time stay together: a walk begins at a time."""
+        half, size = 0, 0
+        while size < HELD_MAX_BYTES // 2:
+            size += len(self._lines[half])
+            half += 1
+        at = self._lines[half][AT]
+        kept = [line for line in self._lines[:half] if line[AT] != at]
+        if kept:
+            self._lines, self.cut = kept, at
+
+    def is_past_cut(self, bound: bytes | None) -> bool:
+        """Whether everything up to the cut was told."""
+        if self.cut is None:
+            return False
+        return bound is None or (bound <= self.cut if self._newest else bound >= self.cut)
 
 
 class _Work(Generic[T]):

@@ -30,8 +30,9 @@ class LogParts:
         shelf = Shelf(store, Keeping(settings.log_keep_s, settings.log_keep_mb * 1_048_576))
         self.shipping = Shipping(shelf, tap, clock, ids.new("log"))
         self.streaming = Streaming(shelf, clock)
+        self.asking = Asking(shelf, clock)
         parts = {
-            "asking": Asking(shelf, clock),
+            "asking": self.asking,
             "ingesting": Ingesting(shelf, clock),
             "streaming": self.streaming,
             "clock": clock,

@@ -80,17 +80,23 @@ class Admission:
         """Whether it was admitted by this process, and not forgotten here since."""
         return (series.tenant, series.sid) in self._known
 
-    async def admit(self, wanted: Sequence[Series]) -> list[Refusal | About | None]:
+    async def admit(
+        self, wanted: Sequence[Series], *, whole: bool = False
+    ) -> list[Refusal | About | None]:
         """For each None, or why not: what is full, or what the metric is instead. Raises StoreAway.
 
-        All are of one tenant. Those that were kept stay, also when others were not.
+        All are of one tenant. Those that were kept stay, also when others were not; with `whole`
+        none is kept that is new then, and there are at most 1,000.
         """
         found: list[Refusal | About | None] = []
-        for i in range(0, len(wanted), BATCH):
-            found += await self._admit_some(wanted[i : i + BATCH])
+        batch = len(wanted) if whole else BATCH
+        for i in range(0, len(wanted), batch or 1):
+            found += await self._admit_some(wanted[i : i + batch], whole=whole)
         return found
 
-    async def _admit_some(self, wanted: Sequence[Series]) -> list[Refusal | About | None]:
+    async def _admit_some(
+        self, wanted: Sequence[Series], *, whole: bool
+    ) -> list[Refusal | About | None]:
         more: list[bytes] = []
         for one in wanted:
             parts = (one.sid, one.name, one.kind, one.unit, one.labels_json())
@@ -101,16 +107,18 @@ class Admission:
             lambda: self._store.run(
                 self._admit, self._prefix, *more, tenant=wanted[0].tenant, now_s=now_s, own=own,
                 metric_max=METRIC_MAX, tenant_max=TENANT_MAX, histograms_max=HISTOGRAMS_MAX,
-                all_max=ALL_MAX, idle_s=IDLE_S,
+                all_max=ALL_MAX, idle_s=IDLE_S, whole="1" if whole else "0",
             ),
             2.0,
         )  # fmt: skip
         found: list[Refusal | About | None] = []
-        now = self._clock.monotonic()
-        for one, reply in zip(wanted, cast("list[Any]", replies), strict=True):
+        now, rows = self._clock.monotonic(), cast("list[Any]", replies)
+        kept = not whole or all(reply == 1 for reply in rows)
+        for one, reply in zip(wanted, rows, strict=True):
             key = (one.tenant, one.sid)
             if reply == 1:
-                self._remember(key, now)
+                if kept:
+                    self._remember(key, now)
                 found.append(None)
             else:
                 self._known.pop(key, None)
@@ -125,6 +133,8 @@ class Admission:
 
     async def forget(self, tenant: Tenant, name: str) -> list[str]:
         """Forget a recorded metric: the series it had. Raises MetricUnknown, MetricTypeFixed."""
+        if name[:1] == "#":  # no metric: a counter that lies beside them
+            raise MetricUnknown("no metric has this name")
         reply = await self._store.insist(
             lambda: self._store.run(self._forget, self._prefix, tenant=tenant, name=name)
         )

@@ -1,8 +1,10 @@
 """Answers questions: finds the series, reads what may be read, and says what was left out."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 
+import anyio
 import msgspec
 
 from orchestra.clock import Clock
@@ -13,14 +15,26 @@ from orchestra.monitoring.metrics.admission import About, Admission, MetricUnkno
 from orchestra.monitoring.metrics.asking import STEPS_S, QueryInvalid, Question
 from orchestra.monitoring.metrics.functions import AGGREGATES, DEFAULTS, PERCENTILES, Bins
 from orchestra.monitoring.metrics.grids import grid_of, incomplete_from, pieces, so_far
+from orchestra.monitoring.metrics.grouping import (
+    Key,
+    groups,
+    key_of,
+    matches,
+    merge_packed,
+    packed_bins,
+)
 from orchestra.monitoring.metrics.names import TOLD, near, unit_of
 from orchestra.monitoring.metrics.series import KINDS, SPANS, Series, place
 from orchestra.monitoring.metrics.shelf import Grid, Shelf
 from orchestra.store.keys import Tenant
 
 CHUNKS_MAX: Final = 2_000
+AT_ONCE: Final = 4
+"""Questions that are worked on: what else this process does must not wait for all of them."""
 OTHERS: Final = "others"
-Key = tuple[tuple[str, str], ...]
+Values = list[float | None]
+Kept = tuple[bytes, bytes]
+"""A group and its part, packed; nothing when all groups are shown."""
 
 
 class QueryTooWide(Invalid):
@@ -32,13 +46,14 @@ class LabelUnknown(NotFound):
 
 
 class Group(msgspec.Struct):
-    """Series that are shown as one."""
+    """Series that are shown as one: figures, and what they were made of, packed."""
 
-    labels: dict[str, str]
-    bins: Bins
-    part: Bins
-    earlier: Bins
-    weight: float = 0.0
+    labels: Key
+    weight: float
+    values: Values
+    kept: Kept
+    earlier: Values | None = None
+    kept_earlier: Kept = (b"", b"")
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -54,6 +69,7 @@ class Answers:
 
     def __init__(self, admission: Admission, shelf: Shelf, clock: Clock) -> None:
         self.admission, self._shelf, self._clock = admission, shelf, clock
+        self._limiter: anyio.Semaphore | None = None
 
     async def answer(self, tenants: Sequence[Tenant], asked: Question) -> dict[str, Any]:
         """The document of `/query`; `tenants`: in whose metrics to look, in this order.
@@ -73,8 +89,11 @@ class Answers:
         now_s = self._clock.now_ms() // 1_000
         grid, clipped = grid_of(asked, SPANS[place(found.about.kind)], now_s)
         _check_width(len(found.series), grid, asked)
-        groups = await self._groups(asked, found, grid, now_s)
-        return self._shown(asked, agg, found, grid, groups, clipped)
+        asked = msgspec.structs.replace(asked, agg=agg)
+        if self._limiter is None:
+            self._limiter = anyio.Semaphore(AT_ONCE)
+        async with self._limiter:
+            return await self._shown(asked, found, grid, clipped)
 
     async def find(self, tenants: Sequence[Tenant], asked: Question) -> Found | None:
         """What a question is about; None for a metric of ours that has nothing yet."""
@@ -107,54 +126,48 @@ class Answers:
         now_s = self._clock.now_ms() // 1_000
         spans = SPANS[place(about.kind)]
         grids = pieces(asked, spans, now_s) if whole else [grid_of(asked, spans, now_s)[0]]
-        found = Found([tenant], about, series)
-        together: dict[Key, Group] = {}
+        together: dict[Key, Bins] = {}
         for grid in grids:
             _check_width(len(series), grid, asked)
-            for one in await self._groups(asked, found, grid, now_s):
-                key = tuple(sorted(one.labels.items()))
-                had = together.setdefault(key, Group(one.labels, {}, {}, {}))
-                functions.merge_bins(had.bins, one.bins)
-        return [(one.labels, one.bins) for one in together.values()]
+            async with aclosing(groups(self._shelf, series, asked, grid, now_s)) as told:
+                async for key, bins, _ in told:
+                    functions.merge_bins(together.setdefault(key, {}), bins)
+        rows = sorted(together.items(), key=lambda one: (-functions.weight(one[1]), one[0]))
+        return [(dict(key), bins) for key, bins in rows]
 
-    async def _groups(self, asked: Question, found: Found, grid: Grid, now_s: int) -> list[Group]:
+    async def _groups(
+        self, asked: Question, found: Found, grid: Grid, steps: Sequence[float]
+    ) -> list[Group]:
         """The series that match, put together by the labels that were asked for."""
-        bins = await self._shelf.read(found.series, grid, now_s)
-        earlier: list[Bins] = [{} for _ in bins]
+        now_s, agg = self._clock.now_ms() // 1_000, asked.agg or ""
+        few = len({key_of(one, asked.by) for one in found.series}) <= asked.limit
+        rows: dict[Key, Group] = {}
+        async with aclosing(groups(self._shelf, found.series, asked, grid, now_s)) as told:
+            async for key, bins, part in told:
+                kept = (b"", b"") if few else (packed_bins(bins), packed_bins(part))
+                values = functions.series_of(bins, agg, len(steps), steps, part)
+                rows[key] = Group(key, functions.weight(bins), values, kept)
+                await anyio.lowlevel.checkpoint()
         if asked.offset_s:
             shift = asked.offset_s - asked.offset_s % grid.step_s
             back = grid._replace(from_s=grid.from_s - shift, to_s=grid.to_s - shift)
-            earlier = await self._shelf.read(found.series, back, now_s)
-        groups: dict[Key, Group] = {}
-        for series, one, before in zip(found.series, bins, earlier, strict=True):
-            labels = dict(series.labels)
-            if asked.by is not None:
-                labels = {name: labels.get(name, "") for name in asked.by}
-            key = tuple(sorted(labels.items()))
-            group = groups.setdefault(key, Group(labels, {}, {}, {}))
-            functions.merge_bins(group.bins, one)
-            functions.merge_bins(group.earlier, before)
-            if asked.of and matches(series, asked.of):
-                functions.merge_bins(group.part, one)
-        for group in groups.values():
-            group.weight = functions.weight(group.bins)
-        return sorted(groups.values(), key=lambda one: (-one.weight, sorted(one.labels.items())))
+            whole = _whole(steps)
+            async with aclosing(groups(self._shelf, found.series, asked, back, now_s)) as told:
+                async for key, bins, part in told:
+                    row = rows[key]
+                    row.earlier = functions.series_of(bins, agg, len(whole), whole, part)
+                    if not few:
+                        row.kept_earlier = (packed_bins(bins), packed_bins(part))
+                    await anyio.lowlevel.checkpoint()
+        return sorted(rows.values(), key=lambda one: (-one.weight, one.labels))
 
-    def _shown(
-        self, asked: Question, agg: str, found: Found, grid: Grid, groups: list[Group],
-        clipped: Mapping[str, Any],
-    ) -> dict[str, Any]:  # fmt: skip
-        shown, rest = groups[: asked.limit], groups[asked.limit :]
-        if rest:
-            others = Group({}, {}, {}, {})
-            for one in rest:
-                functions.merge_bins(others.bins, one.bins)
-                functions.merge_bins(others.part, one.part)
-                functions.merge_bins(others.earlier, one.earlier)
-        else:
-            others = None
-        now_s = self._clock.now_ms() // 1_000
+    async def _shown(
+        self, asked: Question, found: Found, grid: Grid, clipped: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        now_s, agg = self._clock.now_ms() // 1_000, asked.agg or ""
         steps = [so_far(grid, i, now_s) for i in range(grid.bins)]
+        every = await self._groups(asked, found, grid, steps)
+        shown, rest = every[: asked.limit], every[asked.limit :]
         made: dict[str, Any] = {
             "metric": asked.metric,
             "type": KINDS[found.about.kind],
@@ -165,32 +178,48 @@ class Answers:
             "step_s": grid.step_s,
             "error_max": functions.ERROR_MAX if agg in PERCENTILES else 0,
             "incomplete_from": incomplete_from(grid, now_s),
-            "series": [_series(one, agg, steps, asked) for one in shown],
+            "series": [_series(one, asked) for one in shown],
         }
-        if others is not None:
-            made["others"] = _series(others, agg, steps, asked)
-            clipped = {**clipped, "series": len(groups), "shown": len(shown)}
+        if rest:
+            made["others"] = _series(await _others(rest, asked, found.about.kind, steps), asked)
+            clipped = {**clipped, "series": len(every), "shown": len(shown)}
             clipped = {**clipped, "chosen_by": "sum", "rest": OTHERS}
         made["bounded"] = dict(clipped) or None
         return made
 
 
-def _series(group: Group, agg: str, steps: Sequence[float], asked: Question) -> dict[str, Any]:
-    values = functions.series_of(group.bins, agg, len(steps), steps, group.part)
-    made: dict[str, Any] = {"labels": group.labels, "values": values}
+async def _others(
+    rest: Sequence[Group], asked: Question, kind: str, steps: Sequence[float]
+) -> Group:
+    """All that is not shown, as one: from what it was made of, so percentiles stay honest."""
+    agg, whole = asked.agg or "", _whole(steps)
+    bins, part = await _together([one.kept for one in rest], kind)
+    values = functions.series_of(bins, agg, len(steps), steps, part)
+    made = Group((), functions.weight(bins), values, (b"", b""))
     if asked.offset_s:
-        whole = [float(max(steps, default=1.0))] * len(steps)
-        made["earlier"] = functions.series_of(group.earlier, agg, len(steps), whole)
+        bins, part = await _together([one.kept_earlier for one in rest if one.earlier], kind)
+        made.earlier = functions.series_of(bins, agg, len(whole), whole, part)
     return made
 
 
-def matches(series: Series, where: Sequence[tuple[str, str]]) -> bool:
-    """Whether its labels have these values; several values of one label: any of them."""
-    labels = dict(series.labels)
-    wanted: dict[str, set[str]] = {}
-    for name, value in where:
-        wanted.setdefault(name, set()).add(value)
-    return all(labels.get(name, "") in values for name, values in wanted.items())
+async def _together(rest: Sequence[Kept], kind: str) -> tuple[Bins, Bins]:
+    found: tuple[Bins, Bins] = ({}, {})
+    for kept in rest:
+        for into, data in zip(found, kept, strict=True):
+            merge_packed(into, data, kind)
+        await anyio.lowlevel.checkpoint()
+    return found
+
+
+def _whole(steps: Sequence[float]) -> list[float]:
+    return [float(max(steps, default=1.0))] * len(steps)
+
+
+def _series(group: Group, asked: Question) -> dict[str, Any]:
+    made: dict[str, Any] = {"labels": dict(group.labels), "values": group.values}
+    if asked.offset_s:
+        made["earlier"] = group.earlier
+    return made
 
 
 def _check_width(series: int, grid: Grid, asked: Question) -> None:

@@ -16,6 +16,7 @@ SHOWN: Final = 20
 SHOWN_MAX: Final = 100
 RANGE_MAX_S: Final = 400 * 86_400
 LABELS_MAX: Final = 8
+FINDINGS_MAX: Final = 100
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"^([0-9]{1,7})([smhdw])$")
 LABEL = re.compile(r"^[a-z_][a-z0-9_]{0,31}$")
@@ -72,7 +73,7 @@ def question(parameters: Mapping[str, Sequence[str]], now_s: int) -> Question:
     if made.agg == "ratio" and not made.of:
         reading.find("of", "missing_field", "a ratio needs the part: of=outcome:failed")
     if reading.findings:
-        raise QueryInvalid("the query is not valid", reading.findings)
+        raise QueryInvalid("the query is not valid", reading.findings[:FINDINGS_MAX])
     return made
 
 

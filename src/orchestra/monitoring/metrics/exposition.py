@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from orchestra.instruments import ZERO, Counter, Gauge, Histogram, Instruments, Tally
-from orchestra.monitoring.metrics.names import TOLD
+from orchestra.monitoring.metrics.names import TOLD, unit_of
 
 PLAIN: Final = "text/plain; version=0.0.4"
 OPEN: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+_ESCAPES_TOLD: Final = str.maketrans({"\\": "\\\\", "\n": "\\n"})
 _SCALE: Final = 8
 
 
@@ -22,33 +23,36 @@ def wants_open(accept: str) -> bool:
     return "application/openmetrics-text" in accept
 
 
-def exposed(
+def families(
     instruments: Instruments, *, openmetrics: bool = False, tenant: str | None = None
-) -> str:
-    """All of them, by name. `tenant`: of what is somebody's only this one's; None: everybody's."""
-    lines: list[str] = []
+) -> Iterator[list[str]]:
+    """The lines of each, by name. `tenant`: of what is somebody's only this one's; None: all."""
     for one in sorted(instruments, key=lambda each: each.name):
-        rows = list(_rows(one, tenant))
+        name = one.name
+        if one.kind == "counter" and openmetrics:
+            name = name.removesuffix("_total") + "_total"  # it is read under no other name
+        rows = list(_rows(one, name, tenant))
         if rows:
-            name = one.name
             family = name.removesuffix("_total") if openmetrics and one.kind == "counter" else name
-            lines.append(f"# HELP {family} {TOLD.get(name, name.replace('_', ' '))}")
-            lines.append(f"# TYPE {family} {one.kind}")
-            lines += rows
+            told = TOLD.get(one.name, one.name.replace("_", " ")).translate(_ESCAPES_TOLD)
+            head = [f"# TYPE {family} {one.kind}"]
+            unit = unit_of(one.name)
+            if openmetrics and unit and family.endswith(f"_{unit}"):
+                head.append(f"# UNIT {family} {unit}")
+            yield [f"# HELP {family} {told}", *head, *rows]
     if openmetrics:
-        lines.append("# EOF")
-    return "".join(f"{line}\n" for line in lines)
+        yield ["# EOF"]
 
 
-def _rows(one: Counter | Gauge | Histogram, tenant: str | None) -> Iterator[str]:
+def _rows(one: Counter | Gauge | Histogram, name: str, tenant: str | None) -> Iterator[str]:
     for values, value in sorted(one.totals().items()):
         labels = dict(zip(one.labels, values, strict=True))
         if tenant is not None and labels.get("tenant", tenant) != tenant:
             continue
         if isinstance(value, Tally):
-            yield from _spread(one.name, labels, value)
+            yield from _spread(name, labels, value)
         else:
-            yield f"{one.name}{_labels(labels)} {_number(value)}"
+            yield f"{name}{_labels(labels)} {_number(value)}"
 
 
 def _spread(name: str, labels: Mapping[str, str], tally: Tally) -> Iterator[str]:
@@ -75,4 +79,6 @@ def _labels(labels: Mapping[str, str]) -> str:
 
 
 def _number(value: float) -> str:
-    return repr(float(value))
+    if math.isfinite(value):
+        return repr(float(value))
+    return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"

@@ -6,6 +6,8 @@ room for goes to the series `other` of its metric, and is counted.
 
 from typing import Final
 
+import anyio
+
 from orchestra.clock import Clock
 from orchestra.instruments import Deltas, Instrument, Tally, counter, take
 from orchestra.monitoring.metrics.admission import Admission, other
@@ -37,6 +39,7 @@ class Gatherer:
             at_s, readings = self._held[0]
             await self.put(readings, at_s)
             self._held.pop(0)
+            await anyio.lowlevel.checkpoint()
 
     def _hold(self, deltas: Deltas) -> None:
         readings = [

@@ -1,12 +1,15 @@
 """The metrics of our own: what each is, its unit. Names are the same wherever they are used."""
 
 import difflib
+import heapq
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from orchestra.monitoring.metrics.series import MICRO
 
 PREFIX: Final = "orchestra_"
+NAME_MAX: Final = 128
+LIKELY: Final = 20
 _UNITS: Final = (
     ("_usd_total", "usd"),
     ("_seconds", "seconds"),
@@ -58,5 +61,13 @@ def scale_of(name: str) -> int:
 
 
 def near(name: str, known: Iterable[str]) -> list[str]:
-    """Names that may have been meant."""
-    return difflib.get_close_matches(name, list(known), 3, 0.5)
+    """Names that may have been meant. Only those that share most pairs of letters are compared."""
+    if len(name) > NAME_MAX:
+        return []
+    pairs = _pairs(name)
+    likely = heapq.nlargest(LIKELY, known, key=lambda one: len(pairs & _pairs(one)))
+    return difflib.get_close_matches(name, likely, 3, 0.5)
+
+
+def _pairs(name: str) -> set[str]:
+    return {name[i : i + 2] for i in range(len(name) - 1)}

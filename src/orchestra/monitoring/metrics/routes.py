@@ -1,13 +1,15 @@
 """Metrics over HTTP: `/api/metrics`. `record` is the original's, to the letter."""
 
 import hashlib
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, Literal, cast
 
+import anyio
 import msgspec
 from litestar import Controller, Request, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter, SkipValidation
+from litestar.response import Stream
 
 from orchestra.clock import Clock
 from orchestra.errors import Problem
@@ -16,7 +18,7 @@ from orchestra.monitoring.metrics import descriptions, exporting, showing
 from orchestra.monitoring.metrics.admission import MetricUnknown
 from orchestra.monitoring.metrics.answering import Answers
 from orchestra.monitoring.metrics.asking import question
-from orchestra.monitoring.metrics.exposition import OPEN, PLAIN, exposed, wants_open
+from orchestra.monitoring.metrics.exposition import OPEN, PLAIN, families, wants_open
 from orchestra.monitoring.metrics.forgetting import Forgetting
 from orchestra.monitoring.metrics.recording import Recorder
 from orchestra.monitoring.metrics.series import INSTALLATION
@@ -24,6 +26,7 @@ from orchestra.monitoring.metrics.wishes import (
     MetricInvalid,
     from_batch,
     from_body,
+    from_form,
     from_query,
 )
 from orchestra.security import Permission, Principal, requires
@@ -41,6 +44,7 @@ Forgets = NamedDependency[SkipValidation[Forgetting]]
 Format = Annotated[
     Literal["csv", "ndjson"], QueryParameter(name="format", description="csv or ndjson.")
 ]
+FORM = "application/x-www-form-urlencoded"
 READ, RECORDS = Permission.METRICS_READ, Permission.METRICS_RECORD
 
 
@@ -60,15 +64,19 @@ class MetricRoutes(Controller):
     async def record(
         self, request: Asking, principal: Caller, recorder: Taker, clock: Now
     ) -> Document:
-        """Record a value: `?metric_name=…&value=…&label.<name>=…`, or the same as JSON."""
-        body, query = await request.body(), _query(request)
+        """Record a value: `?metric_name=…&value=…&label.<name>=…`, or the same as form or JSON."""
+        is_form = request.headers.get("content-type", "").partition(";")[0].strip() == FORM
+        body, query = await (_raw(request) if is_form else request.body()), _query(request)
         if body and query:
             message = "say it in the query or in the body, not in both"
             raise MetricInvalid(
                 "what is to be recorded is not valid", [Problem("/query", "duplicate", message)]
             )
         now_ms = clock.now_ms()
-        wish = from_body(loads(body), now_ms) if body else from_query(query, now_ms)
+        if body:
+            wish = from_form(body, now_ms) if is_form else from_body(loads(body), now_ms)
+        else:
+            wish = from_query(query, now_ms)
         [recorded] = await recorder.record(principal.tenant, [wish])
         return recorded
 
@@ -107,14 +115,14 @@ class MetricRoutes(Controller):
         answers: Asked,
         clock: Now,
         form: Format = "csv",
-    ) -> Response[bytes]:
+    ) -> Stream:
         """The same as a file: a line for each value there is, up to 100 series."""
         query = {name: values for name, values in _query(request).items() if name != "format"}
         asked = question(query | {"limit": ["100"]}, clock.now_ms() // 1_000)
         answer = await answers.answer(whose(principal), asked)
-        body, media_type = exporting.exported(answer, form)
-        name = f"attachment; filename=metric.{form}"
-        return Response(body, media_type=media_type, headers={"Content-Disposition": name})
+        headers = {"Content-Disposition": f"attachment; filename=metric.{form}"}
+        media_type = exporting.MEDIA_TYPES[form]
+        return Stream(exporting.exported(answer, form), media_type=media_type, headers=headers)
 
     @get("/{name:str}", guards=[requires(READ)], opt=descriptions.ONE)
     async def one(self, name: FromPath[str], principal: Caller, answers: Asked) -> Document:
@@ -132,6 +140,12 @@ class MetricRoutes(Controller):
         if len(name) > 128:
             raise MetricUnknown("no metric has this name")
         await forgetting.forget(principal.tenant, name)
+
+
+async def _raw(request: Asking) -> bytes:
+    """The bytes as they came: not only JSON."""
+    read = cast("Callable[[Asking], Awaitable[bytes]]", Request.body)  # pyright: ignore[reportUnknownMemberType]
+    return await read(request)
 
 
 def _query(request: Asking) -> dict[str, list[str]]:
@@ -155,5 +169,9 @@ async def scraped(request: Asking, principal: Caller) -> Response[bytes]:
     openmetrics = wants_open(request.headers.get("accept", ""))
     everybody = principal.role == "platform_admin" or principal == DEVELOPER
     tenant = None if everybody else principal.tenant
-    text = exposed(INSTRUMENTS, openmetrics=openmetrics, tenant=tenant)
-    return Response(text.encode(), media_type=OPEN if openmetrics else PLAIN)
+    lines = list[str]()
+    for one in families(INSTRUMENTS, openmetrics=openmetrics, tenant=tenant):
+        lines += one
+        await anyio.lowlevel.checkpoint()
+    body = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+    return Response(body, media_type=OPEN if openmetrics else PLAIN)

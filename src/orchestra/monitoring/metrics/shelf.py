@@ -2,7 +2,7 @@
 
 import zlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 import anyio
@@ -19,7 +19,7 @@ CACHE_MAX_BYTES: Final = 32 * 1024 * 1024
 LATE_S: Final = 3_600 + 300
 """After so long nothing comes late any more: then a sealed chunk stays as it is."""
 TURN: Final = 64
-"""Chunks between two looks at what else this process has to do."""
+"""Chunks that are asked for together."""
 
 Slots = list[tuple[int, Any]]
 """Number of a slot -> what is stored there: a number, values of replicas, or a histogram."""
@@ -55,7 +55,20 @@ class Shelf:
     async def read(self, wanted: Sequence[Series], grid: Grid, now_s: int) -> list[Bins]:
         """The bins of each series. Raises StoreAway."""
         found: list[Bins] = [{} for _ in wanted]
+        async for i, bins in self.each(wanted, grid, now_s):
+            found[i] = bins
+        return found
+
+    async def each(
+        self, wanted: Sequence[Series], grid: Grid, now_s: int
+    ) -> AsyncGenerator[tuple[int, Bins], None]:
+        """One series after the other: its place, and its bins. Raises StoreAway.
+
+        The next chunks are asked for together, and no chunk is worked through before others in
+        this process had their turn.
+        """
         asked = [(i, number) for i in range(len(wanted)) for number in grid.chunks]
+        bins: Bins = {}
         for start in range(0, len(asked), TURN):
             part = asked[start : start + TURN]
             sent = [self._ask(wanted[i], grid.span, number, now_s) for i, number in part]
@@ -65,10 +78,12 @@ class Shelf:
                 if stored is None:
                     stored = await self._stored(series, grid.span, number, now_s, reply[1])
                 if stored:
-                    _into(found[i], series, grid, number, unpacked(stored))
-                _into(found[i], series, grid, number, opened(series.kind, await reply[0]))
-            await anyio.lowlevel.checkpoint()
-        return found
+                    _into(bins, series, grid, number, unpacked(stored))
+                _into(bins, series, grid, number, opened(series.kind, await reply[0]))
+                await anyio.lowlevel.checkpoint()
+                if number == grid.chunks[-1]:
+                    yield i, bins
+                    bins = {}
 
     def _ask(
         self, series: Series, span: Span, number: int, now_s: int

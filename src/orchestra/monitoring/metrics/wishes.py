@@ -5,11 +5,12 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
+from urllib.parse import parse_qsl
 
 import msgspec
 
 from orchestra.errors import Invalid, Problem
-from orchestra.monitoring.metrics.asking import LABEL, LABELS_MAX
+from orchestra.monitoring.metrics.asking import FINDINGS_MAX, LABEL, LABELS_MAX
 from orchestra.monitoring.metrics.names import PREFIX
 from orchestra.monitoring.metrics.series import Letter
 
@@ -18,10 +19,11 @@ VALUE_MAX: Final = 1e15
 PAST_MAX_S: Final = 3_600
 AHEAD_MAX_S: Final = 300
 VALUE_MAX_CHARS: Final = 128
-FINDINGS_MAX: Final = 100
 NAME: Final = re.compile(r"^[A-Za-z_:][A-Za-z0-9_.:]{0,127}$")
 UNIT: Final = re.compile(r"^[A-Za-z0-9_./%]{0,32}$")
 LETTERS: Final[Mapping[str, Letter]] = {"counter": "f", "gauge": "g", "histogram": "h"}
+FIELDS_MAX: Final = 64
+_NOT_VALID: Final = "what is to be recorded is not valid"
 KNOWN: Final = frozenset({"metric_name", "value", "labels", "type", "unit", "timestamp"})
 
 
@@ -40,7 +42,22 @@ class Wish(msgspec.Struct, frozen=True):
     at_ms: int
 
 
-def from_query(parameters: Mapping[str, Sequence[str]], now_ms: int) -> Wish:
+def from_form(body: bytes, now_ms: int) -> Wish:
+    """The one in a form, written as in a query string. Raises MetricInvalid."""
+    try:
+        pairs = parse_qsl(
+            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX
+        )
+    except ValueError:
+        message = f"must be a form in UTF-8 of at most {FIELDS_MAX} fields"
+        raise MetricInvalid(_NOT_VALID, [Problem("", "type", message)]) from None
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return from_query(found, now_ms, "")
+
+
+def from_query(parameters: Mapping[str, Sequence[str]], now_ms: int, at: str = "/query") -> Wish:
     """The one in a query string: labels are `label.<name>=`. Raises MetricInvalid."""
     findings: list[Problem] = []
     body: dict[str, object] = {}
@@ -48,16 +65,14 @@ def from_query(parameters: Mapping[str, Sequence[str]], now_ms: int) -> Wish:
     for name, values in parameters.items():
         if len(values) > 1:
             findings.append(
-                Problem(f"/query/{_escaped(name)}", "duplicate", "was given more than once")
+                Problem(f"{at}/{_escaped(name)}", "duplicate", "was given more than once")
             )
         if name.startswith("label."):
             labels[name.removeprefix("label.")] = values[0]
         else:
             body[name] = values[0]
     if "labels" in body:
-        findings.append(
-            Problem("/query/labels", "unknown_field", "labels are label.<name>=<value>")
-        )
+        findings.append(Problem(f"{at}/labels", "unknown_field", "labels are label.<name>=<value>"))
     if labels:
         body["labels"] = labels
     text = body.get("value")
@@ -66,7 +81,7 @@ def from_query(parameters: Mapping[str, Sequence[str]], now_ms: int) -> Wish:
     stamp = body.get("timestamp")
     if isinstance(stamp, str) and re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", stamp):
         body["timestamp"] = float(stamp)
-    wish = _wish(body, "/query", now_ms, findings)
+    wish = _wish(body, at, now_ms, findings)
     _refuse(findings)
     return wish
 
@@ -105,7 +120,7 @@ def from_batch(body: object, now_ms: int) -> list[Wish]:
 
 def _refuse(findings: Sequence[Problem]) -> None:
     if findings:
-        raise MetricInvalid("what is to be recorded is not valid", findings[:FINDINGS_MAX])
+        raise MetricInvalid(_NOT_VALID, findings[:FINDINGS_MAX])
 
 
 def _wish(body: object, at: str, now_ms: int, findings: list[Problem]) -> Wish:

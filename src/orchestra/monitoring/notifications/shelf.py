@@ -8,9 +8,11 @@ import structlog
 
 from orchestra.errors import Unavailable
 from orchestra.monitoring.notifications.records import (
+    CONTACTS_MAX,
     DAY_MS,
     GROUPS_MAX,
     LETTERS_MAX,
+    OVERFLOW,
     Group,
     Letter,
 )
@@ -63,6 +65,7 @@ class Shelf:
         """
         group = msgspec.structs.replace(group, revision=group.revision + 1)
         record = frames.pack_small(msgspec.json.encode(group))
+        beyond = group.by == ((OVERFLOW, ""),)
         more = [part for one in letters for part in (one.id.encode(), _packed(one))]
         kept = await self._store.insist(
             lambda: self._store.run(
@@ -76,7 +79,7 @@ class Shelf:
                 due_ms="" if group.due_ms is None else group.due_ms,
                 now_ms=now_ms,
                 ttl_ms=REST_MS if group.due_ms is None else LIVE_MS,
-                most=GROUPS_MAX,
+                most=GROUPS_MAX + (CONTACTS_MAX if beyond else 0),
                 letters_max=LETTERS_MAX,
             )
         )

@@ -109,7 +109,7 @@ class Teller:
     async def _group(
         self, tenant: Tenant, contact: Contact, by: tuple[tuple[str, str], ...], told: Told
     ) -> None:
-        name = group_id(contact.id, by)
+        name, beyond = group_id(contact.id, by), ((OVERFLOW, ""),)
         for _ in range(TRIES):
             group = await self._shelf.get(tenant, name)
             if group is None or not group.contact:
@@ -117,15 +117,18 @@ class Teller:
                 group = Group(name, tenant, contact.id, by, revision=revision)
             now_ms = self._clock.now_ms()
             after = heard(group, told, now_ms)
-            if after is None:
+            known = any(one.alert == told.alert_id for one in group.members)
+            if after is None and (known or by == beyond):
                 return
             try:
-                if await self._shelf.put(after, [], now_ms):
+                if after is not None and await self._shelf.put(after, [], now_ms):
                     return
             except GroupsExhausted:
-                if by == ((OVERFLOW, ""),):
+                if by == beyond:
                     raise
-                await self._group(tenant, contact, ((OVERFLOW, ""),), told)
+                after = None
+            if after is None:
+                await self._group(tenant, contact, beyond, told)
                 return
         raise Contended("others change this group at the same time", retry_after_ms=1_000)
 

@@ -154,7 +154,7 @@ def _told(record: Record) -> str:
     agent = record.get("agent")
     usage: dict[str, Any] = record.get("usage") or {}
     if agent is None and not usage:
-        return f"\t\t{ran_ms}"
+        return f"\t\t{ran_ms}" if "ended_ms" in record else ""
     micro = round((usage.get("cost_usd") or 0) * 1_000_000)
     tokens = f"{usage.get('input_tokens', 0)}\t{usage.get('output_tokens', 0)}"
     # The first columns of a line are names: no tab may be in one.

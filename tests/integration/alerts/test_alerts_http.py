@@ -1,0 +1,89 @@
+"""Alerts over HTTP: rules are made, changed, tried, deleted; what fires is listed and seen to."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+import pytest
+from products import Product, a_product
+
+pytestmark = pytest.mark.anyio
+RULE: Mapping[str, Any] = {
+    "name": "Slow checkout", "metric": "checkout_seconds", "agg": "max", "threshold": 3,
+    "window": "1m", "keep_firing": 0,
+}  # fmt: skip
+
+
+async def test_a_rule_is_made_shown_changed_and_deleted(store_url: str) -> None:
+    async with a_product(store_url) as one:
+        made = await one.post("/api/alerts/rules", RULE)
+        path = made.headers["location"]
+        shown = await one.http.get(path)
+        body = {**RULE, "threshold": 4, "recover": 2, "for": "2m", "enabled": False}
+        changed = await one.http.put(path, json=body, headers={"If-Match": '"1"'})
+        late = await one.http.put(path, json=body, headers={"If-Match": '"1"'})
+        listed = (await one.http.get("/api/alerts/rules?limit=200")).json()["rules"]
+        kept = await one.http.delete(path, headers={"If-Match": '"1"'})
+        gone = await one.http.delete(path)
+        again = await one.http.delete(path)
+
+    assert (made.status_code, made.headers["etag"]) == (201, '"1"')
+    rule = made.json()
+    assert rule["warnings"][0]["code"] == "metric_unknown"
+    assert {name: rule[name] for name in ("recover", "for", "keep_firing", "op", "window")} == {
+        "recover": 3.0, "for": "0s", "keep_firing": "0s", "op": ">", "window": "1m",
+    }  # fmt: skip
+    assert shown.json() == rule | {"warnings": []}
+    assert changed.status_code == 200
+    assert (changed.json()["revision"], changed.json()["for"]) == (2, "2m")
+    assert (late.status_code, late.json()["revision"]) == (412, 2)
+    assert [row["id"] for row in listed if not row["built_in"]] == [rule["id"]]
+    assert (kept.status_code, gone.status_code, again.status_code) == (412, 204, 404)
+
+
+async def test_what_fires_is_listed_acknowledged_and_in_the_history(store_url: str) -> None:
+    async with a_product(store_url) as one:
+        rule = (await one.post("/api/alerts/rules", {**RULE, "severity": "critical"})).json()
+        await one.http.post("/api/metrics/record?metric_name=checkout_seconds&value=9")
+        alert = await firing(one, rule["id"])
+        path = f"/api/alerts/{alert['id']}"
+        seen = await one.post(f"{path}/acknowledge")
+        again = await one.post(f"{path}/acknowledge")
+        undone = await one.http.delete(f"{path}/acknowledge")
+        none = await one.http.get("/api/alerts/?severity=info")
+        history = (await one.http.get("/api/alerts/history?limit=1")).json()
+        rest = (await one.http.get(f"/api/alerts/history?cursor={history['cursor']}")).json()
+        overview = (await one.http.get(path)).json()
+
+    assert (alert["state"], alert["severity"], alert["value"]) == ("firing", "critical", 9.0)
+    assert alert["summary"] == "Slow checkout: 9"
+    assert seen.json()["acknowledged"]["by"] == "developer"
+    assert again.json() == seen.json()
+    assert undone.json()["acknowledged"] is None
+    assert none.json() == {"alerts": [], "cursor": None}
+    assert [row["type"] for row in history["items"]] == ["alert.acknowledged"]
+    told = [row["type"] for row in rest["items"] if row["rule_id"] == rule["id"]]
+    assert told == ["alert.fired"]
+    assert overview["episode"] == 1
+
+
+async def test_an_alert_is_an_event(store_url: str) -> None:
+    async with a_product(store_url) as one:
+        rule = (await one.post("/api/alerts/rules", RULE)).json()
+        await one.http.post("/api/metrics/record?metric_name=checkout_seconds&value=9")
+        alert = await firing(one, rule["id"])
+        types = (await one.http.get("/api/events/types")).json()
+        found = (await one.http.get("/api/events/?types=alert.fired")).json()
+
+    assert "alert.fired" in str(types)
+    assert alert["id"] in str(found)
+
+
+async def firing(product: Product, rule: str) -> dict[str, Any]:
+    """The alert of a rule, once it fires."""
+    with anyio.fail_after(40):
+        while True:
+            answer = await product.http.get(f"/api/alerts/?state=firing&rule={rule}")
+            if answer.json()["alerts"]:
+                return answer.json()["alerts"][0]
+            await anyio.sleep(0.1)
