@@ -1,28 +1,31 @@
 """Traces at a collector: one whole trace for each execution, whatever happens on its way."""
 
-import random
-from collections.abc import AsyncIterator, Callable, Iterator
+import json
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import anyio.to_thread
-import httpx
 import pytest
-from edge import OneKey, a_client
-from http_peer import Peer, a_peer
-from otlp_receiver import Got, Receiver, a_receiver, whole
+from agent_replicas import an_agent, can
+from http_peer import Asked, Peer, a_peer
+from otlp_receiver import Receiver, a_receiver, whole
+from traced_products import (
+    CALLER,
+    SPAN,
+    TRACE,
+    Product,
+    a_product,
+    drawn,
+    settings_of,
+    step,
+    trace_of,
+)
 
-from orchestra.app import Ports, build_modules, prepare, running
-from orchestra.security import Principal
-from orchestra.security.key_text import new_key
-from orchestra.security.roles import permissions_of
-from orchestra.settings import Settings
-from orchestra.store.keys import DEFAULT_TENANT
+from orchestra import tracing
+from orchestra.agents import Task
 
 pytestmark = pytest.mark.anyio
 
-KEY = new_key()
-TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-CALLER = {"traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": "vendor=1"}
+EXECUTE = "POST /api/workflows/{workflow}/execute"
 
 
 @pytest.fixture
@@ -32,23 +35,10 @@ def collector() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-async def http(store_url: str, collector: Receiver) -> AsyncIterator[httpx.AsyncClient]:
-    settings = Settings(
-        store_url=store_url,
-        durability="no",
-        allow_weaker_durability=True,
-        drain_s=1.0,
-        network_allow=("127.0.0.1",),
-        otel_endpoint=collector.url,
-        otel_headers="x-scope=a%20b",
-        otel_service_name="of-the-test",
-    )
-    stage = prepare(settings, [("127.0.0.1", 8000)], Ports.of_the_machine())
-    admin = Principal(DEFAULT_TENANT, "admin", "key_a", permissions_of("admin"))
-    async with running(settings, stage, build_modules), a_client(stage) as client:
-        stage.gateway.verifier = OneKey(KEY, admin)
-        client.headers["x-api-key"] = KEY
-        yield client
+async def product(store_url: str, collector: Receiver) -> AsyncIterator[Product]:
+    agents = [an_agent("near", can("work", look))]
+    async with a_product(settings_of(store_url, collector.url), agents) as made:
+        yield made
 
 
 @pytest.fixture
@@ -57,58 +47,279 @@ async def peer() -> AsyncIterator[Peer]:
         yield made
 
 
-async def test_a_sequence(http: httpx.AsyncClient, peer: Peer, collector: Receiver) -> None:
-    await registered(http, "far", peer.url)
-    execution = await ran(http, [step("a"), step("b", depends_on=["a"])])
-    trace = await collected(collector, execution)
+async def look(task: Task) -> object:
+    """A Python agent tells which trace it is in."""
+    return {"here": tracing.header(), "task": task.trace}
+
+
+async def test_a_sequence_in_the_trace_of_who_asked(
+    product: Product, peer: Peer, collector: Receiver
+) -> None:
+    await product.register("far", peer.url)
+    peer.says({"status": "completed", "output": {"SECRETIVE": 1}, "usage": {"input_tokens": 7}})
+    steps = step("a", input_data={"CONFIDED": 1}), step("b", depends_on=["a"])
+
+    execution = await product.run(*steps, **CALLER)
+    trace = await trace_of(collector, execution)
+
+    whole(trace, (SPAN,))
+    name = next(one.name for one in trace if one.name.startswith("invoke_workflow"))
+    called = ["    step {}", "      invoke_agent far", "        POST"]
+    lines = drawn([one for one in trace if not one.name.endswith("/api/workflows")])
+    both = [line.format(path) for path in "ab" for line in called]
+    assert lines == [EXECUTE, f"  {name}", *both]
+    assert {one.trace_id for one in trace} == {TRACE}
+    assert {one.state for one in trace} == {"vendor=1"}
+    root, of_step, agent = (
+        next(one for one in trace if one.name.startswith(begins))
+        for begins in ("invoke_workflow", "step a", "invoke_agent")
+    )
+    assert root.attributes["orchestra.execution.status"] == "completed"
+    assert root.attributes["gen_ai.workflow.name"] == name.removeprefix("invoke_workflow ")
+    assert of_step.attributes["orchestra.step"] == "a"
+    assert of_step.attributes["gen_ai.agent.name"] == "far"
+    assert of_step.attributes["gen_ai.usage.input_tokens"] == 7
+    assert agent.attributes["gen_ai.operation.name"] == "invoke_agent"
+    assert agent.attributes["orchestra.execution.id"] == execution
+    assert agent.attributes["gen_ai.usage.input_tokens"] == 7
+    wire = [one for one in trace if one.kind == "client" and one.name == "POST"]
+    assert {one.attributes["server.port"] for one in wire} == {peer.port}
+    assert {one.attributes["http.response.status_code"] for one in wire} == {200}
+    # Each agent is told the span of the request that reached it.
+    told = [asked.headers["traceparent"].split("-")[2] for asked in peer.asked]
+    assert sorted(told) == sorted(one.span_id for one in wire)
+    assert not any(b"SECRETIVE" in raw or b"CONFIDED" in raw for raw in collector.raw)
+
+
+async def test_steps_beside_each_other_and_an_agent_in_the_process(
+    product: Product, collector: Receiver
+) -> None:
+    steps = [step("a", "near"), step("b", "near"), step("c", "near", depends_on=["a", "b"])]
+
+    execution = await product.run(*steps)
+    trace = await trace_of(collector, execution)
+
+    by_id = whole(trace)
+    answer = await product.http.get(f"/api/executions/{execution}/steps")
+    for item in answer.json()["items"]:
+        here = tracing.parse(item["output"]["here"]["traceparent"])
+        above = tracing.read(item["output"]["task"])
+        assert here is not None
+        assert above is not None
+        called, claimed = by_id[here.span_id], by_id[above.span_id]
+        assert (called.name, called.kind) == ("invoke_agent near", "internal")
+        assert claimed.name == f"step {item['id']}"
+        assert called.parent == claimed.span_id
+
+
+async def test_what_is_tried_again_has_a_span_for_each_attempt(
+    product: Product, peer: Peer, collector: Receiver
+) -> None:
+    answers = iter([500, 500, 500, 200])
+    peer.replies = lambda _: (next(answers), b'{"status": "completed", "output": 1}', {})
+    await product.register("far", peer.url)
+    retry = {"max_attempts": 3, "initial": "10ms"}
+
+    execution = await product.run(step("a", retry=retry))
+    trace = await trace_of(collector, execution)
+
     whole(trace)
+    attempts = [one for one in trace if one.name.startswith("attempt ")]
+    [of_step] = [one for one in trace if one.name == "step a"]
+    assert [(one.name, one.failed) for one in sorted(attempts, key=lambda one: one.start_ns)] == [
+        ("attempt 1", True), ("attempt 2", False),
+    ]  # fmt: skip
+    assert {one.parent for one in attempts} == {of_step.span_id}
+    assert not of_step.failed
+    assert of_step.attributes["orchestra.attempts"] == 2
+    first = min(attempts, key=lambda one: one.start_ns)
+    assert first.attributes["error.type"] == "agent.error"
+    calls = [one for one in trace if one.name == "invoke_agent far"]
+    assert sorted(one.attributes["orchestra.call"] for one in calls) == [1, 1, 2, 3]
+    assert sum(one.parent == first.span_id for one in calls) == 3
 
 
-def step(name: str, **more: Any) -> dict[str, Any]:
-    """A step for the agent `far`."""
-    return {"id": name, "agent_type": "far", "task_type": "work", "input_data": {}, **more}
+async def test_an_agent_that_fails_and_the_one_that_takes_over_are_both_there(
+    product: Product, peer: Peer, collector: Receiver
+) -> None:
+    async with a_peer() as good:
+        peer.says({}, 500)
+        good.says({"status": "completed", "output": 1})
+        await product.register("bad", peer.url, agent_type="pool", priority=1)
+        await product.register("good", good.url, agent_type="pool", priority=2)
+
+        execution = await product.run(step("a", "pool"))
+    trace = await trace_of(collector, execution)
+
+    whole(trace)
+    calls = sorted(
+        (one for one in trace if one.name.startswith("invoke_agent")), key=lambda one: one.start_ns
+    )
+    assert [(one.name, one.failed, one.attributes["orchestra.call"]) for one in calls] == [
+        ("invoke_agent bad", True, 1), ("invoke_agent good", False, 2),
+    ]  # fmt: skip
+    assert calls[0].attributes["error.type"] == "agent.error"
+    assert len({one.parent for one in calls}) == 1
 
 
-async def post(http: httpx.AsyncClient, path: str, body: Any, **more: str) -> Any:
-    answer = await http.post(path, json=body, headers=more)
-    assert answer.status_code < 300, answer.text
-    return answer.json()
+async def test_what_is_rolled_back_shows_what_was_undone(
+    product: Product, peer: Peer, collector: Receiver
+) -> None:
+    async with a_peer() as bad:
+        peer.says({"status": "completed", "output": 1})
+        bad.says({}, 400)
+        await product.register("far", peer.url)
+        await product.register("bad", bad.url)
+        undo = {"compensate": {"agent_type": "far", "task_type": "undo", "input_data": {}}}
 
+        rolled = {"on_error": [{"match": ["*"], "do": "rollback"}]}
 
-async def registered(http: httpx.AsyncClient, name: str, url: str, **more: Any) -> Any:
-    agent = {"name": name, "agent_type": name, "endpoint": url, "capabilities": []}
-    return await post(http, "/api/agents/register", agent | more)
-
-
-async def ran(http: httpx.AsyncClient, steps: list[dict[str, Any]], **headers: str) -> str:
-    """The id of an execution that has ended."""
-    document = {"name": f"w{random.random()}", "steps": steps}
-    made = await post(http, "/api/workflows", document)
-    path = f"/api/workflows/{made['id']}/execute"
-    return (await post(http, path, {}, **({"prefer": "wait=60"} | headers)))["id"]
-
-
-async def collected(
-    collector: Receiver, execution: str, more: Callable[[], bool] = bool
-) -> list[Got]:
-    """The trace of an execution, once its end is there and nothing of it is missing."""
-
-    def there() -> bool:
-        ids = {one.trace_id for one in collector.spans if is_end(one, execution)}
-        spans = [one for one in collector.spans if one.trace_id in ids]
-        known = {one.span_id for one in spans}
-        return (
-            bool(ids)
-            and {one.parent for one in spans} - known <= {"", SPAN}
-            and any(one.kind == "server" for one in spans)
+        execution = await product.run(
+            step("a", **undo), step("b", "bad", depends_on=["a"], **rolled)
         )
+    trace = await trace_of(collector, execution)
 
-    await anyio.to_thread.run_sync(collector.wait, there)
-    return collector.trace(lambda one: is_end(one, execution))
+    by_id = whole(trace)
+    [root] = [one for one in trace if one.name.startswith("invoke_workflow")]
+    below = {one.name: one for one in trace if one.parent == root.span_id}
+    assert set(below) == {"step a", "step b", "undo a"}
+    assert root.failed
+    assert root.attributes["orchestra.execution.status"] == "rolled_back"
+    assert below["step b"].attributes["error.type"] == "agent.bad_request"
+    assert not below["undo a"].failed
+    undoing = [one for one in trace if one.parent == below["undo a"].span_id]
+    assert [by_id[one.span_id].name for one in undoing] == ["invoke_agent far"]
 
 
-def is_end(one: Got, execution: str) -> bool:
-    """Whether it is the span of this execution."""
-    at = one.attributes
-    named = at.get("gen_ai.operation.name") == "invoke_workflow"
-    return named and at["orchestra.execution.id"] == execution
+async def test_what_goes_on_after_its_end_is_linked_to_what_was_before(
+    product: Product, peer: Peer, collector: Receiver
+) -> None:
+    peer.says({}, 400)
+    await product.register("far", peer.url)
+    execution = await product.run(step("a"))
+    peer.says({"status": "completed", "output": 1})
+
+    await product.post(f"/api/executions/{execution}/retry", {})
+    path = f"/api/executions/{execution}"
+    await product.http.get(path, headers={"prefer": "wait=60"})
+    trace = await trace_of(collector, execution, lambda spans: ends(spans) == 2)
+
+    whole(trace)
+    first, second = sorted(
+        (one for one in trace if one.name.startswith("invoke_workflow")),
+        key=lambda one: one.start_ns,
+    )
+    assert (first.failed, second.failed) == (True, False)
+    assert first.span_id in second.links
+
+
+def ends(spans: list[Any]) -> int:
+    return sum(one.name.startswith("invoke_workflow") for one in spans)
+
+
+async def test_a_model_with_tools(product: Product, peer: Peer, collector: Receiver) -> None:
+    asked_for = {"id": "call_1", "type": "function"}
+    asked_for |= {"function": {"name": "near__work", "arguments": "{}"}}
+    answers = iter(
+        [
+            {
+                "finish_reason": "tool_calls",
+                "message": {"content": None, "tool_calls": [asked_for]},
+            },
+            {"finish_reason": "stop", "message": {"content": "WORDS OF THE MODEL"}},
+        ]
+    )
+
+    def reply(_: Asked) -> tuple[int, bytes, dict[str, str]]:
+        usage = {"prompt_tokens": 11, "completion_tokens": 5}
+        said = {"id": "rsp_1", "model": "gpt-x-1", "usage": usage, "choices": [next(answers)]}
+        return 200, json.dumps(said).encode(), {}
+
+    peer.replies = reply
+    model = {
+        "name": "gpt", "agent_type": "writer", "provider": "openai", "model": "gpt-x",
+        "base_url": f"http://127.0.0.1:{peer.port}/v1", "tools": ["agent:near"],
+        "capabilities": [{"name": "work"}],
+    }  # fmt: skip
+    await product.post("/api/agents/register", model)
+
+    execution = await product.run(step("a", "writer", input_data={"prompt": "PROMPTED"}))
+    trace = await trace_of(collector, execution)
+
+    whole(trace)
+    at = {one.span_id: one for one in trace}
+    [agent] = [one for one in trace if one.name == "invoke_agent gpt"]
+    below = [
+        one.name
+        for one in sorted(trace, key=lambda one: one.start_ns)
+        if one.parent == agent.span_id
+    ]
+    assert below == ["chat gpt-x", "execute_tool near__work", "chat gpt-x"]
+    [tool] = [one for one in trace if one.name == "execute_tool near__work"]
+    assert tool.attributes["gen_ai.tool.call.id"] == "call_1"
+    assert [one.name for one in trace if one.parent == tool.span_id] == ["invoke_agent near"]
+    chats = sorted((one for one in trace if one.name == "chat gpt-x"), key=lambda one: one.start_ns)
+    assert [one.attributes["gen_ai.response.finish_reasons"] for one in chats] == [
+        ["tools"],
+        ["stop"],
+    ]
+    for one in chats:
+        assert one.attributes["gen_ai.provider.name"] == "openai"
+        assert one.attributes["gen_ai.response.model"] == "gpt-x-1"
+        assert one.attributes["gen_ai.usage.input_tokens"] == 11
+        assert one.attributes["gen_ai.usage.output_tokens"] == 5
+    assert agent.attributes["gen_ai.usage.input_tokens"] == 22
+    # Every request to the API carries the span of its own.
+    told = {asked.headers["traceparent"].split("-")[2] for asked in peer.asked}
+    assert {at[at[span].parent].name for span in told} == {"chat gpt-x"}
+    for content in (b"PROMPTED", b"WORDS OF THE MODEL"):
+        assert not any(content in raw for raw in collector.raw)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"traceparent": "x" * 9_000},
+        {"traceparent": f"00-{'0' * 32}-{SPAN}-01"},
+        {"traceparent": f"00-{TRACE}-{SPAN}-01-more"},
+        {"traceparent": f"00-{TRACE}-{SPAN}-zz"},
+        {"traceparent": ""},
+        {"traceparent": "' OR 1=1 -- \" <script>"},
+        {"tracestate": "a=1"},
+    ],
+)
+async def test_what_nobody_can_follow_is_ignored_and_the_trace_is_a_new_one(
+    product: Product, collector: Receiver, sent: dict[str, str]
+) -> None:
+    execution = await product.run(step("a", "near"), **sent)
+    trace = await trace_of(collector, execution)
+
+    whole(trace)
+    assert trace[0].trace_id != TRACE
+    assert {one.state for one in trace} == {""}
+
+
+async def test_a_hostile_state_costs_the_state_and_not_the_trace(
+    product: Product, collector: Receiver
+) -> None:
+    for state in ("a=1,a=2", "x" * 5_000, "=,=,=", ",".join(f"k{n}=1" for n in range(40))):
+        sent = {"traceparent": CALLER["traceparent"], "tracestate": state}
+        execution = await product.run(step("a", "near"), **sent)
+        trace = await trace_of(collector, execution)
+        assert {one.state for one in trace if one.trace_id == TRACE} == {""}
+
+
+async def test_a_trace_that_its_caller_does_not_record_is_not_recorded_here(
+    product: Product, collector: Receiver, peer: Peer
+) -> None:
+    peer.says({"status": "completed", "output": 1})
+    await product.register("far", peer.url)
+    unrecorded = {"traceparent": f"00-{TRACE}-{SPAN}-00"}
+
+    await product.run(step("a"), **unrecorded)
+    after = await product.run(step("a", "near"))
+    await trace_of(collector, after)
+
+    assert TRACE not in {one.trace_id for one in collector.spans}
+    assert peer.asked[0].headers["traceparent"].startswith(f"00-{TRACE}-")
+    assert peer.asked[0].headers["traceparent"].endswith("-00")
