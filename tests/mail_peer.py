@@ -52,7 +52,7 @@ class MailServer:
         """Everybody who knows the password."""
         assert isinstance(data, LoginPassword)
         self.logins.append((data.login, data.password))
-        return AuthResult(success=data.password == b"pass word")
+        return AuthResult(success=data.password == b"pass word", handled=False)
 
 
 @contextlib.contextmanager

@@ -62,7 +62,8 @@ def message_id(key: str, domain: str) -> str:
 
 def one_line(text: str, most: int = SUBJECT_MAX) -> str:
     """Without what breaks a line, and no longer than that."""
-    return " ".join(_UNSEEN.sub(" ", text).split())[:most]
+    # `=?` begins an encoded word (RFC 2047), which may hold what was just taken out.
+    return " ".join(_UNSEEN.sub(" ", text).replace("=?", "= ?").split())[:most]
 
 
 def composed(message: Message, of: Address, to: Sequence[str], now_ms: int) -> EmailMessage:

@@ -132,9 +132,11 @@ class _Talk:
     ) -> None:
         self._server, self._tls, self._mail = server, tls, mail
         self._socket: socket.socket | None = None
+        self._over = False
 
     def close(self) -> None:
         """End it, wherever it is."""
+        self._over = True
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
@@ -161,6 +163,8 @@ class _Talk:
                 break
             except OSError:
                 continue
+        if self._over:  # while it was dialled
+            self.close()
         if self._socket is None:
             raise Refused("could not connect to the mail server", definite=False)
         self._socket.settimeout(EACH_S)
@@ -180,7 +184,10 @@ class _Talk:
             self._upgrade(wire)
         if self._server.user:
             self._login(wire)
-        for code, told in (wire.mail(of), wire.rcpt(to), wire.data(body)):
+        steps = (lambda: wire.mail(of), lambda: wire.rcpt(to), lambda: wire.data(body))
+        told = b""
+        for step in steps:  # one after the other, for as long as it says yes
+            code, told = step()
             if not 200 <= code < 300:
                 raise _refusal(code, told)
         with suppress(OSError, smtplib.SMTPException):  # it is taken, whatever comes
