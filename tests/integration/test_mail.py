@@ -124,7 +124,13 @@ async def test_a_server_that_never_answers_is_given_up_and_hung_up_on() -> None:
         url = f"smtp://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(Refused) as refused:
             await a_mailer(url, total_s=0.3).send(a_message(), "a@example.com")
-        heard = await anyio.to_thread.run_sync(lambda: silent.accept()[0].recv(1))
+
+        def listen() -> bytes:
+            with silent.accept()[0] as peer:
+                peer.settimeout(60)
+                return peer.recv(1)
+
+        heard = await anyio.to_thread.run_sync(listen)
 
     assert not refused.value.definite
     assert "in time" in refused.value.told
