@@ -29,12 +29,8 @@ from orchestra.connectors.builtin import BUILT_IN
 from orchestra.errors import NotFound
 from orchestra.health import Check, Health
 from orchestra.module import Module, run_modules
-from orchestra.monitoring import Part, Views
-from orchestra.monitoring.alerts.wiring import AlertsPart
+from orchestra.monitoring import Part
 from orchestra.monitoring.alerts.wiring import source as alert_source
-from orchestra.monitoring.analytics.wiring import AnalyticsPart
-from orchestra.monitoring.logs.wiring import LogParts
-from orchestra.monitoring.measuring import MetricsPart
 from orchestra.monitoring.module import MonitoringModule
 from orchestra.monitoring.requests import Measured
 from orchestra.openapi import documentation
@@ -67,7 +63,7 @@ from orchestra.store.client import Store
 from orchestra.store.durability import Durability
 from orchestra.store.keys import Tenant
 from orchestra.store.opening import StoreOptions, open_store
-from orchestra.watching import notifications_of, post_of
+from orchestra.watching import Watched, post_of, watching_of
 from orchestra.workflows.expressions.filters import EventFilters
 from orchestra.workflows.module import WorkflowsModule
 
@@ -148,24 +144,10 @@ def build_modules(
     if "workflows" in settings.runs:
         workflows.listen(bus)
     checks: dict[str, Check] = {"store": store.check}
-    views = Views(
-        workflows.listing.page, workflows.catalogue.document, workflows.surveyor.live,
-        agents.surveyor.slots, bus.hooks.pending, bus.events.latest.of, checks,
-        (workflows.surveyor.survey, agents.surveyor.survey, bus.hooks.survey),
-    )  # fmt: skip
     watching: Sequence[Part] = ()
     if settings.monitoring == "on":
-        metrics = MetricsPart(store, ports.clock, ports.ids, views, [workflows.figures])
-        analytics = AnalyticsPart(
-            store, ports.clock, metrics, workflows.profiles, agents.models, settings.profiles_per_s
-        )
-        logs = LogParts(settings, store, ports.clock, ports.ids)
-        alerts = AlertsPart(store, ports.clock, ports.ids, metrics, logs.asking)
-        watching = (metrics, logs, analytics, alerts)
-        of_notices = (ports.clock, ports.ids)
-        notices = notifications_of(settings, store, bus, post, metrics.leading, of_notices)
-        alerts.hush(notices.silences.matches)
-        watching = (*watching, notices)
+        beside = Watched(workflows, agents, bus, post, checks)
+        watching = watching_of(settings, store, beside, (ports.clock, ports.ids))
     # The first to start is the last to stop: it gathers what the others log at their end.
     everywhere = (MonitoringModule(watching), requests, SecretsModule(agents.secrets))
     parts = split(everywhere, (agents, workflows, bus), settings, ports.clock)
