@@ -22,7 +22,7 @@ from orchestra.monitoring.metrics.buffer import Buffer
 from orchestra.monitoring.metrics.leading import Leading
 from orchestra.monitoring.metrics.series import Letter, Series, series_of
 from orchestra.monitoring.metrics.shelf import Shelf
-from orchestra.store import alert_keys
+from orchestra.store import alert_keys, metric_keys
 from orchestra.store.client import Store
 from orchestra.store.keys import DEFAULT_TENANT, Tenant
 
@@ -47,7 +47,8 @@ class Hall:
         self.ids = Ids(self.clock, system_random())
         self.admission = Admission(store, self.clock)
         self.answers = Answers(self.admission, Shelf(store), self.clock)
-        self.buffer = Buffer(store, self.ids.new("t"))
+        self.session = self.ids.new("t")
+        self.buffer = Buffer(store, self.session)
         self.rules = Rules(store, self.clock)
         self.alerts = Alerts(store, self.clock)
         self.count: Count = no_lines
@@ -92,6 +93,9 @@ class Hall:
     ) -> None:  # fmt: skip
         """A value, now."""
         series = await self.series(name, kind, labels, tenant)
+        # A replica tells how it is: by that its gauges are found.
+        mon = metric_keys.monitoring(self.store.space)
+        await self.store.call(mon, "HSET", metric_keys.services(mon), self.session, "{}")
         self.buffer.add(series, self.clock.now_ms() // 1_000, value)
         await self.buffer.flush()
 
@@ -105,7 +109,7 @@ class Hall:
         """The level is so much now, and somebody looks; so often."""
         for _ in range(times):
             self.clock.advance(TICK_MS)
-            await self.record("level", value, **labels)
+            await self.record("level", value, "g", DEFAULT_TENANT, **labels)
             await self.evaluator.round(self.token)
 
     async def outbox(self) -> list[dict[str, Any]]:

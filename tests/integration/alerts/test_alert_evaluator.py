@@ -100,16 +100,16 @@ async def test_a_store_that_is_away_changes_nothing(store: Store) -> None:
     await hall.a_rule(no_data="ok")
     await hall.level(50, 2)
 
-    async def away(*_: object) -> None:
-        raise StoreAway
+    async def away(tenant: Tenant, query: str, window_s: int, most: int) -> int:
+        raise StoreAway(f"{tenant} {query} {window_s} {most}")
 
-    meter = hall.evaluator._meter
-    found, meter.begin = meter.begin, away
+    await hall.a_rule(kind="log", query="level>=error", metric="", agg=None)
+    found, hall.count = hall.count, away
     for _ in range(30):
         hall.clock.advance(TICK_MS)
         with pytest.raises(OrchestraError):
             await hall.evaluator.round(hall.token)
-    meter.begin = found
+    hall.count = found
     await hall.tick()
 
     assert await hall.state() == ["firing"]

@@ -16,6 +16,7 @@ from orchestra.errors import OrchestraError
 from orchestra.instruments import histogram
 from orchestra.monitoring.alerts import judging
 from orchestra.monitoring.alerts.facts import facts_of
+from orchestra.monitoring.alerts.judging import Measured
 from orchestra.monitoring.alerts.meter import Meter
 from orchestra.monitoring.alerts.picture import Active, Picture
 from orchestra.monitoring.alerts.records import ALERTS_MAX, Rule, Status, Verdict, alert_id
@@ -149,25 +150,35 @@ class Evaluator:
             return Status("failed", now_ms, error=detail)
         window_ms = min(rule.window_s * 1_000, SETTLE_MAX_MS)
         settled = now_ms - self._resumed_ms >= window_ms
+        dropped = self._moves(rule, found, moves, settled=settled)
+        state = "ok" if any(one.samples for one in found) else "no_data"
+        return Status(state, now_ms, alerts=len(found), dropped=dropped)
+
+    def _moves(
+        self, rule: Rule, found: Sequence[Measured], moves: list[Move], *, settled: bool
+    ) -> int:
+        """What its alerts are to do; returns how many there is no room for."""
         active = self._picture.active_of(rule)
-        known = {alert_id(rule.id, one.labels): one for one in found}
-        room = ALERTS_MAX - len(active)
-        dropped = 0
-        for name, one in known.items():
+        known: set[str] = set()
+        room, dropped = ALERTS_MAX - len(active), 0
+        for one in found:
             verdict = judging.verdict(rule, one, settled=settled)
-            if name in active:
-                moves.append(Move(rule, name, one.labels, verdict, one.value))
-            elif verdict == "breach":
+            if not active and verdict != "breach":
+                continue  # nothing can come of it
+            name = alert_id(rule.id, one.labels)
+            known.add(name)
+            if name not in active:
+                if verdict != "breach":
+                    continue
                 room -= 1
                 if room < 0:
                     dropped += 1
-                else:
-                    moves.append(Move(rule, name, one.labels, verdict, one.value))
+                    continue
+            moves.append(Move(rule, name, one.labels, verdict, one.value))
         for name, one in active.items():
             if name not in known:
                 moves.append(_missing(rule, name, one, settled=settled))
-        state = "ok" if any(one.samples for one in found) else "no_data"
-        return Status(state, now_ms, alerts=len(found), dropped=dropped)
+        return dropped
 
     async def _send(self, moves: Sequence[Move], token: int, now_ms: int) -> None:
         """All of them in one pipeline, in pieces of a thousand."""

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from orchestra.monitoring.alerts.records import NoData, Op, Rule, Verdict
+from orchestra.monitoring.alerts.slots import Gauged
 from orchestra.monitoring.metrics.functions import Cell, Level, Sum, figure
 
 _COMPARE: Final[Mapping[Op, Callable[[float, float], bool]]] = {
@@ -22,7 +23,8 @@ FLAT: Final = 0.01
 """Where values hardly differ, a hundredth of the median counts as their spread."""
 VALUE_MAX: Final = 1e15
 
-Row = tuple[Mapping[str, str], Cell | None]
+Had = Cell | Gauged
+Row = tuple[Mapping[str, str], Had | None]
 """Labels of a series, and what it had in a window."""
 
 
@@ -57,38 +59,55 @@ def measured(
     rows: Iterable[Row], rule: Rule, agg: str, spent_s: float, part: bool = True
 ) -> list[Measured]:
     """A value for each label set of a rule. `part`: whether `of` is asked for."""
-    groups: dict[tuple[str, ...], list[Cell | None]] = {} if rule.by else {(): [None, None]}
-    for labels, cell in rows:
+    groups: dict[tuple[str, ...], _Group] = {} if rule.by else {(): _Group()}
+    for labels, had in rows:
         if rule.where and not _matches(labels, rule.where):
             continue
-        key = tuple(labels.get(name, "") for name in rule.by)
-        both = groups.setdefault(key, [None, None])
-        if cell is None:
-            continue
-        both[0] = _merged(both[0], cell)
-        if part and rule.of and _matches(labels, rule.of):
-            both[1] = _merged(both[1], cell)
-    return [
-        Measured(
-            dict(zip(rule.by, key, strict=True)),
-            None if not samples(whole) else figure(whole, agg, spent_s, some),
-            samples(whole),
-        )
-        for key, (whole, some) in groups.items()
-    ]
+        key = tuple([labels.get(name, "") for name in rule.by])
+        group = groups.get(key)
+        if group is None:
+            group = groups[key] = _Group()
+        if had is not None:
+            group.whole.append(had)
+            if part and rule.of and _matches(labels, rule.of):
+                group.some.append(had)
+    found: list[Measured] = []
+    for key, group in groups.items():
+        whole, some = _merged(group.whole), _merged(group.some)
+        count = samples(whole)
+        value = _figure(whole, agg, spent_s, some) if count and whole is not None else None
+        found.append(Measured(dict(zip(rule.by, key, strict=True)), value, count))
+    return found
 
 
-def samples(cell: Cell | None) -> float:
+class _Group:
+    """What is shown as one: all of it, and the part."""
+
+    __slots__ = ("some", "whole")
+
+    def __init__(self) -> None:
+        self.whole: list[Had] = []
+        self.some: list[Had] = []
+
+
+def _figure(whole: Had, agg: str, spent_s: float, some: Had | None) -> float | None:
+    if isinstance(whole, Gauged):
+        return whole.figure(agg)
+    assert not isinstance(some, Gauged)
+    return figure(whole, agg, spent_s, some)
+
+
+def samples(had: Had | None) -> float:
     """How many values are in it."""
-    match cell:
+    match had:
         case None:
             return 0.0
         case Sum():
-            return cell.n
+            return had.n
         case Level():
-            return float(sum(map(len, cell.slots.values())))
+            return float(sum(map(len, had.slots.values())))
         case _:
-            return float(cell.count)
+            return float(had.count)
 
 
 def changed(now: Measured, before: Measured | None) -> Measured:
@@ -121,11 +140,14 @@ def deviation(value: float | None, history: Sequence[float]) -> float | None:
     return abs(value - usual) / max(spread, FLAT * abs(usual), 1e-9)
 
 
-def _merged(had: Cell | None, more: Cell) -> Cell:
-    if had is None:
-        had = type(more)()
-    had.merge(more)  # type: ignore[arg-type]  # of one metric all are of one kind
-    return had
+def _merged(some: Sequence[Had]) -> Had | None:
+    """All of them as one; of a single one nothing is copied."""
+    if len(some) < 2:
+        return some[0] if some else None
+    made = type(some[0])()
+    for one in some:
+        made.merge(one)  # type: ignore[arg-type]  # of one metric all are of one kind
+    return made
 
 
 def _matches(labels: Mapping[str, str], wanted: Sequence[tuple[str, str]]) -> bool:

@@ -12,9 +12,10 @@ import msgspec
 
 from orchestra.instruments import Tally
 from orchestra.monitoring.alerts.judging import Row
+from orchestra.monitoring.alerts.slots import slots_of
 from orchestra.monitoring.metrics.admission import About, Admission
 from orchestra.monitoring.metrics.admission import Row as Registered
-from orchestra.monitoring.metrics.functions import Cell, Level, Sum
+from orchestra.monitoring.metrics.functions import Level, Sum
 from orchestra.monitoring.metrics.names import scale_of
 from orchestra.monitoring.metrics.series import (
     SPANS,
@@ -26,30 +27,45 @@ from orchestra.monitoring.metrics.series import (
     series_of,
     tag_of,
 )
-from orchestra.monitoring.metrics.shelf import Grid, Shelf, opened
+from orchestra.monitoring.metrics.shelf import Grid, Shelf
 from orchestra.store import metric_keys
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
+from orchestra.store.scripts import load_scripts
 
 SPAN_MAX_S: Final = 3_600
 """Windows up to here are answered from memory."""
 NEWEST_S: Final = 60
 WHOLE_S: Final = 90
 TURN: Final = 1_000
-CELLS_MAX: Final = 500_000
-"""Slots in memory, about 150 bytes each. Metrics beyond are answered from their chunks."""
+AT_ONCE: Final = 200
+REPLICAS_MAX: Final = 200
+CELLS_MAX: Final = 1_000_000
+"""Slots in memory, 20 to 80 bytes each. Metrics beyond are answered from their chunks."""
 
 Name = tuple[Tenant, str]
 
 
-class Held(msgspec.Struct):
-    """A series, and its slots by their second. `whole_s`: when all of them were read."""
+class Held:
+    """A series, and its newest slots. `whole_s`: when all of them were read."""
 
-    series: Series
-    span: Span
-    prefix: str
-    cells: dict[int, Cell]
-    whole_s: int = 0
+    __slots__ = ("key", "labels", "number", "prefix", "series", "slots", "span", "whole_s")
+
+    def __init__(self, series: Series, prefix: str) -> None:
+        self.series, self.prefix = series, prefix
+        self.span = SPANS[place(series.kind)][0]
+        self.labels = dict(series.labels)
+        self.slots = slots_of(series.kind)
+        self.whole_s, self.number, self.key = 0, -1, b""
+
+    def chunk(self, number: int) -> bytes:
+        """The key of an open chunk; the last one that was asked for is remembered."""
+        if number != self.number:
+            one, kind = self.series, place(self.series.kind)
+            step_s = self.span.step_s
+            key = metric_keys.chunk(self.prefix, one.tenant, kind, one.sid, step_s, number)
+            self.number, self.key = number, key.encode()
+        return self.key
 
 
 class Metric(msgspec.Struct):
@@ -66,6 +82,7 @@ class Ring:
     def __init__(self, store: Store, admission: Admission) -> None:
         self._store, self._admission, self._shelf = store, admission, Shelf(store)
         self._prefix = metric_keys.monitoring(store.space)
+        self._script = load_scripts(__package__ or "")["newest_read"]
         self._metrics: dict[Name, Metric] = {}
         self._rows: dict[tuple[Name, int], list[Row]] = {}
         self.now_s = 0
@@ -101,7 +118,8 @@ class Ring:
         await self._read_newest(fresh)
         for metric in self._metrics.values():
             for held in metric.held.values():
-                _prune(held, now_s - metric.span_s - held.span.step_s)
+                step_s = held.span.step_s
+                held.slots.cut((now_s - metric.span_s) // step_s - 1)
 
     def rows(self, name: Name, window_s: int) -> list[Row]:
         """Each series of a metric, with what it had in the window that ends now."""
@@ -109,24 +127,13 @@ class Ring:
         if found is None:
             metric = self._metrics.get(name)
             every = metric.held.values() if metric else ()
-            rows = ((dict(one.series.labels), self._cell(one, window_s)) for one in every)
-            found = list[Row](rows)
+            found = list[Row]()
+            for one in every:
+                step_s = one.span.step_s
+                begin, end = (self.now_s - window_s) // step_s, self.now_s // step_s + 1
+                found.append((one.labels, one.slots.cell(begin, end)))
             self._rows[name, window_s] = found
         return found
-
-    def _cell(self, held: Held, window_s: int) -> Cell | None:
-        """What a series had in the window that ends now."""
-        step_s, cells = held.span.step_s, held.cells
-        begin_s = self.now_s - window_s
-        begin_s -= begin_s % step_s
-        made: Cell | None = None
-        for at_s in range(begin_s, self.now_s + 1, step_s):
-            cell = cells.get(at_s)
-            if cell is not None:
-                if made is None:
-                    made = type(cell)()
-                made.merge(cell)  # type: ignore[arg-type]  # of one series all are of one kind
-        return made
 
     def _bound(self) -> None:
         """Let go of metrics that there is no room for."""
@@ -176,79 +183,84 @@ class Ring:
             told = msgspec.json.decode(row, type=Registered)
             series = series_of(name[0], name[1], told.kind, unit, told.labels)
             prefix = self._store.prefix(tag_of(sid, self._store.partitions))
-            span = SPANS[place(told.kind)][0]
-            metric.held[sid] = Held(series, span, prefix, {})
+            metric.held[sid] = Held(series, prefix)
 
     async def _read_whole(self, some: Sequence[Held], span: Span, span_s: int) -> None:
         begin_s = self.now_s - span_s
         grid = Grid(span, begin_s - begin_s % span.step_s, self.now_s + 1, span.step_s)
         bins = await self._shelf.read([one.series for one in some], grid, self.now_s)
         for held, found in zip(some, bins, strict=True):
-            held.cells = {grid.from_s + i * span.step_s: cell for i, cell in found.items()}
-            held.whole_s = self.now_s
+            slots, first = slots_of(held.series.kind), grid.from_s // span.step_s
+            for i in sorted(found):
+                slots.put(first + i, found[i])
+            held.slots, held.whole_s = slots, self.now_s
 
     async def _read_newest(self, some: Sequence[Held]) -> None:
-        for start in range(0, len(some), TURN):
-            sent = [(held, self._ask(held)) for held in some[start : start + TURN]]
-            for held, asked in sent:
-                for number, slots, reply in asked:
-                    _take(held, number, slots, await reply)
+        """The slots of the last minute: a call for each kind, partition and chunk."""
+        asked: dict[tuple[str, Letter, int], list[Held]] = {}
+        for held in some:
+            step_s, chunk_s = held.span.step_s, held.span.chunk_s
+            begin_s = self.now_s - NEWEST_S
+            for number in range(begin_s // chunk_s, self.now_s // chunk_s + 1):
+                letter: Letter = "c" if held.series.kind == "f" else held.series.kind
+                asked.setdefault((held.prefix, letter, number), []).append(held)
+            assert step_s <= chunk_s
+        replicas = await self._replicas() if any(key[1] == "g" for key in asked) else []
+        sent: list[tuple[list[Held], int, list[int], Awaitable[Any]]] = []
+        for (prefix, letter, number), every in asked.items():
+            slots = self._newest(every[0].span, number)
+            fields = [b"%d" % slot for slot in slots]
+            if letter == "g":
+                fields = [b"%d:%b" % (slot, one) for slot in slots for one in replicas]
+            for start in range(0, len(every) if fields else 0, AT_ONCE):
+                part = every[start : start + AT_ONCE]
+                keys = [one.chunk(number) for one in part]
+                call = self._store.run(self._script, prefix, *fields, *keys, count=len(fields))
+                first = number * part[0].span.chunk_s // part[0].span.step_s
+                sent.append((part, first, slots, call))
+        for part, first, slots, call in sent:
+            for held, values in zip(part, await call, strict=True):
+                _take(held, first, slots, values, len(replicas))
 
-    def _ask(self, held: Held) -> list[tuple[int, Sequence[int], Awaitable[Any]]]:
-        """The slots of the last minute, by the chunk they lie in."""
-        span, series = held.span, held.series
-        begin_s = self.now_s - NEWEST_S
-        begin_s -= begin_s % span.step_s
-        by_chunk: dict[int, list[int]] = {}
-        for at_s in range(begin_s, self.now_s + 1, span.step_s):
-            number = at_s // span.chunk_s
-            by_chunk.setdefault(number, []).append((at_s - number * span.chunk_s) // span.step_s)
-        asked: list[tuple[int, Sequence[int], Awaitable[Any]]] = []
-        for number, slots in by_chunk.items():
-            key = metric_keys.chunk(
-                held.prefix, series.tenant, place(series.kind), series.sid, span.step_s, number
-            )
-            # What a gauge's fields are called depends on the replicas there are.
-            command = ("HGETALL", key) if series.kind == "g" else ("HMGET", key, *slots)
-            asked.append((number, slots, self._store.read(held.prefix, *command)))
-        return asked
+    def _newest(self, span: Span, number: int) -> list[int]:
+        """Slots of a chunk that may still change."""
+        base_s = number * span.chunk_s
+        first = max(self.now_s - NEWEST_S - base_s, 0) // span.step_s
+        last = min(self.now_s - base_s, span.chunk_s - 1) // span.step_s
+        return list(range(first, last + 1))
+
+    async def _replicas(self) -> list[bytes]:
+        """By whose names the values of gauges are kept: all that have told how they are."""
+        found = await self._read("HKEYS", metric_keys.services(self._prefix))
+        return cast("list[bytes]", found)[:REPLICAS_MAX]
 
     def _read(self, *command: bytes | str | int) -> Awaitable[Any]:
         return self._store.read(self._prefix, *command)
 
 
-def _take(held: Held, number: int, slots: Sequence[int], reply: Sequence[bytes | None]) -> None:
-    """What a chunk has of some slots now."""
-    span, kind, base = held.span, held.series.kind, number * held.span.chunk_s
+def _take(
+    held: Held, first: int, slots: Sequence[int], values: Sequence[bytes | None], replicas: int
+) -> None:
+    """What some slots have now. A chunk that was sealed has nothing open: what is known stays."""
+    kind, keep = held.series.kind, held.slots
     if kind == "g":
-        first = min(slots)
-        for slot, values in opened("g", cast("Sequence[bytes]", reply)):
-            if slot >= first:
-                at_s = base + slot * span.step_s
+        for n, slot in enumerate(slots):
+            told = values[n * replicas : (n + 1) * replicas]
+            found = [float(one) for one in told if one is not None]
+            if found:
                 level = Level()
-                level.slots[at_s] = values
-                held.cells[at_s] = level
+                level.slots[first + slot] = found
+                keep.put(first + slot, level)
         return
     scale = scale_of(held.series.name) if kind == "c" else 1
-    for slot, text in zip(slots, reply, strict=True):
-        # A chunk that was sealed meanwhile has nothing open: what is known of it stays.
+    for slot, text in zip(slots, values, strict=True):
         if text is None:
             continue
         if kind == "h":
             tally = Tally()
             add_packed(tally, msgspec.msgpack.decode(text))
-            held.cells[base + slot * span.step_s] = tally
+            keep.put(first + slot, tally)
         else:
             counted = Sum()
             counted.n = float(text) / scale
-            held.cells[base + slot * span.step_s] = counted
-
-
-def _prune(held: Held, before_s: int) -> None:
-    """Forget what no window reaches any more. Slots are about in the order of time."""
-    cells = held.cells
-    while cells:
-        first = next(iter(cells))
-        if first >= before_s:
-            return
-        del cells[first]
+            keep.put(first + slot, counted)
