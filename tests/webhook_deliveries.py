@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import msgspec
+from store_time import passes
 
 from orchestra.bus import Draft, Event
 from orchestra.bus.events.published import Published
@@ -67,13 +68,7 @@ class VirtualClock:
     async def advance(self, seconds: float) -> None:
         """Move it, and the store's."""
         self._offset_ms += round(seconds * 1_000)
-        prefixes = [self._store.prefix(tag) for tag in self._store.partitions]
-        moved = [
-            self._store.call(prefix, "HINCRBY", f"{prefix}cur", "@off", round(seconds * 1e3))
-            for prefix in prefixes
-        ]
-        for one in moved:
-            await one
+        await passes(self._store, round(seconds * 1_000))
         while self._sleeping and self._sleeping[0][0] <= self.monotonic() + 1e-6:
             heapq.heappop(self._sleeping)[2].set()
 

@@ -8,6 +8,7 @@ import anyio
 import pytest
 from houses import SHAPES, Document, House, a_house
 from http_peer import a_peer
+from steady import undisturbed
 
 pytestmark = pytest.mark.anyio
 
@@ -146,9 +147,9 @@ async def test_cancelling_an_execution_stops_its_agent(house: House) -> None:
 
 
 async def test_a_step_ends_at_its_timeout(house: House) -> None:
-    step = HOLD | {"timeout": "200ms", "retry": {"max_attempts": 1}}
+    workflow = await house.save(HOLD | {"timeout": "1s", "retry": {"max_attempts": 1}})
 
-    status = await house.run(await house.save(step))
+    status = await undisturbed(lambda: house.run(workflow), 0.3)
 
     assert status["status"] == "failed"
     assert status["steps"][0]["error"]["code"] == "timeout.attempt"
@@ -198,7 +199,7 @@ async def test_a_repeated_start_is_the_first_one(house: House) -> None:
 
 async def test_a_message_is_sent_received_and_settled(house: House) -> None:
     sent = await house.post("/api/queues/orders/messages", {"body": {"n": 1}})
-    got = await house.post("/api/queues/orders/receive", {"max": 1, "wait_ms": 2_000})
+    got = await house.post("/api/queues/orders/receive", {"max": 1, "wait_ms": 20_000})
     [message] = got.json()["messages"]
     settled = await house.post("/api/queues/orders/ack", {"receipts": [message["receipt"]]})
 

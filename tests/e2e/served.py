@@ -95,7 +95,7 @@ class Server:
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    async def gone(self, within_s: float) -> int:
+    async def gone(self, within_s: float = START_S) -> int:
         """The exit code."""
 
         async def poll() -> int | None:
@@ -166,7 +166,7 @@ def a_store(folder: Path, *options: str) -> Iterator[Valkey]:
 
 
 async def until(
-    ask: Callable[[], Awaitable[Any]], fits: Callable[[Any], bool], within_s: float
+    ask: Callable[[], Awaitable[Any]], fits: Callable[[Any], bool], within_s: float = START_S
 ) -> float:
     """Ask until the answer fits, 20 ms apart; how long that took."""
     began = time.monotonic()
@@ -243,7 +243,7 @@ class Load:
         self.answers.append(Answer(what, status, code, retry_after, at, took_s))
         return answer
 
-    def wrong(self, *codes: str, longest_s: float = 5.0) -> list[Answer]:
+    def wrong(self, *codes: str, longest_s: float = START_S) -> list[Answer]:
         """Answers that are neither a success nor a 503 of these codes with Retry-After in time."""
         return [
             one

@@ -121,7 +121,7 @@ async def test_sockets_end_when_the_server_is_told_to_stop(tmp_path: Path) -> No
         server.signal(signal.SIGTERM)
         while await socket.part() is not None:
             pass
-        code = await server.gone(within_s=10)
+        code = await server.gone()
 
     assert socket.closed is not None
     assert socket.closed[0] == 1012

@@ -11,7 +11,7 @@ from products import Product, a_product, until
 pytestmark = pytest.mark.anyio
 
 TASK = {"agent_type": "pulled", "capability": "do", "input_data": {"x": 7}}
-QUICK = {"mode": "push", "interval_s": 1, "ttl_s": 2}
+QUICK = {"mode": "push", "interval_s": 2, "ttl_s": 6}
 
 
 @pytest.fixture
@@ -45,6 +45,14 @@ async def poll(product: Product, agent: str, slots: int = 1, wait_s: int = 5) ->
     return answer.json()["tasks"] if answer.content else []
 
 
+async def taken(product: Product, agent: str) -> Any:
+    """The next task of the agent."""
+    with anyio.fail_after(60):
+        while not (tasks := await poll(product, agent)):
+            pass
+    return tasks[0]
+
+
 def proof(task: Any, **more: Any) -> dict[str, Any]:
     return {"lease": task["lease"]["id"], "fence": task["fence"]} | more
 
@@ -61,7 +69,7 @@ async def test_a_worker_comes_for_a_task_at_one_replica_and_answers_at_another(
     assert shown["pull"]["poll_url"] == f"/api/agents/{shown['id']}/poll"
     assert await poll(product, "far", wait_s=0) == []
     async with asked(product) as answers:
-        [task] = await poll(other, shown["id"])
+        task = await taken(other, shown["id"])
         done = await say(other, task, "complete", output={"n": 1}, usage={"input_tokens": 3})
 
     assert done.json() == {"status": "completed"}
@@ -77,7 +85,7 @@ async def test_the_first_result_counts_and_a_repeat_of_it_is_welcome(product: Pr
     shown = await product.register("far")
     await poll(product, "far", wait_s=0)
     async with asked(product) as answers:
-        [task] = await poll(product, shown["id"])
+        task = await taken(product, shown["id"])
         said = [await say(product, task, "complete", output=n) for n in (1, 2)]
         beat = await say(product, task, "heartbeat")
     wrong = await product.post(task["links"]["complete"], proof(task) | {"fence": 0, "output": 3})
@@ -94,12 +102,12 @@ async def test_the_first_result_counts_and_a_repeat_of_it_is_welcome(product: Pr
 
 async def test_a_silent_worker_loses_its_task_and_another_agent_does_it(product: Product) -> None:
     first = await product.register("first", heartbeat=QUICK, priority=1)
-    second = await product.register("second", heartbeat=QUICK, priority=2)
+    second = await product.register("second", priority=2)
     for name in ("first", "second"):
         await poll(product, name, wait_s=0)
     async with asked(product) as answers:
-        [lost] = await poll(product, first["id"])
-        [again] = await poll(product, second["id"])
+        lost = await taken(product, first["id"])
+        again = await taken(product, second["id"])
         late = await say(product, lost, "complete", output="late")
         await say(product, again, "complete", output="good")
 
@@ -113,32 +121,30 @@ async def test_a_silent_worker_loses_its_task_and_another_agent_does_it(product:
 async def test_heartbeats_keep_a_task_and_tell_when_nobody_wants_it(product: Product) -> None:
     shown = await product.register("far", heartbeat=QUICK)
     await poll(product, "far", wait_s=0)
-    async with asked(product, timeout_ms=2_700) as answers:
-        [task] = await poll(product, shown["id"])
+    async with asked(product, timeout_ms=8_000) as answers:
+        task = await taken(product, shown["id"])
         beats: list[Any] = []
         while not answers:
             await anyio.sleep(0.5)
             beats.append((await say(product, task, "heartbeat")).json())
 
-    assert beats[0] == {"extend_ms": 2_000, "cancel": False}
+    assert beats[0] == {"extend_ms": 6_000, "cancel": False}
     assert beats[-1]["cancel"]
     assert answers[0].status_code == 504
-    assert len(beats) >= 5
 
 
 async def test_a_worker_with_its_hands_full_is_busy_and_not_silent(product: Product) -> None:
     shown = await product.register("far", heartbeat=QUICK, max_concurrency=1)
     await poll(product, "far", wait_s=0)
     async with asked(product) as first:
-        [task] = await poll(product, shown["id"])
-        for _ in range(6):
-            await anyio.sleep(0.5)
+        task = await taken(product, shown["id"])
+        for _ in range(7):  # for longer than it may be silent
+            await anyio.sleep(1)
             await say(product, task, "heartbeat")
         assert (await product.http.get("/api/agents/far")).json()["status"] == "healthy"
         async with asked(product) as second:
-            await anyio.sleep(0.2)
             await say(product, task, "complete", output=1)
-            [task] = await poll(product, shown["id"])
+            task = await taken(product, shown["id"])
             await say(product, task, "complete", output=2)
 
     assert (first[0].json()["output"], second[0].json()["output"]) == (1, 2)
@@ -146,7 +152,7 @@ async def test_a_worker_with_its_hands_full_is_busy_and_not_silent(product: Prod
 
 async def test_a_task_that_no_worker_took_goes_where_workers_are(product: Product) -> None:
     await product.register("gone", heartbeat=QUICK, priority=1)
-    second = await product.register("here", heartbeat=QUICK, priority=2)
+    second = await product.register("here", priority=2)
     for name in ("gone", "here"):
         await poll(product, name, wait_s=0)
     async with asked(product) as answers:
@@ -170,7 +176,7 @@ async def test_what_a_worker_says_of_a_failure_is_the_callers(product: Product) 
     )
     for error, status, code in errors:
         async with asked(product) as answers:
-            [task] = await poll(product, shown["id"])
+            task = await taken(product, shown["id"])
             await say(product, task, "fail", error=error)
         assert (answers[0].status_code, answers[0].json()["error"]["code"]) == (status, code)
 
@@ -206,12 +212,14 @@ async def test_a_queue_has_an_end(product: Product, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("orchestra.agents.tasks.attempts.QUEUED_MAX", 1)
     await product.register("far")
     await poll(product, "far", wait_s=0)
-    async with asked(product, timeout_ms=1_200):
-        await anyio.sleep(0.3)
-        full = await product.post("/api/agents/execute", TASK | {"timeout_ms": 400})
+    async with asked(product) as first, asked(product) as second:
+        await until(lambda: first or second)
+        full = (first or second)[0]
+        await say(product, await taken(product, "far"), "complete", output=1)
 
     assert full.json()["code"] == "pool_saturated"
     assert full.headers["retry-after"]
+    assert sorted(one.status_code for one in (*first, *second)) == [200, 429]
 
 
 async def test_a_poll_ends_when_its_agent_is_removed(product: Product) -> None:
@@ -253,11 +261,11 @@ async def test_a_nested_step_of_a_workflow_is_done_by_a_worker(product: Product)
     said: list[int] = []
 
     async def run() -> None:
-        ended.append(await product.post(at, {}, Prefer="wait=10"))
+        ended.append(await product.post(at, {}, Prefer="wait=60"))
 
     async with anyio.create_task_group() as group:
         group.start_soon(run)
-        [task] = await poll(product, shown["id"])
+        task = await taken(product, shown["id"])
         assert task["context"]["step_id"].endswith("in")
         said.append((await say(product, task, "heartbeat", delta="on it")).status_code)
         said.append((await say(product, task, "complete", output={"n": 1})).status_code)
@@ -281,7 +289,7 @@ async def test_an_agent_whose_only_worker_leaves_is_picked_no_more(product: Prod
     await poll(product, shown["id"], wait_s=0)
     left = await product.post(f"/api/agents/{shown['id']}/poll", {"slots": 0, "leaving": True})
     after = await late(product)
-    nobody = await product.post("/api/agents/execute", TASK | {"timeout_ms": 500})
+    nobody = await product.post("/api/agents/execute", TASK | {"timeout_ms": 5_000})
     await poll(product, shown["id"], wait_s=0)
     again = (await product.http.get("/api/agents/far")).json()["status"]
 
@@ -294,7 +302,7 @@ async def test_a_worker_that_finishes_its_last_task_gets_no_more(product: Produc
     shown = await product.register("far")
     await poll(product, "far", wait_s=0)
     async with asked(product) as answers:
-        [task] = await poll(product, shown["id"])
+        task = await taken(product, shown["id"])
         await product.post(f"/api/agents/{shown['id']}/poll", {"slots": 0, "leaving": True})
         kept = await say(product, task, "heartbeat", leaving=True)
         status = await late(product)

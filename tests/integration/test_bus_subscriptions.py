@@ -65,7 +65,7 @@ async def test_what_is_acknowledged_does_not_come_again(http: httpx.AsyncClient)
     first, cursor = await pull(http, 2_000, most=2)
     assert await ack(http, cursor) == 200
     assert await ack(http, cursor) == 200
-    second, cursor = await pull(http, 2_000)
+    second, cursor = await pull(http, 20_000)
     assert await ack(http, cursor) == 200
 
     assert (first, second) == ([1, 2], [4])
@@ -75,12 +75,12 @@ async def test_what_is_acknowledged_does_not_come_again(http: httpx.AsyncClient)
 async def test_two_clients_never_have_the_same_events(http: httpx.AsyncClient) -> None:
     await made(http)
     await publish(http, *range(5))
-    first, cursor = await pull(http, 2_000)
+    first, cursor = await pull(http, 20_000)
     assert await pull(http) == ([], None)
     waiting: list[Any] = []
 
     async def wait() -> None:
-        waiting.append(await pull(http, 5_000))
+        waiting.append(await pull(http, 20_000))
 
     async with anyio.create_task_group() as group:
         group.start_soon(wait)
@@ -97,14 +97,14 @@ async def test_what_is_not_acknowledged_comes_again(
     monkeypatch.setattr(subscriptions, "LEASE_MS", 300)
     await made(http)
     await publish(http, 1, 2)
-    first, lost = await pull(http, 2_000)
+    first, lost = await pull(http, 20_000)
     await publish(http, 3)
     monkeypatch.setattr(subscriptions, "LEASE_MS", 30_000)
-    second, cursor = await pull(http, 5_000)
+    second, cursor = await pull(http, 20_000)
     with anyio.fail_after(60):
         while len(second) < 3:  # the last one may not have been seen yet
             assert await ack(http, cursor) == 200
-            more, cursor = await pull(http, 2_000)
+            more, cursor = await pull(http, 20_000)
             second += more
 
     assert (first, second) == ([1, 2], [1, 2, 3])
@@ -133,7 +133,7 @@ async def test_a_client_that_leaves_while_it_waits_holds_nothing(http: httpx.Asy
         await pull(http, 20_000)
     await publish(http, 1)
 
-    assert (await pull(http, 3_000))[0] == [1]
+    assert (await pull(http, 20_000))[0] == [1]
 
 
 async def test_lag_is_what_waits_and_how_old_it_is(http: httpx.AsyncClient) -> None:
@@ -214,7 +214,7 @@ async def test_it_begins_at_a_position_of_the_live_stream(http: httpx.AsyncClien
     await publish(http, 2)
     await made(http, start=position)
 
-    assert (await pull(http, 2_000))[0] == [2]
+    assert (await pull(http, 20_000))[0] == [2]
 
 
 @pytest.mark.parametrize("start", ["event", "instant"])
@@ -227,10 +227,10 @@ async def test_a_subscription_begins_behind_an_event_or_at_an_instant(
     begin = events[1]["id"] if start == "event" else events[1]["time"]
     body = await made(http, start=begin)
     await publish(http, 3)
-    found, cursor = await pull(http, 2_000)
+    found, cursor = await pull(http, 20_000)
     while found[-1] != 3:
         await ack(http, cursor)
-        more, cursor = await pull(http, 2_000)
+        more, cursor = await pull(http, 20_000)
         found += more
 
     assert body["start"] == begin
@@ -259,7 +259,7 @@ async def test_a_client_that_was_overtaken_is_told_of_the_gap(store_url: str, st
         http = product.http
         await made(http)
         await publish(http, 1)
-        _, cursor = await pull(http, 2_000)
+        _, cursor = await pull(http, 20_000)
         await ack(http, cursor)
         await publish(http, 2, 3)
     for tag in store.partitions:

@@ -59,7 +59,7 @@ class Client:
         fields: dict[str, Any] = {"messages": (hello,)} | given
         ask = Ask("mock-1", "Be brief.", **fields)
         emit = self.frames.append if streamed else None
-        return await self.wire.ask(self.reach, CREDENTIALS, ask, 10.0, emit)
+        return await self.wire.ask(self.reach, CREDENTIALS, ask, 60.0, emit)
 
     async def insist(self, *, streamed: bool) -> Said:
         """Until there is an answer."""

@@ -7,11 +7,14 @@ from functools import partial
 import anyio
 import msgspec
 import pytest
+from steady import undisturbed
 
 from orchestra.bus import Job, JobHandler, Sending, Working
+from orchestra.bus.queues import waiting
 from orchestra.bus.queues.records import Options
 from orchestra.bus.queues.wiring import QueueParts
 from orchestra.clock import Ids, SystemClock, system_random
+from orchestra.store import queue_keys
 from orchestra.store.client import Store
 from orchestra.store.keys import DEFAULT_TENANT as HOME
 
@@ -76,7 +79,10 @@ async def test_jobs_are_done_as_many_at_once_as_there_are_hands(run: Run) -> Non
     assert most == 7
 
 
-async def test_a_waiting_worker_is_woken(run: Run) -> None:
+async def test_a_waiting_worker_is_woken(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "LOOK_S", 3_600)  # it looks for itself no more
     came = anyio.Event()
 
     async def handle(_: Job) -> None:
@@ -86,10 +92,21 @@ async def test_a_waiting_worker_is_woken(run: Run) -> None:
         with anyio.fail_after(60):
             while not await parts.queues.names(HOME):  # noqa: ASYNC110  -- the worker makes it
                 await anyio.sleep(0.01)
-        await anyio.sleep(0.1)
-        with anyio.fail_after(60):
+            while not await listened_to(store):  # noqa: ASYNC110  -- in the store
+                await anyio.sleep(0.01)
+            await anyio.sleep(0.1)  # it waits by now; else it finds it without being woken
             await parts.enqueue(HOME, "q", Order(1))
             await came.wait()
+
+
+async def listened_to(store: Store) -> bool:
+    """Whether somebody hears, in every partition, that there are messages."""
+    prefixes = [store.prefix(tag) for tag in store.partitions]
+    counts = [
+        await store.read(one, "PUBSUB", "SHARDNUMSUB", queue_keys.queue_wakes(one))
+        for one in prefixes
+    ]
+    return all(number for _, number in counts)
 
 
 async def test_a_failing_job_comes_again_and_is_buried_after_its_last_try(run: Run) -> None:
@@ -110,7 +127,7 @@ async def test_a_failing_job_comes_again_and_is_buried_after_its_last_try(run: R
     assert letter.error == "ValueError: not this one"
 
 
-async def test_a_lease_is_kept_while_the_handler_works(run: Run) -> None:
+async def test_a_lease_is_kept_while_the_handler_works(run: Run, store: Store) -> None:
     calls = 0
 
     async def handle(_: Job) -> None:
@@ -119,10 +136,15 @@ async def test_a_lease_is_kept_while_the_handler_works(run: Run) -> None:
         await anyio.sleep(1.5)
 
     async with run(handle, lease_ms=600) as parts:
-        await parts.enqueue(HOME, "q", Order(1))
-        await empty(parts)
 
-    assert calls == 1
+        async def do() -> int:
+            before = calls
+            await parts.enqueue(HOME, "q", Order(1))
+            await empty(parts)
+            return calls - before
+
+        prefix = store.prefix(store.partitions[0])
+        assert await undisturbed(do, 0.2, lambda: store.read(prefix, "TIME")) == 1
 
 
 async def test_a_job_that_somebody_else_has_by_now_is_cancelled(run: Run) -> None:
@@ -131,7 +153,7 @@ async def test_a_job_that_somebody_else_has_by_now_is_cancelled(run: Run) -> Non
     async def handle(_: Job) -> None:
         begun.set()
         try:
-            await anyio.sleep(10)
+            await anyio.sleep_forever()
         finally:
             cancelled.set()
 
@@ -169,7 +191,7 @@ async def test_a_redrive_goes_on_by_itself_at_its_rate(run: Run) -> None:
             await parts.enqueue(HOME, "q", Order(n))
         found, _ = await parts.queues.receive(HOME, "q", 100, None)
         await parts.queues.settle(HOME, "q", [one.receipt for one in found], "again")
-        before = anyio.current_time()
+        before = SystemClock().now_ms()
 
         await parts.letters.begin(HOME, "q", per_s=100)
         parts.redriving.begun()
@@ -179,4 +201,4 @@ async def test_a_redrive_goes_on_by_itself_at_its_rate(run: Run) -> None:
             while (await job()).state == "running":  # noqa: ASYNC110  -- the store's
                 await anyio.sleep(0.01)
         assert (await job()).moved == 40
-        assert anyio.current_time() - before >= 0.39
+        assert SystemClock().now_ms() - before >= 390

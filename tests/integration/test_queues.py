@@ -6,6 +6,7 @@ import anyio
 import msgspec
 import pytest
 from queue_store import bodies, counted, letters_of, queues_of, sent, taken
+from store_time import passes
 
 from orchestra.bus.queues.queues import Queues
 from orchestra.bus.queues.records import (
@@ -18,6 +19,7 @@ from orchestra.bus.queues.records import (
     Received,
     RedriveRunning,
 )
+from orchestra.clock import SystemClock
 from orchestra.store.client import Store
 from orchestra.store.keys import DEFAULT_TENANT as HOME
 from orchestra.store.keys import Tenant
@@ -74,13 +76,13 @@ async def test_a_lease_that_ran_out_gives_the_message_to_the_next(queues: Queues
     assert await queues.settle(HOME, "q", [found.receipt], "done") == ["ok"]
 
 
-async def test_an_extended_lease_holds(queues: Queues) -> None:
+async def test_an_extended_lease_holds(queues: Queues, store: Store) -> None:
     await queues.send(HOME, "q", [sent(1)])
-    [one] = await taken(queues, lease_ms=500)
+    [one] = await taken(queues, lease_ms=60_000)
 
-    assert await queues.extend(HOME, "q", [one.receipt], 60_000) == ["ok"]
+    assert await queues.extend(HOME, "q", [one.receipt], 600_000) == ["ok"]
 
-    await anyio.sleep(0.55)
+    await passes(store, 60_001)
     assert await taken(queues) == []
     assert await queues.settle(HOME, "q", [one.receipt], "done") == ["ok"]
 
@@ -159,10 +161,12 @@ async def test_a_head_that_waits_holds_its_group_back(queues: Queues) -> None:
     assert await counted(queues) == (1, 0, 1, 0)
 
 
-async def test_delayed_messages_come_when_they_are_due(queues: Queues) -> None:
-    await queues.send(HOME, "q", [sent("later", delay_ms=50), sent("now")])
+async def test_delayed_messages_come_when_they_are_due(queues: Queues, store: Store) -> None:
+    await queues.send(HOME, "q", [sent("later", delay_ms=10_000), sent("now")])
 
     assert bodies(await taken(queues)) == ["now"]
+    assert await taken(queues) == []
+    await passes(store, 10_000)
     assert bodies(await until_taken(queues)) == ["later"]
 
 
@@ -247,16 +251,18 @@ async def test_a_redrive_keeps_its_rate_and_can_be_stopped(queues: Queues, store
     letters = letters_of(store)
     await buried(queues, 30)
     [part] = await queues.parts(HOME, "q")
-    begun = await letters.begin(HOME, "q", per_s=100)
+    before = SystemClock().now_ms()
+    begun = await letters.begin(HOME, "q", per_s=1)
     with pytest.raises(RedriveRunning):
-        await letters.begin(HOME, "q", per_s=100)
-    before = anyio.current_time()
-    with anyio.fail_after(60):
-        while (await letters.job(HOME, "q")).moved < 10:
-            await letters.step(part)  # everybody may, the store keeps the rate
+        await letters.begin(HOME, "q", per_s=1)
+    for _ in range(9):
+        await passes(store, 1_000)
+        await letters.step(part)  # everybody may, the store keeps the rate
+        await letters.step(part)
     stopped = await letters.job(HOME, "q", stop=True)
 
-    assert anyio.current_time() - before >= 0.09
+    took_s = 9 + (SystemClock().now_ms() - before) / 1_000
+    assert 9 <= stopped.moved <= 1 + took_s
     assert (begun.state, begun.total) == ("running", 30)
     assert stopped.state == "stopped"
     assert not await letters.step(part)

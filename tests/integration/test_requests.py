@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from asking import Question, Reply, a_process, served_by
 from products import until
+from steady import undisturbed
 
 from orchestra.bus.requests import (
     AnswerLate,
@@ -16,6 +17,7 @@ from orchestra.bus.requests import (
     NobodyServes,
     ProviderLost,
     RequestTooLarge,
+    directory,
     wire,
 )
 from orchestra.bus.requests.module import RequestsModule
@@ -35,7 +37,7 @@ def echoes(module: RequestsModule) -> None:
 
 async def test_a_request_is_answered_by_another_process(store_url: str) -> None:
     async with a_process(store_url, "b", echoes), a_process(store_url, "a") as asking:
-        reply = await asking.request("echo", Question("hello", "acme"), Reply, 5_000)
+        reply = await asking.request("echo", Question("hello", "acme"), Reply, 60_000)
 
         assert reply == Reply("acme: hello")
 
@@ -50,7 +52,7 @@ async def test_what_is_served_here_is_asked_directly_and_still_bounded(store_url
         module.serve("never", Question, never)
 
     async with a_process(store_url, "a", both) as here:
-        assert await here.request("echo", Question("x"), Reply, 5_000) == Reply("default: x")
+        assert await here.request("echo", Question("x"), Reply, 60_000) == Reply("default: x")
         with pytest.raises(AnswerLate):
             await here.request("never", Question(), Reply, 10)
 
@@ -66,8 +68,8 @@ async def test_a_patient_request_waits_for_somebody(store_url: str) -> None:
         replies: list[Reply] = []
 
         async def ask() -> None:
-            wish = Asking(wait_ms=30_000)
-            replies.append(await asking.request("echo", Question("now"), Reply, 30_000, wish))
+            wish = Asking(wait_ms=60_000)
+            replies.append(await asking.request("echo", Question("now"), Reply, 60_000, wish))
 
         async with anyio.create_task_group() as group:
             group.start_soon(ask)
@@ -97,7 +99,7 @@ async def test_errors_of_ours_are_raised_where_it_was_asked(store_url: str, erro
 
     async with a_process(store_url, "b", serves), a_process(store_url, "a") as asking:
         with pytest.raises(type(error)) as caught:
-            await asking.request("refuse", Question(), Reply, 5_000)
+            await asking.request("refuse", Question(), Reply, 60_000)
 
     assert caught.value.detail == error.detail
     assert msgspec.to_builtins(caught.value.context) == msgspec.json.decode(
@@ -116,7 +118,7 @@ async def test_a_bug_of_the_handler_is_unavailable_and_tells_nothing(store_url: 
 
     async with a_process(store_url, "b", serves), a_process(store_url, "a") as asking:
         with pytest.raises(Unavailable) as caught:
-            await asking.request("broken", Question(), Reply, 5_000)
+            await asking.request("broken", Question(), Reply, 60_000)
 
     assert type(caught.value) is Unavailable
     assert "sesame" not in caught.value.detail
@@ -127,7 +129,7 @@ async def test_many_requests_are_answered_each_with_its_own(store_url: str) -> N
         replies: dict[int, Reply] = {}
 
         async def ask(number: int) -> None:
-            replies[number] = await asking.request("echo", Question(str(number)), Reply, 20_000)
+            replies[number] = await asking.request("echo", Question(str(number)), Reply, 60_000)
 
         async with anyio.create_task_group() as group:
             for number in range(500):
@@ -153,7 +155,7 @@ async def test_requests_are_shared_out(store_url: str) -> None:
     ):
         await served_by(asking, "echo", 2)
         for _ in range(20):
-            await asking.request("echo", Question(), Reply, 5_000)
+            await asking.request("echo", Question(), Reply, 60_000)
 
     assert counts == [10, 10]
 
@@ -196,8 +198,12 @@ async def test_a_handler_ends_with_the_time_of_its_request(store_url: str) -> No
         module.serve("long", Question, long)
 
     async with a_process(store_url, "b", serves), a_process(store_url, "a") as asking:
-        with pytest.raises(AnswerLate):
-            await asking.request("long", Question(), Reply, 300)
+
+        async def ask() -> None:
+            with pytest.raises(AnswerLate):
+                await asking.request("long", Question(), Reply, 300)
+
+        await undisturbed(ask, 0.1)
         with anyio.fail_after(60):
             await cancelled.wait()
 
@@ -214,9 +220,9 @@ async def test_what_is_too_large_is_refused_on_either_way(
     monkeypatch.setattr(wire, "BYTES_MAX", 1_000)
     async with a_process(store_url, "b", serves), a_process(store_url, "a") as asking:
         with pytest.raises(RequestTooLarge):
-            await asking.request("big", Question("x" * 2_000), Reply, 5_000)
+            await asking.request("big", Question("x" * 2_000), Reply, 60_000)
         with pytest.raises(RequestTooLarge):
-            await asking.request("big", Question(), Reply, 5_000)
+            await asking.request("big", Question(), Reply, 60_000)
 
 
 @pytest.mark.parametrize("repeatable", [True, False])
@@ -231,7 +237,7 @@ async def test_a_provider_that_leaves_loses_what_it_had(store_url: str, repeatab
     outcome: list[object] = []
 
     async def ask(asking: RequestsModule) -> None:
-        wish = Asking(repeatable=repeatable, wait_ms=20_000)
+        wish = Asking(repeatable=repeatable, wait_ms=60_000)
         try:
             outcome.append(await asking.request("echo", Question("q"), Reply, 60_000, wish))
         except ProviderLost as lost:
@@ -267,7 +273,7 @@ async def test_an_inbox_that_is_lost_loses_nothing_that_may_be_repeated(
     replies: list[Reply] = []
 
     async def ask(asking: RequestsModule) -> None:
-        wish = Asking(repeatable=True, wait_ms=20_000)
+        wish = Asking(repeatable=True, wait_ms=60_000)
         replies.append(await asking.request("echo", Question("q"), Reply, 60_000, wish))
 
     async with (
@@ -302,7 +308,7 @@ async def test_an_answer_comes_in_parts(store_url: str) -> None:
         module.serve_parts("count", Question, count)
 
     async with a_process(store_url, "b", serves), a_process(store_url, "a") as asking:
-        parts = [part async for part in asking.request_parts("count", Question(), 20_000)]
+        parts = [part async for part in asking.request_parts("count", Question(), 60_000)]
 
     assert parts == [str(number).encode() for number in range(100)]
 
@@ -330,7 +336,7 @@ async def test_closing_an_answer_in_parts_cancels_its_handler(store_url: str) ->
 
 async def test_nothing_is_left_in_the_store_but_what_ends(store_url: str, store: Any) -> None:
     async with a_process(store_url, "b", echoes), a_process(store_url, "a") as asking:
-        await asking.request("echo", Question("x"), Reply, 5_000)
+        await asking.request("echo", Question("x"), Reply, 60_000)
 
     for tag in store.partitions:
         prefix = store.prefix(tag)
@@ -338,21 +344,25 @@ async def test_nothing_is_left_in_the_store_but_what_ends(store_url: str, store:
     assert await store.call("o:{meta}:", "HLEN", "o:{meta}:srv") == 0
 
 
-async def test_a_process_whose_loop_is_busy_for_seconds_is_not_given_up(store_url: str) -> None:
+async def test_a_process_whose_loop_is_busy_for_seconds_is_not_given_up(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "LEASE_S", 8.0)
     script = Path(__file__).parents[1] / "busy_process.py"
     async with await anyio.open_process(
         [sys.executable, str(script), store_url], stdout=None, stderr=None
     ) as busy:
         try:
             async with a_process(store_url) as asking:
-                wish = Asking(wait_ms=20_000)
-                reply = await asking.request("sleep", Question("5"), Reply, 60_000, wish)
+                wish = Asking(wait_ms=60_000)
+                reply = await asking.request("sleep", Question("10"), Reply, 60_000, wish)
         finally:
             busy.kill()
 
     assert reply == Reply("slept")
 
 
+@pytest.mark.hasty
 async def test_a_killed_process_is_given_up_within_seconds(store_url: str) -> None:
     script = Path(__file__).parents[1] / "busy_process.py"
     async with (

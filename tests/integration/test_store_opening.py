@@ -203,7 +203,7 @@ async def test_a_wake_up_reaches_whoever_listens(valkey: Valkey) -> None:
         tag = store.partitions[5]
         prefix = store.prefix(tag)
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             channel = keys.wake_channel(prefix)
             await reached(lambda: store.call(prefix, "SPUBLISH", channel, "@engine"))
             assert await heard.get() == (tag, b"@engine")
@@ -219,7 +219,7 @@ def a_lease(store: client.Store, chance: Random = CHANCE) -> LeaseClock:
 async def test_the_lease_is_renewed_everywhere(valkey: Valkey) -> None:
     async with open_store(StoreOptions(url=valkey.url), CLOCK, CHANCE) as store:
         lease, holder = a_lease(store), Holder()
-        async with store.keeping(lease, holder), asyncio.timeout(5):
+        async with store.keeping(lease, holder), asyncio.timeout(60):
             beaten = {await holder.beats.get() for _ in store.partitions}
 
             assert beaten == {*store.partitions}
@@ -229,7 +229,7 @@ async def test_the_lease_is_renewed_everywhere(valkey: Valkey) -> None:
 async def test_a_session_the_store_gave_up_is_stopped_and_a_new_one_joins(valkey: Valkey) -> None:
     async with open_store(StoreOptions(url=valkey.url), CLOCK, CHANCE) as store:
         lease, holder = a_lease(store), Holder()
-        async with store.keeping(lease, holder), asyncio.timeout(10):
+        async with store.keeping(lease, holder), asyncio.timeout(60):
             for _ in store.partitions:
                 await holder.beats.get()
             first, prefix = lease.session, store.prefix(0)
@@ -242,15 +242,17 @@ async def test_a_session_the_store_gave_up_is_stopped_and_a_new_one_joins(valkey
                 await holder.beats.get()
 
 
+@pytest.mark.hasty
 async def test_a_store_that_is_gone_fences_each_partition(valkey: Valkey) -> None:
     async with open_store(StoreOptions(url=valkey.url), CLOCK, CHANCE) as store:
         lease, holder = a_lease(store), Holder()
-        async with store.keeping(lease, holder), asyncio.timeout(10):
+        async with store.keeping(lease, holder), asyncio.timeout(60):
             for _ in store.partitions:
                 await holder.beats.get()
 
             valkey.kill()
 
-            fenced = {await holder.fences.get() for _ in store.partitions}
-            assert fenced == {*store.partitions}
+            fenced = set[int | None]()
+            while fenced != {*store.partitions}:
+                fenced.add(await holder.fences.get())
             assert lease.fenced(0)

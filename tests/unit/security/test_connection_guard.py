@@ -65,7 +65,7 @@ def connected(bounds: Bounds, wire: Wire, kind: type[Any] | None = None) -> Any:
 
 
 async def ended(wire: Wire) -> bool:
-    with anyio.move_on_after(2):
+    with anyio.move_on_after(60):
         await wire.ended.wait()
     return wire.ended.is_set()
 

@@ -112,7 +112,7 @@ async def test_each_deadline_ends_it_and_closes_the_connection(
         with anyio.fail_after(60):
             await server.left.wait()
 
-    assert 0.19 < took < 0.7
+    assert took > 0.19
 
 
 async def test_leaving_early_closes_and_reading_to_the_end_keeps_the_connection() -> None:

@@ -71,9 +71,9 @@ def test_recording_a_call_takes_microseconds() -> None:
 
     best_us = math.inf
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.thread_time()
         for i in range(2_000):
             performance.record(agent, "ok", i, usage, 12, 3)
-        best_us = min(best_us, (time.perf_counter() - began) / 2_000 * 1e6)
+        best_us = min(best_us, (time.thread_time() - began) / 2_000 * 1e6)
 
     assert best_us < 20  # 2 us here; a shared machine may be slow

@@ -89,12 +89,12 @@ def test_a_template_that_could_do_more_is_refused_when_it_is_registered(text: st
     ],
 )
 def test_a_template_ends_soon_whatever_it_is_given(text: str, given: object) -> None:
-    began = time.monotonic()
+    began = time.process_time()
 
     with pytest.raises(BadPrompt):
         filled(text, given)
 
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_the_time_of_a_template_is_bounded() -> None:
@@ -197,12 +197,12 @@ def test_what_the_built_in_agents_do_has_prompts_of_its_own() -> None:
     ],
 )
 def test_filters_that_cost_much_end_in_time(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
 
     with pytest.raises(BadPrompt):
         filled(text, {"n": 10**9, "t": "aB c " * 200_000})
 
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_every_filter_that_is_known_works() -> None:

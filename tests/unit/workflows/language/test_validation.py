@@ -251,7 +251,7 @@ def _thousand() -> list[dict[str, Any]]:
 def _best_ms(document: Any) -> float:
     times: list[float] = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.thread_time()
         checked(document)
-        times.append(time.perf_counter() - started)
+        times.append(time.thread_time() - started)
     return min(times) * 1_000
