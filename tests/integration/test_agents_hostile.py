@@ -136,7 +136,7 @@ async def timed(agents: AgentsModule, agent_type: str) -> tuple[TaskResult, floa
                 once=True,  # and not again, after what it did
                 timeout_ms=timeout_ms,
                 queue_timeout_ms=PATIENCE_MS,
-            )  # fmt: skip
+            )
         )
     return result, (clock.monotonic() - began) * 1_000
 

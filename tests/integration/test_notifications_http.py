@@ -8,7 +8,7 @@ from http_peer import a_peer
 from mail_peer import mail_server
 from products import Product
 from standardwebhooks.webhooks import Webhook
-from webhook_products import a_keeper, come_as
+from webhook_products import a_keeper
 
 pytestmark = pytest.mark.anyio
 
