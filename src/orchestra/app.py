@@ -208,7 +208,7 @@ async def running(
             doors.begin(app, pepper, stage.mode)
             stage.health.processes = doors.processes
         stage.gateway.verifier = ring
-        stage.health.durability = store.durability
+        stage.health.durability, stage.health.store = store.durability, store.shown
         stage.health.checks = {"store": store.check} | {one.name: one.check for one in modules}
         async with run_modules(modules):
             on = settings.monitoring == "on"

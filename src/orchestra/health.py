@@ -1,7 +1,7 @@
-"""Probes: `/livez` says that the process turns, `/readyz` that it can do its job.
+"""Probes: `/livez` says that the process turns, `/readyz` (and `/health`) that it can do its job.
 
-Bare ASGI, because they are asked all the time. `/readyz` tells the durability in force only to
-callers with `system:read`.
+Bare ASGI, because they are asked all the time. What is behind the answer (each check, the store,
+the durability in force) is told only to callers with `system:read`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -25,12 +25,22 @@ Phase = Literal["starting", "ready", "draining"]
 Check = Callable[[], Awaitable[None]]
 
 CHECK_S: Final = 1.0
-# Probes are public: a flood of them asks the store twice a second, not more.
-FRESH_S: Final = 0.5
+# Probes are public: a flood of them asks the store once a second, not more.
+FRESH_S: Final = 1.0
+READY: Final = ("/readyz", "/health")
+NOT_READY: Final = "not-ready"
 
 
 class Starting(Unavailable):
     """The process is up and its parts are not, yet."""
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What a check found."""
+
+    ok: bool
+    ms: float
+    reason: str | None = None
 
 
 class Health:
@@ -42,15 +52,18 @@ class Health:
         self.checks: Mapping[str, Check] = {}
         self.processes: Callable[[], Sequence[object]] = tuple
         """Which modules run where."""
+        self.store: Callable[[], Mapping[str, object]] = dict
+        """What is known of the store."""
         self._clock = clock
-        self._failing: tuple[str, ...] = ()
+        self._checking = anyio.Lock()
+        self._found: Mapping[str, Checked] = {}
         self._checked_at_s = float("-inf")
 
     def routes(self) -> list[ASGIRouteHandler]:
-        """Both probes as routes."""
+        """The probes as routes."""
         return [
             asgi("/livez", guards=[public("probe")], copy_scope=False)(self.livez),
-            asgi("/readyz", guards=[public("probe")], copy_scope=False)(self.readyz),
+            asgi(list(READY), guards=[public("probe")], copy_scope=False)(self.readyz),
         ]
 
     async def livez(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG002  # ASGI
@@ -59,14 +72,16 @@ class Health:
 
     async def readyz(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG002  # ASGI
         """200 when every part can do its job; 503 while starting, draining or without a store."""
-        failing = await self.failing() if self.phase == "ready" else ()
-        status = "unavailable" if failing else self.phase
-        members: dict[str, object] = {"status": status}
+        found: Mapping[str, Checked] = await self.checked() if self.phase == "ready" else {}
+        failing = [name for name, one in found.items() if not one.ok]
+        ready = self.phase == "ready" and not failing
+        members: dict[str, object] = {"status": "ready" if ready else NOT_READY}
         principal = scope.get("principal")
         if isinstance(principal, Principal) and principal.may(Permission.SYSTEM_READ):
-            members |= {"durability": self.durability, "processes": self.processes()}
+            members |= {"phase": self.phase, "checks": found, "durability": self.durability}
+            members |= {"store": self.store(), "processes": self.processes()}
             members |= {"failing": failing} if failing else {}
-        code = HTTPStatus.OK if status == "ready" else HTTPStatus.SERVICE_UNAVAILABLE
+        code = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         await _reply(send, code, members)
 
     async def waiting(self, scope: Any, receive: Any, send: Any) -> None:
@@ -74,32 +89,35 @@ class Health:
         match scope["path"]:
             case "/livez":
                 await self.livez(scope, receive, send)
-            case "/readyz":
+            case "/readyz" | "/health":
                 await self.readyz(scope, receive, send)
             case _:
                 error = Starting("starting: ask again in a moment", retry_after_ms=1_000)
                 body = problems.document(error, scope["request_id"])
                 await _send(send, error.status, body, problems.MEDIA_TYPE, problems.headers(error))
 
-    async def failing(self) -> Sequence[str]:
-        """Names of the parts that cannot do their job, asked at most twice a second."""
-        now_s = self._clock.monotonic()
-        if now_s - self._checked_at_s > FRESH_S:
-            self._checked_at_s = now_s
-            found: list[str] = []
-            async with anyio.create_task_group() as together:
-                for name, check in self.checks.items():
-                    together.start_soon(self._run, name, check, found)
-            self._failing = tuple(sorted(found))
-        return self._failing
+    async def checked(self) -> Mapping[str, Checked]:
+        """What each check found, by the name of the part: asked together, at most once a second."""
+        async with self._checking:
+            now_s = self._clock.monotonic()
+            if now_s - self._checked_at_s >= FRESH_S:
+                found: dict[str, Checked] = {}
+                async with anyio.create_task_group() as together:
+                    for name, check in self.checks.items():
+                        together.start_soon(self._run, name, check, found)
+                self._found, self._checked_at_s = dict(sorted(found.items())), now_s
+        return self._found
 
-    async def _run(self, name: str, check: Check, found: list[str]) -> None:
+    async def _run(self, name: str, check: Check, found: dict[str, Checked]) -> None:
+        began, reason = self._clock.monotonic(), None
         try:
             with anyio.fail_after(CHECK_S):
                 await check()
         except (OrchestraError, TimeoutError, OSError) as error:
-            found.append(name)
-            log.warning("health.check_failed", part=name, reason=str(error) or "no answer in time")
+            reason = str(error) or "no answer in time"
+            log.warning("health.check_failed", part=name, reason=reason)
+        ms = round((self._clock.monotonic() - began) * 1_000, 1)
+        found[name] = Checked(reason is None, ms, reason)
 
 
 async def _reply(send: Any, status: int, members: Mapping[str, object]) -> None:

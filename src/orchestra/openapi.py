@@ -228,10 +228,9 @@ def _probes() -> Document:
             }
         }
 
+    ready = {"200": "every part can do its job", "503": "starting, draining, or a part cannot"}
     return {
         "/livez": probe("Is Alive", {"200": "the process turns"}),
-        "/readyz": probe(
-            "Is Ready",
-            {"200": "every part can do its job", "503": "starting, draining, or a part cannot"},
-        ),
+        "/readyz": probe("Is Ready", ready),
+        "/health": probe("Is Healthy", ready),
     }

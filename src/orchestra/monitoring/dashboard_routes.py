@@ -12,6 +12,7 @@ from orchestra.instants import instant
 from orchestra.monitoring.metrics import descriptions
 from orchestra.monitoring.overview import Overview
 from orchestra.monitoring.services import Services, worst
+from orchestra.monitoring.uptime import Uptime
 from orchestra.security import Permission, Principal, requires
 
 Document = dict[str, Any]
@@ -43,12 +44,17 @@ class DashboardRoutes(Controller):
     async def health(
         self,
         services: NamedDependency[SkipValidation[Services]],
+        uptime: NamedDependency[SkipValidation[Uptime]],
         clock: NamedDependency[SkipValidation[Clock]],
     ) -> Document:
-        """How each part is, on all replicas together."""
-        found = (await services.read()).services
+        """How each part is, on all replicas together, and how it was in the last 90 days."""
+        standing, days = await services.read(), await uptime.read()
+        found = standing.services
         return {
             "generated_at": instant(clock.now_ms()),
             "status": worst(found) if found else "unknown",
-            "services": [msgspec.to_builtins(one) for one in found],
+            "replicas": len(standing.sessions),
+            "services": [
+                msgspec.to_builtins(one) | {"uptime": days.get(one.name)} for one in found
+            ],
         }

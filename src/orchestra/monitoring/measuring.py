@@ -31,6 +31,7 @@ from orchestra.monitoring.overview import Overview, Sources
 from orchestra.monitoring.pulse import Pulse
 from orchestra.monitoring.services import Services
 from orchestra.monitoring.surveying import Surveying
+from orchestra.monitoring.uptime import Uptime
 from orchestra.monitoring.windows import Windows
 from orchestra.store.client import Store
 
@@ -70,6 +71,7 @@ class MetricsPart:
             "forgetting": Forgetting(store, self.admission, clock),
             "overview": self.overview,
             "services": self.services,
+            "uptime": Uptime(self.windows, clock),
             "clock": clock,
         }
         provided = {

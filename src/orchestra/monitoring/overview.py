@@ -104,6 +104,8 @@ class Overview:
         if found["system"] is not None:
             found["system"]["replicas"] = standing and len(standing.sessions)
         ended = cast("Document", found["executions"] or {})
+        if "failing" not in ended:
+            partial.append("failing")
         return {
             "generated_at": instant(self._s.clock.now_ms()),
             "window": window,

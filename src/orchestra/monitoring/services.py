@@ -1,5 +1,6 @@
 """How the parts of the product are, over all replicas: each tells its own checks, all read them."""
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, cast
 
@@ -10,7 +11,7 @@ import structlog
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError
 from orchestra.instants import instant
-from orchestra.instruments import Reading, measure
+from orchestra.instruments import Reading, counter, measure
 from orchestra.store import metric_keys
 from orchestra.store.client import Store
 
@@ -28,6 +29,8 @@ MISSED_MS: Final = 300_000
 """A replica that is gone for so long is missed no more: somebody knows, or nobody cares."""
 SLOW_MS: Final = 250
 REPLICAS_MAX: Final = 1_000
+CHECKS_KEPT: Final = 20
+_SECONDS = counter("orchestra_service_seconds_total", ("service", "status"))
 _REPLICAS = measure("orchestra_replicas")
 _SILENT = measure("orchestra_replicas_silent")
 
@@ -37,6 +40,7 @@ class Checked(msgspec.Struct, frozen=True):
 
     ok: bool
     ms: int
+    """The p95 of the last of them."""
     reason: str = ""
 
 
@@ -79,6 +83,8 @@ class Services:
         self._key = metric_keys.services(self._prefix)
         self._last: dict[str, bool] = {}
         self._since: dict[str, int] = {}
+        self._took: dict[str, deque[int]] = {}
+        self._surveyed: float | None = None
 
     async def serve(self) -> None:
         """Tell every five seconds, sooner while something is wrong, until cancelled."""
@@ -120,18 +126,34 @@ class Services:
         except (OrchestraError, TimeoutError, OSError) as error:
             reason = str(error) or "no answer in time"
         spent_ms = round((self._clock.monotonic() - before) * 1_000)
-        found[name] = Checked(not reason, spent_ms, reason[:200])
+        took = self._took.setdefault(name, deque(maxlen=CHECKS_KEPT))
+        took.append(spent_ms)
+        p95_ms = sorted(took)[int(0.95 * (len(took) - 1))]
+        found[name] = Checked(not reason, p95_ms, reason[:200])
 
     async def survey(self) -> Sequence[Reading]:
-        """How many replicas there are, and how many are gone without a word. A `Survey`."""
+        """How many replicas there are, and how many are gone without a word. A `Survey`.
+
+        Counts how long each part has been as it is: of that its uptime is made.
+        """
         told, now_ms = await self._told(), self._clock.now_ms()
+        self._count(self._standing(told, now_ms))
         silent = [now_ms - one.at_ms for one in told.values() if one.at_ms < now_ms - SILENT_MS]
         missed = sum(1 for ms in silent if ms < MISSED_MS)
         return [(_REPLICAS, (), len(told) - len(silent)), (_SILENT, (), missed)]
 
+    def _count(self, standing: Standing) -> None:
+        now = self._clock.monotonic()
+        since, self._surveyed = self._surveyed, now
+        if since is not None and now - since <= SILENT_MS / 1_000:  # else others led meanwhile
+            for one in standing.services:
+                _SECONDS.add(now - since, one.name, one.status)
+
     async def read(self) -> Standing:
         """Which replicas are alive, and how each part is. Raises StoreAway."""
-        told, now_ms = await self._told(), self._clock.now_ms()
+        return self._standing(await self._told(), self._clock.now_ms())
+
+    def _standing(self, told: Mapping[str, Told], now_ms: int) -> Standing:
         alive = {name: one for name, one in told.items() if one.at_ms >= now_ms - SILENT_MS}
         known = [name for one in alive.values() for name in one.checks]
         names = list(dict.fromkeys([*self._checks, *known]))

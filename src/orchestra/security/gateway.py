@@ -43,7 +43,7 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 Fields = dict[bytes, list[bytes]]
 
 SOCKETS: Final = frozenset({"/api/events/ws"})
-PROBES: Final = frozenset({"/livez", "/readyz"})
+PROBES: Final = frozenset({"/livez", "/readyz", "/health"})
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 FIELDS_MAX: Final = 64
 TARGET_MAX_BYTES: Final = 8_192

@@ -62,6 +62,11 @@ class Store:
         servers = len(self.servers)
         return "embedded" if not servers else "standalone" if servers == 1 else "cluster"
 
+    def shown(self) -> dict[str, object]:
+        """What operators are told of it."""
+        used, most = self.memory or (None, None)
+        return {"kind": self.kind, "memory_bytes": used, "memory_max_bytes": most or None}
+
     @property
     def memory(self) -> tuple[int, int] | None:
         """Bytes used and allowed (0: no limit) of the fullest primary, as of a second ago."""

@@ -43,5 +43,5 @@ def test_everything_that_is_served_is_declared() -> None:
     assert found["GET", "/openapi.json"].permission is Permission.SYSTEM_READ
     open_ones = {path for (_, path), one in found.items() if one.public}
     assert open_ones == {
-        "/livez", "/readyz", "/static", "/api/notes/open", "/api/notes/fail/{kind}",
+        "/livez", "/readyz", "/health", "/static", "/api/notes/open", "/api/notes/fail/{kind}",
     }  # fmt: skip

@@ -141,12 +141,29 @@ class ServiceShown(Closed, frozen=True):
     detail: str | None
 
 
+class UptimeShown(Closed, frozen=True):
+    """Shares of the time that was watched in which a part did its job, on some replica at least."""
+
+    share: Annotated[float | None, Meta(description="Of the last 90 days.")]
+    days: Annotated[
+        list[float | None],
+        Meta(description="Of each, in UTC, the present one last; null: nobody watched."),
+    ]
+
+
+class ServiceWatched(ServiceShown, frozen=True):
+    """A part, and how it was in the last 90 days."""
+
+    uptime: UptimeShown | None
+
+
 class ServicesShown(Closed, frozen=True):
     """How the product is."""
 
     generated_at: Instant
     status: Literal["healthy", "degraded", "unhealthy", "unknown"]
-    services: list[ServiceShown]
+    replicas: Annotated[int, Meta(description="That told in the last 15 s.")]
+    services: list[ServiceWatched]
 
 
 class Overview(Closed, frozen=True):
@@ -156,7 +173,7 @@ class Overview(Closed, frozen=True):
     window: str
     status: Literal["healthy", "degraded", "unhealthy", "unknown"]
     partial: list[str]
-    services: list[ServiceShown]
+    services: list[ServiceShown] | None
     executions: dict[str, Any] | None
     workflows: dict[str, Any] | None
     agents: dict[str, Any] | None
