@@ -76,11 +76,10 @@ class Reader:
 
     async def turn(self) -> bool:
         """Keep what ended since the last turn; whether there is more. Raises StoreAway."""
-        sent = [(tag, self._profiles.ended(tag, self._at.get(tag, 0), PAGE)) for tag in self._tags]
         pages: dict[int, tuple[int, list[Ended]]] = {}
         more = False
-        for tag, asked in sent:
-            reply = await asked
+        for tag in self._tags:
+            reply = await self._profiles.ended(tag, self._at.get(tag, 0), PAGE)
             more = more or bool(reply["more"])
             pages[tag] = (int(reply["until_ms"]), [Ended(*one) for one in reply["executions"]])
         every = [one for _, page in pages.values() for one in page]
