@@ -108,7 +108,7 @@ _OF_TENANTS: Final[tuple[dict[str, Any], ...]] = (
         "agg": "last",
         "by": ("queue",),
         "window_s": MINUTE,
-        "offset_s": 10 * MINUTE,
+        "offset_s": 5 * MINUTE,
         "threshold": 1,
         "for_s": 10 * MINUTE,
         "summary": "${labels.queue}: more and more messages are given up",
