@@ -7,7 +7,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import agents, alerts, events, logs, metrics, overview, queues, split, streams, webhooks
+from bench import (
+    agents,
+    alerts,
+    analytics,
+    events,
+    logs,
+    metrics,
+    overview,
+    queues,
+    split,
+    streams,
+    webhooks,
+)
 from bench.ceiling import measure
 from bench.load import Run, drive, request
 from bench.machine import cpu_ms, fsync_ms, peak_rss_mb
@@ -24,6 +36,7 @@ OTHERS = {
     logs.NAME: logs.measure,
     alerts.NAME: alerts.measure,
     metrics.NAME: metrics.measure,
+    analytics.NAME: analytics.measure,
     overview.NAME: overview.measure,
     split.NAME: split.measure,
 }

@@ -55,6 +55,7 @@ TAGS: Final = (
     {"name": "logs", "description": "Search, follow, export and take in lines of the log."},
     {"name": "alerts", "description": "What is wrong, who is told of it, what is silenced."},
     {"name": "metrics", "description": "Record what you measure; ask what was measured."},
+    {"name": "analytics", "description": "Where time and money go, and what would save some."},
     {"name": "webhooks", "description": "Tell others what happens; let others tell us."},
     {"name": "workflows", "description": "Check, save and start definitions."},
     {"name": "executions", "description": "Watch what runs, and steer it."},

@@ -11,6 +11,7 @@ import httpx
 import jsonschema_rs
 import pytest
 from agent_replicas import an_agent, can
+from analytics_calls import ask_analytics
 from alert_calls import ask_alerts, ask_rules
 from edge import a_client
 from http_peer import a_peer
@@ -138,6 +139,7 @@ async def test_every_route_answers_as_described(client: Client) -> None:
     await ask_tasks(client)
     await ask_secrets(client)
     await ask_logs(client)
+    await ask_analytics(client.http)
 
     routes = {(method, path) for method, path, _ in operations(client.witness.document)}
     callback = ("post", "/api/agents/tasks/{task}/callback")  # see test_agents_later

@@ -44,13 +44,14 @@ def compared(case: Case) -> Iterator[Finding]:
 
 
 def _versions(case: Case) -> Iterator[Finding]:
-    groups: dict[int, list[Profile]] = defaultdict(list)
-    for one in case.good:
-        groups[one.version].append(one)
+    groups: dict[int, list[int]] = defaultdict(list)
+    for kept in case.every:
+        if kept.profile.outcome == "D":
+            groups[kept.profile.version].append(kept.profile.duration)
     if len(groups) < 2:
         return
     before, now = sorted(groups)[-2:]
-    old, new = ([one.duration for one in groups[number]] for number in (before, now))
+    old, new = groups[before], groups[now]
     old_p95, new_p95 = quantile(old, 0.95), quantile(new, 0.95)
     if len(old) < ENOUGH or len(new) < ENOUGH or not old_p95 or not new_p95:
         return
@@ -128,14 +129,15 @@ def _equal(cheap: Tried, dear: Tried) -> bool:
 def _inputs(case: Case) -> Iterator[Finding]:
     seen: set[bytes] = set()
     again: list[Profile] = []
-    given = [one for one in case.good if one.input_hash]
+    good = [one.profile for one in case.every if one.profile.outcome == "D"]
+    given = [one for one in good if one.input_hash]
     for one in given:
         if one.input_hash in seen:
             again.append(one)
         seen.add(one.input_hash)
     if len(given) < SOME or len(again) < REPEATED * len(given):
         return
-    n = len(case.good)
+    n = len(good)
     usd = sum(one.micro for one in again) / 1e6 / n
     yield Finding(
         kind="same_input",
@@ -186,7 +188,7 @@ def _costs(case: Case) -> Iterator[Finding]:
 def _timeouts(case: Case) -> Iterator[Finding]:
     found: list[tuple[float, Finding]] = []
     for step in case.shape.get("steps", ()):
-        sums, limit = case.sums.get(step["path"]), step["timeout_ms"]
+        sums, limit = case.sums.steps.get(step["path"]), step["timeout_ms"]
         if not limit or sums is None or len(sums.ran) < ENOUGH:
             continue
         p99 = quantile(sums.ran, 0.99)
@@ -212,7 +214,7 @@ def _timeouts(case: Case) -> Iterator[Finding]:
 
 
 def _branches(case: Case) -> Iterator[Finding]:
-    mine = [one for one in case.kept if one.profile.digest == case.shape.get("digest")]
+    mine = [one for one in case.every if one.profile.digest == case.shape.get("digest")]
     if len(mine) < ENOUGH or mine[-1].ended_ms - mine[0].ended_ms < MONTH_MS:
         return
     seen = Counter(row.path for one in mine for row in one.profile.rows)

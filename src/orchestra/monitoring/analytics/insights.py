@@ -45,11 +45,14 @@ class Advice:
     async def answer(
         self, tenant: Tenant, said: tuple[str, int], reference: str | None
     ) -> Insights:
-        """Of one workflow, or of the 20 with most executions. Raises NoSuchWorkflow, StoreAway."""
+        """Of one workflow, or of the 20 with most executions.
+
+        Raises WorkflowUnknown, NameShared, StoreAway.
+        """
         window = self._looking.window(said)
         one = None
         if reference is not None:
-            one, _ = await self._looking.profiles.workflow(tenant, reference)
+            one, _ = await self._looking.find(tenant, reference)
         key = (tenant, one or "", said[0])
         known = self._kept.get(key)
         if known is not None and window.until_ms - known[0] < FRESH_MS:

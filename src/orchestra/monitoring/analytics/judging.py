@@ -11,18 +11,14 @@ from typing import Any, Final
 from orchestra.monitoring.analytics.critical import replayed
 from orchestra.monitoring.analytics.documents import Kind
 from orchestra.monitoring.analytics.profiles import Kept, Profile, Row
+from orchestra.monitoring.analytics.showing import path_of
 from orchestra.monitoring.analytics.statistics import quantile
-from orchestra.monitoring.analytics.summing import (
-    StepSum,
-    completed,
-    name_of,
-    path_of,
-    steps_of,
-)
+from orchestra.monitoring.analytics.summing import Sums, name_of, summed, whole
 
 LEAST: Final = 10
 """Executions before anything is said about times."""
 REPLAYED_MAX: Final = 500
+JUDGED_MAX: Final = 2_000
 SHARE_MIN: Final = 0.1
 NOTICED_MS: Final = 5.0
 
@@ -43,26 +39,26 @@ class Finding:
 
 @dataclass(slots=True)
 class Case:
-    """All there is to judge by. `shape` is that of the newest version seen."""
+    """All there is to judge by. `shape` is that of the newest version seen.
 
-    kept: Sequence[Kept]
+    Of many executions each n-th is laid out again and added up; `every` has all of them.
+    """
+
+    every: Sequence[Kept]
     shape: Mapping[str, Any] = field(default_factory=dict[str, Any])
     filled: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """By step: steps whose output filled its inputs by name."""
+    most: int = JUDGED_MAX
+    kept: Sequence[Kept] = ()
     good: list[Profile] = field(default_factory=list[Profile])
-    sums: dict[str, StepSum] = field(default_factory=dict[str, StepSum])
+    sums: Sums = field(default_factory=Sums)
     sample: list[Profile] = field(default_factory=list[Profile])
 
     def __post_init__(self) -> None:
-        self.good = [one for one in completed(self.kept) if one.duration > 0 and one.rows]
-        self.sums = steps_of(one.profile for one in self.kept)
-        every = max(1, -(-len(self.good) // REPLAYED_MAX))
-        self.sample = self.good[::every]
-
-    @property
-    def mean_ms(self) -> float | None:
-        """Of executions that completed."""
-        return _mean([one.duration for one in self.good])
+        self.kept = self.every[:: _nth(len(self.every), self.most)]
+        self.good = [one.profile for one in self.kept if whole(one.profile)]
+        self.sums = summed(self.kept)
+        self.sample = self.good[:: _nth(len(self.good), REPLAYED_MAX)]
 
     def saved(self, changed: Callable[[int, Row], float | None]) -> float:
         """Milliseconds of the mean execution, had rows taken as long as `changed` says."""
@@ -105,7 +101,7 @@ def then(case: Case, step: str, scale: float) -> list[float]:
 
 
 def _bottleneck(case: Case) -> Iterator[Finding]:
-    path = path_of(case.good)
+    path = path_of(case.sums)
     if path.bottleneck is None or path.steps[0].share < SHARE_MIN:
         return
     step = path.bottleneck
@@ -121,7 +117,7 @@ def _bottleneck(case: Case) -> Iterator[Finding]:
             "on_path": path.steps[0].executions,
             "executions": path.executions,
             "duration_p50_ms": quantile([one.duration for one in case.good], 0.5),
-            "step_p50_ms": quantile(case.sums[step].took, 0.5),
+            "step_p50_ms": quantile(case.sums.steps[step].took, 0.5),
         },
         ms=saved,
         confidence=case.sure(path.executions),
@@ -129,11 +125,11 @@ def _bottleneck(case: Case) -> Iterator[Finding]:
 
 
 def _waiting(case: Case) -> Iterator[Finding]:
-    for step, sums in case.sums.items():
+    for step, sums in case.sums.steps.items():
         waited, took = sum(sums.waited), sum(sums.took)
         # Waiting for a slot is part of running; what a step waits for by its nature is no fault.
-        whole = waited + took - _slots(case, step)
-        if sums.kind == "wait" or len(sums.took) < LEAST or waited <= whole / 2:
+        together = waited + took - sums.slots
+        if sums.kind == "wait" or len(sums.took) < LEAST or waited <= together / 2:
             continue
         saved = case.saved(
             lambda _, row, step=step: (
@@ -145,10 +141,10 @@ def _waiting(case: Case) -> Iterator[Finding]:
         yield Finding(
             kind="waiting",
             step=step,
-            text=f"Step {step} waits for {waited / whole:.0%} of its time: its agents have too few "
-            "slots, or the engine too few hands.",
+            text=f"Step {step} waits for {waited / together:.0%} of its time: its agents have too "
+            "few slots, or the engine too few hands.",
             evidence={
-                "share": round(waited / whole, 6),
+                "share": round(waited / together, 6),
                 "wait_p50_ms": quantile(sums.waited, 0.5),
                 "wait_p95_ms": quantile(sums.waited, 0.95),
                 "executions": sums.executions,
@@ -158,21 +154,10 @@ def _waiting(case: Case) -> Iterator[Finding]:
         )
 
 
-def _slots(case: Case, step: str) -> int:
-    return sum(row.slot for one in case.kept for row in one.profile.rows if name_of(row) == step)
-
-
 def _retries(case: Case) -> Iterator[Finding]:
-    lost: dict[str, tuple[int, int, int]] = {}
-    for one in case.kept:
-        for row in one.profile.rows:
-            if row.attempts > 1 and not row.opens:
-                n, ms, micro = lost.get(name_of(row), (0, 0, 0))
-                spent = max(0, row.last - row.started)
-                lost[name_of(row)] = (n + 1, ms + spent, micro + row.lost_micro)
-    for step, (n, ms, micro) in lost.items():
-        sums = case.sums[step]
-        if n * 20 < sums.executions:  # one in 20 is what retries are for
+    for step, sums in case.sums.steps.items():
+        n, ms, micro = sums.again, sums.again_ms, sums.again_micro
+        if not n or n * 20 < sums.executions:  # one in 20 is what retries are for
             continue
         saved = case.saved(
             lambda _, row, step=step: (
@@ -201,5 +186,6 @@ def _retries(case: Case) -> Iterator[Finding]:
         )
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+def _nth(n: int, most: int) -> int:
+    """So that each n-th of them are no more."""
+    return max(1, -(-n // most))

@@ -21,7 +21,7 @@ DAY_MAX: Final = 2_000
 TENANT_MAX: Final = 100_000
 BYTES_MAX: Final = 32 * 1024 * 1024
 KEEP_DAYS: Final = 30
-CACHED_MAX: Final = 20_000
+CACHED_MAX: Final = 12_000
 WORKFLOWS_MAX: Final = 20
 
 Entry = tuple[str, int, bytes]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from orchestra.clock import Clock
+from orchestra.errors import Conflict, NotFound
 from orchestra.instants import instant
 from orchestra.monitoring import Profiles
 from orchestra.monitoring.analytics.documents import Resting
@@ -13,6 +14,14 @@ from orchestra.store.keys import Tenant
 
 LOOKED_MAX: Final = 10_000
 ENDED: Final = "orchestra_executions_total"
+
+
+class WorkflowUnknown(NotFound):
+    """The tenant has no workflow of this id or name."""
+
+
+class NameShared(Conflict):
+    """Several workflows have this name: use an id. Context: `ids`."""
 
 
 class Window(NamedTuple):
@@ -47,6 +56,15 @@ class Looking:
     def window(self, said: tuple[str, int]) -> Window:
         """That ends now."""
         return Window(*said, self._clock.now_ms())
+
+    async def find(self, tenant: Tenant, reference: str) -> tuple[str, str]:
+        """Id and name of a workflow. Raises WorkflowUnknown, NameShared, StoreAway."""
+        try:
+            return await self.profiles.workflow(tenant, reference)
+        except NotFound:
+            raise WorkflowUnknown("no workflow of this id or name") from None
+        except Conflict as several:
+            raise NameShared(several.detail, **several.context) from several
 
     async def look(self, tenant: Tenant, workflow: str, window: Window) -> Look:
         """Its profiles, the newest 10,000 of them."""

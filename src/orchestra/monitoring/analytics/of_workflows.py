@@ -1,9 +1,11 @@
 """Answers about one workflow: how it goes, where its time goes, and what if a step were quicker."""
 
 import math
+from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
+import anyio
 import anyio.to_thread
 
 from orchestra.errors import NotFound
@@ -13,7 +15,6 @@ from orchestra.monitoring.analytics.documents import (
     Percentiles,
     Spent,
     Throughput,
-    Waste,
     WhatIf,
     WorkflowAnalytics,
 )
@@ -21,15 +22,16 @@ from orchestra.monitoring.analytics.exact import DAY_S, HOUR_S, Exact
 from orchestra.monitoring.analytics.judging import Case, then
 from orchestra.monitoring.analytics.keeping import Look
 from orchestra.monitoring.analytics.looking import ENDED, Looking, Window, resting
-from orchestra.monitoring.analytics.statistics import quantile
-from orchestra.monitoring.analytics.summing import (
-    completed,
+from orchestra.monitoring.analytics.profiles import DAY_MS, Kept
+from orchestra.monitoring.analytics.showing import (
     failures_of,
     path_of,
-    shown_steps,
     steps_of,
     versions_of,
+    waste_of,
 )
+from orchestra.monitoring.analytics.statistics import quantile
+from orchestra.monitoring.analytics.summing import Sums, summed
 from orchestra.monitoring.metrics.functions import ERROR_MAX, Sum
 from orchestra.monitoring.metrics.functions import quantile as quantile_of
 from orchestra.store.keys import Tenant
@@ -40,24 +42,57 @@ COST: Final = "orchestra_workflow_cost_usd_total"
 STEPS: Final = "orchestra_steps_total"
 KEPT_MAX: Final = 64
 FRESH_S: Final = 1.0
+NUMBERS_MAX: Final = 1_000_000
+"""In sums that are remembered: 8 MB."""
+
+Mark = tuple[int, str, str, int]
 
 
 class StepUnknown(NotFound):
     """No execution of the workflow in the window had this step. Context: `steps`."""
 
 
+class Summing:
+    """Adds up profiles by day, and remembers the sums of days that did not change."""
+
+    def __init__(self) -> None:
+        self._days: OrderedDict[tuple[Tenant, str, int], tuple[Mark, Sums]] = OrderedDict()
+        self._held = 0
+
+    async def of(self, tenant: Tenant, workflow: str, look: Look) -> Sums:
+        """All of a look."""
+        days: dict[int, list[Kept]] = defaultdict(list)
+        for one in look.kept:
+            days[one.ended_ms // DAY_MS].append(one)
+        found = Sums()
+        for day, kept in days.items():
+            key, mark = (tenant, workflow, day), _mark(kept)
+            known = self._days.get(key)
+            if known is None or known[0] != mark:
+                self._held -= known[1].weight if known else 0
+                known = (mark, await anyio.to_thread.run_sync(summed, kept))
+                self._held += known[1].weight
+                self._days[key] = known
+            self._days.move_to_end(key)
+            found.merge(known[1])
+            await anyio.lowlevel.checkpoint()
+        while self._held > NUMBERS_MAX and self._days:
+            self._held -= self._days.popitem(last=False)[1][1].weight
+        return found
+
+
 class OfWorkflows:
     """Answers them. One answer is the same for a second."""
 
     def __init__(self, looking: Looking, exact: Exact) -> None:
-        self._looking, self._exact = looking, exact
+        self._looking, self._exact, self._summing = looking, exact, Summing()
         self._kept: dict[tuple[Tenant, str, str], tuple[int, WorkflowAnalytics]] = {}
 
     async def answer(
         self, tenant: Tenant, reference: str, said: tuple[str, int]
     ) -> WorkflowAnalytics:
-        """Raises NoSuchWorkflow, StoreAway."""
-        workflow, name = await self._looking.profiles.workflow(tenant, reference)
+        """Raises WorkflowUnknown, NameShared, StoreAway."""
+        workflow, name = await self._looking.find(tenant, reference)
         window = self._looking.window(said)
         key = (tenant, workflow, said[0])
         known = self._kept.get(key)
@@ -74,14 +109,14 @@ class OfWorkflows:
     ) -> WhatIf:
         """Executions again, had a step run `scale` times as long.
 
-        Raises NoSuchWorkflow, StepUnknown, StoreAway.
+        Raises WorkflowUnknown, NameShared, StepUnknown, StoreAway.
         """
-        workflow, name = await self._looking.profiles.workflow(tenant, reference)
+        workflow, name = await self._looking.find(tenant, reference)
         window = self._looking.window(said)
         look = await self._looking.look(tenant, workflow, window)
         case, durations = await anyio.to_thread.run_sync(_again, look, step, scale)
-        if step not in case.sums:
-            raise StepUnknown("no execution had this step", steps=sorted(case.sums)[:50])
+        if step not in case.sums.steps:
+            raise StepUnknown("no execution had this step", steps=sorted(case.sums.steps)[:50])
         was = [float(one.duration) for one in case.sample]
         ended = (await self._looking.ended(tenant, window)).get(name)
         gained = sum(was) - sum(durations)
@@ -96,7 +131,7 @@ class OfWorkflows:
             p95_ms=quantile(was, 0.95),
             p95_ms_then=_rounded(quantile(durations, 0.95)),
             saves_ms=_rounded(gained / len(was)) if was else None,
-            profiles=resting(Look(look.kept, look.level, look.skipped), ended),
+            profiles=resting(look, ended),
         )
 
     async def _made(
@@ -109,7 +144,8 @@ class OfWorkflows:
         spread = (await exact.spreads(tenant, SECONDS, seconds, (), where)).get((), Tally())
         steps = await exact.sums(tenant, STEPS, seconds, ("outcome",), where)
         look = await self._looking.look(tenant, workflow, window)
-        found = await anyio.to_thread.run_sync(_looked_at, look)
+        sums = await self._summing.of(tenant, workflow, look)
+        found = await anyio.to_thread.run_sync(_shown, sums)
         outcomes = _outcomes({outcome: int(n) for (outcome,), n in ends.items()})
         retried = int(steps["retried",]) if steps else None
         return WorkflowAnalytics(
@@ -121,8 +157,8 @@ class OfWorkflows:
             executions=outcomes,
             duration=percentiles(spread),
             throughput=await self._throughput(tenant, where, window, outcomes.ended),
-            spent=await self._spent(tenant, where, window, (outcomes.ended, look)),
-            retries=_waste(look, retried),
+            spent=await self._spent(tenant, where, window, (outcomes.ended, sums)),
+            retries=waste_of(sums, retried),
             profiles=resting(look, outcomes.ended),
             **found,
         )
@@ -144,19 +180,23 @@ class OfWorkflows:
         )
 
     async def _spent(
-        self, tenant: Tenant, where: Any, window: Window, of: tuple[int, Look]
+        self, tenant: Tenant, where: Any, window: Window, of: tuple[int, Sums]
     ) -> Spent:
-        ended, look = of
+        ended, sums = of
         tokens = await self._exact.sums(tenant, TOKENS, window.seconds, (), where)
         cost = await self._exact.sums(tenant, COST, window.seconds, (), where)
-        unpriced = sum(one.profile.unpriced for one in look.kept) if look.kept else None
         return Spent(
             cost_usd=round(cost[()], 6) if cost else None,
             cost_usd_each=round(cost[()] / ended, 9) if cost and ended else None,
             tokens=int(tokens[()]) if tokens else None,
             tokens_each=round(tokens[()] / ended, 3) if tokens and ended else None,
-            unpriced_steps=unpriced,
+            unpriced_steps=sums.unpriced if sums.executions else None,
         )
+
+
+def _mark(kept: Sequence[Kept]) -> Mark:
+    """Tells two sets of one day apart: they only grow, are halved, or lose what was tried again."""
+    return len(kept), kept[0].execution, kept[-1].execution, kept[-1].ended_ms
 
 
 def percentiles(spread: Tally) -> Percentiles:
@@ -175,14 +215,13 @@ def _again(look: Look, step: str, scale: float) -> tuple[Case, list[float]]:
     return case, then(case, step, scale)
 
 
-def _looked_at(look: Look) -> dict[str, Any]:
-    """All that profiles say; in a thread of its own, for there may be many."""
-    every = [one.profile for one in look.kept]
+def _shown(sums: Sums) -> dict[str, Any]:
+    """All that profiles say; in a thread, for there may be many."""
     return {
-        "failures": failures_of(every),
-        "versions": versions_of(every),
-        "critical_path": path_of(completed(look.kept)),
-        "steps": shown_steps(steps_of(every)),
+        "failures": failures_of(sums),
+        "versions": versions_of(sums),
+        "critical_path": path_of(sums),
+        "steps": steps_of(sums),
     }
 
 
@@ -197,21 +236,6 @@ def _outcomes(ends: dict[str, int]) -> Outcomes:
         cancelled=cancelled,
         rolled_back=rolled_back,
         success_rate=round(completed / judged, 6) if judged else None,
-    )
-
-
-def _waste(look: Look, attempts: int | None) -> Waste:
-    kept: Sequence[Any] = look.kept
-    rows = [row for one in kept for row in one.profile.rows if row.attempts > 1 and not row.opens]
-    lost = sum(max(0, row.last - row.started) for row in rows)
-    whole = sum(one.profile.duration for one in kept)
-    used = any(row.lost_tokens or row.lost_micro for row in rows)
-    return Waste(
-        attempts=attempts,
-        ms_each=round(lost / len(kept), 3) if kept else None,
-        share_of_time=round(min(1.0, lost / whole), 6) if whole else None,
-        tokens=sum(row.lost_tokens for row in rows) if used else None,
-        cost_usd=sum(row.lost_micro for row in rows) / 1e6 if used else None,
     )
 
 

@@ -1,25 +1,26 @@
-"""Profiles put together: steps, critical paths, failures, versions. Pure."""
+"""Profiles put together: steps, critical paths, failures, versions, waste. Pure.
+
+Sums of days merge into sums of windows, so a day that is over is added up once.
+"""
 
 import re
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from orchestra.monitoring.analytics.critical import critical_path
-from orchestra.monitoring.analytics.documents import (
-    CriticalPath,
-    Failure,
-    OnPath,
-    StepFigures,
-    Version,
-)
 from orchestra.monitoring.analytics.profiles import Kept, Profile, Row
-from orchestra.monitoring.analytics.statistics import quantile
 
-SHOWN: Final = 50
 _ITEM = re.compile(r"\[\d+\]")
 UNKNOWN: Final = "unknown"
+Numbers: TypeAlias = "array[int]"
+
+
+def numbers() -> Numbers:
+    """None yet. A fifth of the memory of a list."""
+    return array("q")
 
 
 @dataclass(slots=True)
@@ -36,17 +37,96 @@ class Part:
 class StepSum:
     """All times of one step."""
 
-    kind: str
+    kind: str = ""
     executions: int = 0
-    took: list[int] = field(default_factory=list[int])
-    waited: list[int] = field(default_factory=list[int])
-    ran: list[int] = field(default_factory=list[int])
+    took: Numbers = field(default_factory=numbers)
+    waited: Numbers = field(default_factory=numbers)
+    ran: Numbers = field(default_factory=numbers)
     """Of single attempts of an agent, its waiting for a slot taken off."""
+    slots: int = 0
     failed: int = 0
     retried: int = 0
+    again: int = 0
+    """Executions of it with more than one attempt, and what the ones before the last took."""
+    again_ms: int = 0
+    again_micro: int = 0
     tokens: int = 0
     micro: int = 0
     priced: bool = False
+
+
+@dataclass(slots=True)
+class VersionSum:
+    """What one version did."""
+
+    executions: int = 0
+    judged: int = 0
+    good: Numbers = field(default_factory=numbers)
+    """Durations of those that completed."""
+    micro: int = 0
+    priced: bool = False
+
+
+@dataclass(slots=True)
+class Waste:
+    """What attempts took that others followed."""
+
+    ms: int = 0
+    tokens: int = 0
+    micro: int = 0
+    used: bool = False
+
+
+@dataclass(slots=True)
+class Sums:
+    """Everything of some executions."""
+
+    executions: int = 0
+    ms: int = 0
+    micro: int = 0
+    judged: int = 0
+    """Those whose critical paths are in `parts`."""
+    parts: dict[str, Part] = field(default_factory=lambda: defaultdict(Part))
+    steps: dict[str, StepSum] = field(default_factory=lambda: defaultdict(StepSum))
+    failures: Counter[tuple[str | None, str]] = field(
+        default_factory=Counter[tuple[str | None, str]]
+    )
+    versions: dict[int, VersionSum] = field(default_factory=lambda: defaultdict(VersionSum))
+    waste: Waste = field(default_factory=Waste)
+    unpriced: int = 0
+
+    @property
+    def weight(self) -> int:
+        """How many numbers it holds."""
+        return sum(3 * len(one.took) for one in self.steps.values()) + self.executions
+
+    def merge(self, other: "Sums") -> None:
+        """Add what another one has."""
+        self.executions += other.executions
+        self.ms += other.ms
+        self.micro += other.micro
+        self.judged += other.judged
+        self.unpriced += other.unpriced
+        self.failures.update(other.failures)
+        for name, part in other.parts.items():
+            mine = self.parts[name]
+            mine.kind = part.kind
+            mine.waiting += part.waiting
+            mine.running += part.running
+            mine.executions += part.executions
+        for name, step in other.steps.items():
+            _merge_step(self.steps[name], step)
+        for number, version in other.versions.items():
+            own = self.versions[number]
+            own.executions += version.executions
+            own.judged += version.judged
+            own.good += version.good
+            own.micro += version.micro
+            own.priced = own.priced or version.priced
+        self.waste.ms += other.waste.ms
+        self.waste.tokens += other.waste.tokens
+        self.waste.micro += other.waste.micro
+        self.waste.used = self.waste.used or other.waste.used
 
 
 def name_of(row: Row) -> str:
@@ -54,134 +134,104 @@ def name_of(row: Row) -> str:
     return _ITEM.sub("[]", row.path) if "[" in row.path else row.path
 
 
-def completed(kept: Iterable[Kept]) -> list[Profile]:
-    """Those whose paths are looked at: they went all the way, and every step is there."""
-    return [one.profile for one in kept if one.profile.outcome == "D" and not one.profile.cut]
+def whole(one: Profile) -> bool:
+    """Whether its path is looked at: it went all the way, and every step is there."""
+    return one.outcome == "D" and not one.cut and one.duration > 0 and bool(one.rows)
 
 
-def path_of(profiles: Sequence[Profile]) -> CriticalPath:
-    """The critical path of the mean execution."""
-    parts: dict[str, Part] = defaultdict(Part)
-    judged = [one for one in profiles if one.duration > 0 and one.rows]
-    for one in judged:
-        seen: set[str] = set()
-        for i in critical_path(one.spans):
-            row, span = one.rows[i], one.rows[i].span
-            name = name_of(row)
-            part = parts[name]
-            part.kind = row.kind
-            part.waiting += span.waited / one.duration
-            part.running += span.ran / one.duration
-            if name not in seen:
-                seen.add(name)
-                part.executions += 1
-    n = len(judged)
-    if not n:
-        return CriticalPath(0, None, None, [])
-    order = sorted(parts, key=lambda name: -(parts[name].waiting + parts[name].running))
-    shown = [_on_path(name, parts[name], n) for name in order]
-    return CriticalPath(
-        executions=n,
-        bottleneck=order[0] if order and shown[0].share > 0 else None,
-        elsewhere=round(max(0.0, 1 - sum(one.share for one in shown)), 6),
-        steps=shown[:SHOWN],
-    )
+def summed(kept: Iterable[Kept]) -> Sums:
+    """All of them."""
+    sums = Sums()
+    for each in kept:
+        one = each.profile
+        sums.executions += 1
+        sums.ms += one.duration
+        micro = _add_rows(sums, one)
+        sums.micro += micro
+        _add_version(sums.versions[one.version], one, micro)
+        if one.outcome == "F" or (one.outcome == "L" and one.code):
+            sums.failures[one.step, one.code or UNKNOWN] += 1
+        if whole(one):
+            _add_path(sums, one)
+    return sums
 
 
-def _on_path(name: str, part: Part, n: int) -> OnPath:
-    return OnPath(
-        step=name,
-        kind=part.kind,
-        share=round((part.waiting + part.running) / n, 6),
-        waiting=round(part.waiting / n, 6),
-        running=round(part.running / n, 6),
-        executions=part.executions,
-    )
+def _add_path(sums: Sums, one: Profile) -> None:
+    sums.judged += 1
+    rows, spans, seen = one.rows, one.spans, set[str]()
+    for i in critical_path(spans):
+        name = name_of(rows[i])
+        part = sums.parts[name]
+        part.kind = rows[i].kind
+        part.waiting += spans[i].waited / one.duration
+        part.running += spans[i].ran / one.duration
+        if name not in seen:
+            seen.add(name)
+            part.executions += 1
 
 
-def steps_of(profiles: Iterable[Profile]) -> dict[str, StepSum]:
-    """By name of the step."""
-    found: dict[str, StepSum] = {}
-    for one in profiles:
-        opened: dict[str, Row] = {}
-        for row in one.rows:
-            if row.opens:
-                opened[row.path] = row
-                continue
-            name = name_of(row)
-            into = found.get(name)
-            if into is None:
-                into = found[name] = StepSum(row.kind)
-            _add(into, row, opened.get(row.path))
-    return found
+def _add_rows(sums: Sums, one: Profile) -> int:
+    """What it cost."""
+    micro = 0
+    opened: dict[str, Row] = {}
+    for row in one.rows:
+        if row.opens:
+            opened[row.path] = row
+            continue
+        micro += row.micro + row.lost_micro
+        sums.unpriced += row.priced is False
+        if row.state != "skipped":
+            _add_step(sums.steps[name_of(row)], row, opened.get(row.path))
+        if row.attempts > 1:
+            waste = sums.waste
+            waste.ms += max(0, row.last - row.started)
+            waste.tokens += row.lost_tokens
+            waste.micro += row.lost_micro
+            waste.used = waste.used or bool(row.lost_tokens or row.lost_micro)
+    return micro
 
 
-def _add(into: StepSum, row: Row, opening: Row | None) -> None:
-    if row.state == "skipped":
-        return
+def _add_step(into: StepSum, row: Row, opening: Row | None) -> None:
     first = opening or row
+    into.kind = row.kind
     into.executions += 1
     into.failed += row.state == "failed"
-    into.retried += max(0, row.attempts - 1)
     into.tokens += row.tokens_in + row.tokens_out + row.lost_tokens
     into.micro += row.micro + row.lost_micro
     into.priced = into.priced or row.priced is True
+    into.slots += row.slot
     into.waited.append(max(0, first.started - first.queued) + row.slot)
+    if row.attempts > 1:
+        into.retried += row.attempts - 1
+        into.again += 1
+        into.again_ms += max(0, row.last - row.started)
+        into.again_micro += row.lost_micro
     if row.ended >= 0:
         into.took.append(max(0, row.ended - first.started))
         if row.kind == "agent" and opening is None:
             into.ran.append(row.last_ran)
 
 
-def shown_steps(sums: dict[str, StepSum]) -> list[StepFigures]:
-    """Those that took most of all, first."""
-    order = sorted(sums, key=lambda name: -sum(sums[name].took))
-    return [_shown_step(name, sums[name]) for name in order[:SHOWN]]
+def _merge_step(into: StepSum, other: StepSum) -> None:
+    into.kind = other.kind
+    into.took += other.took
+    into.waited += other.waited
+    into.ran += other.ran
+    into.priced = into.priced or other.priced
+    for name in _COUNTS:
+        setattr(into, name, getattr(into, name) + getattr(other, name))
 
 
-def _shown_step(name: str, one: StepSum) -> StepFigures:
-    return StepFigures(
-        step=name,
-        kind=one.kind,
-        executions=one.executions,
-        p50_ms=quantile(one.took, 0.5),
-        p95_ms=quantile(one.took, 0.95),
-        p99_ms=quantile(one.took, 0.99),
-        wait_p50_ms=quantile(one.waited, 0.5),
-        failed=one.failed,
-        retried=one.retried,
-        tokens=one.tokens,
-        cost_usd=one.micro / 1_000_000 if one.priced or one.micro else None,
-    )
+_COUNTS: Final = (
+    "executions", "slots", "failed", "retried", "again", "again_ms", "again_micro", "tokens",
+    "micro",
+)  # fmt: skip
 
 
-def failures_of(profiles: Sequence[Profile]) -> list[Failure]:
-    """Of those that failed or were rolled back: by step and code, the most frequent first."""
-    bad = [one for one in profiles if one.outcome == "F" or (one.outcome == "L" and one.code)]
-    counts = Counter((one.step, one.code or UNKNOWN) for one in bad)
-    return [
-        Failure(step=step, code=code, executions=n, share=round(n / len(profiles), 6))
-        for (step, code), n in counts.most_common(SHOWN)
-    ]
-
-
-def versions_of(profiles: Iterable[Profile]) -> list[Version]:
-    """By version, the newest first."""
-    groups: dict[int, list[Profile]] = defaultdict(list)
-    for one in profiles:
-        groups[one.version].append(one)
-    return [_version(number, groups[number]) for number in sorted(groups, reverse=True)][:SHOWN]
-
-
-def _version(number: int, group: Sequence[Profile]) -> Version:
-    good = [one.duration for one in group if one.outcome == "D"]
-    judged = [one for one in group if one.outcome != "C"]
-    costs = [one.micro for one in group if any(row.priced or row.lost_micro for row in one.rows)]
-    return Version(
-        version=number,
-        executions=len(group),
-        success_rate=round(len(good) / len(judged), 6) if judged else None,
-        p50_ms=quantile(good, 0.5),
-        p95_ms=quantile(good, 0.95),
-        cost_usd_each=round(sum(costs) / len(group) / 1e6, 9) if costs else None,
-    )
+def _add_version(into: VersionSum, one: Profile, micro: int) -> None:
+    into.executions += 1
+    into.judged += one.outcome != "C"
+    if one.outcome == "D":
+        into.good.append(one.duration)
+    into.micro += micro
+    into.priced = into.priced or any(row.priced or row.lost_micro for row in one.rows)
