@@ -69,9 +69,9 @@ class Product:
         agent = {"name": name, "agent_type": name, "endpoint": url, "capabilities": []}
         return await self.post("/api/agents/register", agent | more)
 
-    async def run(self, *steps: Any, more: dict[str, Any] | None = None, **headers: str) -> str:
+    async def run(self, *steps: Any, **headers: str) -> str:
         """The id of an execution that has ended."""
-        document = {"name": f"w{next(_NUMBERS)}", "steps": steps} | (more or {})
+        document = {"name": f"w{next(_NUMBERS)}", "steps": steps}
         made = await self.post("/api/workflows", document)
         path = f"/api/workflows/{made['id']}/execute"
         return (await self.post(path, {}, **({"prefer": "wait=60"} | headers)))["id"]

@@ -23,7 +23,8 @@ class Spans:
     """A `Sink` with a bound: what is over it is let go, and counted."""
 
     def __init__(self, most: int = SPANS_MAX) -> None:
-        self._most = most
+        self.bound = most
+        """How many may wait."""
         self._waiting: deque[Span] = deque()
         self.over = 0
         """How many were let go."""
@@ -35,7 +36,7 @@ class Spans:
     def take(self, span: Span) -> None:
         """One more. Over the bound it is let go itself: those above and below the others wait."""
         waiting = self._waiting
-        if len(waiting) >= self._most:
+        if len(waiting) >= self.bound:
             self.over += 1
             return
         waiting.append(span)
