@@ -1,4 +1,4 @@
-"""Tables of the documentation that are made from the code: settings, problems.
+"""Tables of the documentation that are made from the code: settings, problems, metrics.
 
 Each stands between `<!-- table: NAME -->` and `<!-- /table -->`. `make docs` writes them, and
 test_docs.py says when one is stale.
@@ -14,6 +14,8 @@ from pathlib import Path
 import orchestra
 from orchestra.cli.setting_table import describe
 from orchestra.errors import OrchestraError
+from orchestra.instruments import INSTRUMENTS
+from orchestra.monitoring.metrics.names import JOURNAL, TOLD, unit_of
 
 DOCS = Path(__file__).parents[1] / "docs"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- /table -->)", re.DOTALL)
@@ -59,7 +61,27 @@ def kinds(parent: type[OrchestraError]) -> Iterator[type[OrchestraError]]:
         yield from (kind for kind in below if kind.__module__.startswith("orchestra."))
 
 
-TABLES: dict[str, Callable[[], Iterator[str]]] = {"settings": settings, "problems": problems}
+def series() -> Iterator[str]:
+    """Every metric of our own: what modules declare, and what the journal is counted as."""
+    set(kinds(OrchestraError))  # imports every module
+    declared = {one.name: (one.kind, one.labels) for one in INSTRUMENTS if one.name in TOLD} | {
+        name: (kind, ("tenant", *labels.split())) for name, (kind, labels) in JOURNAL.items()
+    }
+    yield "| metric | type | unit | labels | of | |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for name, told in TOLD.items():
+        kind, labels = declared[name]
+        named = ", ".join(f"`{one}`" for one in labels if one != "tenant")
+        whose = "tenant" if "tenant" in labels else "installation"
+        journal = ", journal" if name in JOURNAL else ""
+        yield f"| `{name}` | {kind} | {unit_of(name)} | {named} | {whose}{journal} | {told} |"
+
+
+TABLES: dict[str, Callable[[], Iterator[str]]] = {
+    "settings": settings,
+    "problems": problems,
+    "series": series,
+}
 
 
 def fresh(text: str) -> str:

@@ -11,7 +11,7 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 _REQUESTS = counter("orchestra_http_requests_total", ("route", "method", "status"))
 _SECONDS = histogram("orchestra_http_seconds", ("route",))
-_STREAMS = measure("orchestra_streams")
+_STREAMS = measure("orchestra_http_streams")
 _METHODS: Final = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
 NO_ROUTE: Final = "none"
 _STREAM: Final = b"text/event-stream"

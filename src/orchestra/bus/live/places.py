@@ -14,13 +14,14 @@ import structlog
 from orchestra.bus.limits import LIMITS, Limits
 from orchestra.clock import Clock, Ids
 from orchestra.errors import OrchestraError, TooMany
-from orchestra.instruments import gauge
+from orchestra.instruments import measure
 from orchestra.store import event_keys
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.scripts import Argument, load_scripts
 
 log = structlog.get_logger(__name__)
+_STREAMS = measure("orchestra_streams")
 
 TTL_MS: Final = 45_000
 BEAT_S: Final = 15.0
@@ -69,12 +70,12 @@ class Places:
     def keep(self, place: Place) -> None:
         """The stream has begun."""
         self._taken[place.id] = place
-        gauge("orchestra_streams", len(self._taken))
+        _STREAMS.set(len(self._taken))
 
     async def leave(self, place: Place) -> None:
         """The stream has ended."""
         self._taken.pop(place.id, None)
-        gauge("orchestra_streams", len(self._taken))
+        _STREAMS.set(len(self._taken))
         with anyio.move_on_after(_LEAVE_S, shield=True), suppress(OrchestraError):
             await self._run("stream_leave", place, stream=place.id, actor=place.actor)
 

@@ -18,6 +18,7 @@ from orchestra.bus.live.recent import Told
 from orchestra.bus.patterns import matcher
 from orchestra.bus.positions import decoded, name_of, parsed
 from orchestra.bus.readers.records import Definition, Positions
+from orchestra.instruments import counter
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.partitions import event_position
@@ -25,7 +26,7 @@ from orchestra.store.tails import START
 
 log = structlog.get_logger(__name__)
 
-FELL_BEHIND = "orchestra_reader_fell_behind_total"
+FELL_BEHIND = counter("orchestra_reader_fell_behind_total", ("reader",))
 PAGE = 100
 BEHIND_MS = 5_000
 """Who is so far behind may have been overtaken by trimming."""

@@ -18,7 +18,6 @@ from orchestra.bus.readers.feed import EVENT, FELL_BEHIND, Feed, before, start_m
 from orchestra.bus.readers.records import READERS_MAX, Definition, Held, Mark, Readers
 from orchestra.clock import Clock, Ids
 from orchestra.errors import Conflict, NotFound, OrchestraError
-from orchestra.instruments import count
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.partitions import event_position
@@ -141,7 +140,7 @@ class Subscriptions:
         try:
             told = await self._some(feed, most, until)
             for _ in (one for one in told if isinstance(one, Gap)):
-                count(FELL_BEHIND, reader=f"subscription:{name}")
+                FELL_BEHIND.add(1, f"subscription:{name}")
             if told:
                 given = await readers.give(name, claim.token, LEASE_MS, feed.positions)
             else:

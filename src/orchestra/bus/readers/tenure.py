@@ -20,7 +20,6 @@ from orchestra.bus.readers.letters import Letters
 from orchestra.bus.readers.records import Held, Mark, Readers
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError
-from orchestra.instruments import count
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 
@@ -115,7 +114,7 @@ class Tenure:
                 await self._feed.wait(_WAIT_S)
             for found in batch:
                 if isinstance(found.told, Gap):
-                    count(FELL_BEHIND, reader=self._subscriber.name)
+                    FELL_BEHIND.add(1, self._subscriber.name)
                 if found.told is None:
                     self._frontier.skip(found.key, found.position)
                 elif self._alone and isinstance(found.told, Event):
