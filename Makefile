@@ -6,7 +6,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lint types contracts tidy bench chaos chaos-long chaos-events chaos-metrics docker docs lock clean setup setup-test setup-peers
+.PHONY: help demo serve test check format lint types contracts tidy bench chaos chaos-long chaos-events chaos-metrics fuzz docker docs lock clean setup setup-test setup-peers
 
 bin := .venv/bin
 ARGS ?=
@@ -68,6 +68,9 @@ chaos-events: setup-test ## 100,000 events through 3 consumers, with 60 kill -9
 
 chaos-metrics: setup-test ## ten hours in virtual time: every figure is that of the histories
 	@ORCHESTRA_TEST_CHAOS=long $(bin)/python -m pytest -s -m chaos tests/simulation/test_measured.py $(ARGS)
+
+fuzz: setup-test ## 10,000 requests of any kind to each route of monitoring
+	@ORCHESTRA_TEST_FUZZ=10000 $(bin)/python -m pytest tests/integration/test_monitoring_fuzzed.py $(ARGS)
 
 docker: ## build the image orchestra:dev
 	docker build -t orchestra:dev .
