@@ -7,11 +7,11 @@ per process in `true:at:<pid>`, every moment of too many in `true:over`.
 import os
 import random
 import sys
-import time
 from collections.abc import Iterator
 
 import anyio
 from agent_replicas import store_at
+from steady import tell_hold_ups
 
 from orchestra.agents.pools.balancer import Balancer
 from orchestra.agents.pools.roster import ANY, Choice, roster_of
@@ -68,22 +68,12 @@ async def call_for_ever(store: Store, balancer: Balancer, rng: random.Random) ->
         await balancer.release(picked, Ended("ok"))
 
 
-async def watch(store: Store) -> None:
-    """Say so when this process or the store was held up for longer than a session may be silent."""
-    while True:
-        before = time.monotonic()
-        await store.read(TRUE, "TIME")
-        await anyio.sleep(0.02)
-        if time.monotonic() - before > QUIET_S:
-            await store.call(TRUE, "INCR", f"{TRUE}held_up")
-
-
 async def main(url: str) -> None:
     """Six callers until killed."""
     async with store_at(url) as store, anyio.create_task_group() as group:
         balancer, rng = a_balancer(store), random.Random(os.getpid())
         group.start_soon(balancer.serve)
-        group.start_soon(watch, store)
+        group.start_soon(tell_hold_ups, store, TRUE, QUIET_S)
         for _ in range(CALLERS):
             group.start_soon(call_for_ever, store, balancer, rng)
 

@@ -15,7 +15,7 @@ from orchestra.store.client import Store
 from orchestra.store.keys import DEFAULT_TENANT
 from orchestra.store.opening import StoreOptions, open_store
 
-LEASE_MS = 700
+LEASE_MS = 3_000
 BATCH = 10
 WORK_S = 0.015
 POISON = -1

@@ -11,6 +11,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from orchestra.store.client import Store
+
 T = TypeVar("T")
 LOOK_S = 0.005
 TRIES = 100
@@ -36,6 +38,21 @@ class HoldUps:
             await other()
             self.longest_s = max(self.longest_s, anyio.current_time() - before)
             await anyio.sleep(LOOK_S)
+
+
+async def tell_hold_ups(store: Store, prefix: str, most_s: float) -> None:
+    """Until cancelled: count in the store when we, or the store, were held up for longer."""
+    while True:
+        before = anyio.current_time()
+        await store.read(prefix, "TIME")
+        await anyio.sleep(10 * LOOK_S)
+        if anyio.current_time() - before > most_s:
+            await store.call(prefix, "INCR", f"{prefix}held_up")
+
+
+async def held_up(store: Store, prefix: str) -> bool:
+    """Whether anybody told so."""
+    return await store.read(prefix, "GET", f"{prefix}held_up") is not None
 
 
 async def undisturbed(

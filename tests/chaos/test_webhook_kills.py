@@ -47,8 +47,8 @@ async def test_no_delivery_is_lost_when_replicas_are_killed(store: Store, store_
         delivering(store, Receivers(SystemClock()), working=False) as one,
     ):
         base = peer.url.removesuffix("/run")
-        await one.endpoint("a", url=f"{base}/parallel", timeout_ms=1_000)
-        await one.endpoint("b", url=f"{base}/ordered", timeout_ms=1_000, ordering="key")
+        await one.endpoint("a", url=f"{base}/parallel", timeout_ms=5_000)
+        await one.endpoint("b", url=f"{base}/ordered", timeout_ms=5_000, ordering="key")
         running = [start(), start()]
         try:
             async with anyio.create_task_group() as group:
@@ -59,14 +59,14 @@ async def test_no_delivery_is_lost_when_replicas_are_killed(store: Store, store_
                         await anyio.sleep(0.01)
 
                 group.start_soon(happen)
-                await until(lambda: len(seen) > 20, 30)
+                await until(lambda: len(seen) > 20)
                 for _ in range(KILLS):
                     await anyio.sleep(chance.uniform(0.3, 1.0))
                     victim = chance.randrange(len(running))
                     running[victim].kill()
                     running[victim].wait()
                     running[victim] = start()
-            await until(lambda: len(seen) >= 2 * EVENTS, 120)
+            await until(lambda: len(seen) >= 2 * EVENTS, 300)
         finally:
             for process in running:
                 process.kill()

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from store_time import passes
 from workflow_replica import (
     Held,
     Replica,
@@ -254,9 +255,12 @@ async def test_rollback_follows_a_failure_only_where_the_definition_says(engine:
 
 
 async def test_a_timeout_of_the_execution_is_rolled_back(engine: Replica) -> None:
-    engine.agents.on("b", Held())
-
-    shown = await engine.run(a_document(undoable("a"), a_step("b"), timeout="100ms"))
+    held = Held()
+    engine.agents.on("b", held)
+    execution = await engine.start(a_document(undoable("a"), a_step("b"), timeout="50s"))
+    await held.begun.wait()
+    await passes(engine.store, 50_000)  # less than a lease
+    shown = await engine.end(execution)
 
     assert shown["status"] == "rolled_back"
     assert undone(engine) == ["~a"]

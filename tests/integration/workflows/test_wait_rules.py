@@ -4,6 +4,7 @@ from typing import Any
 
 import anyio
 import pytest
+from store_time import passes
 from workflow_replica import (
     PATIENCE_S,
     Held,
@@ -491,11 +492,12 @@ async def test_r36_a_wait_that_a_failure_cut_off_goes_on(engine: Replica) -> Non
 async def test_r9_waits_outlive_the_replica(store: Store) -> None:
     async with replica(store) as first:
         signalled = await first.start(a_document(a_wait("w"), a_value("b", "${steps.w.output}")))
-        timed = await first.start(a_document(a_wait("w", for_="300ms"), a_value("b", 2)))
+        timed = await first.start(a_document(a_wait("w", for_="1h"), a_value("b", 2)))
         await first.until(signalled, waits("w"))
         await first.until(timed, waits("w"))
 
     async with replica(store) as second:  # the first one ended as by kill -9
+        await passes(store, 3_600_000)
         await second.signal(signalled, "go", 1)
         ends = [await second.end(one) for one in (signalled, timed)]
 
