@@ -154,22 +154,33 @@ async def test_retry_after_keeps_everybody_away_until_then(
 
     async def hold() -> None:
         came.append(SystemClock().now_ms())
+        if len(came) > 1:
+            peer.says("back")
 
     peer.hold = hold
-    peer.says({}, 429, retry_after="6")
-    first = await agents.execute(a_task("remote", timeout_ms=5_500))
-    peer.says("back")
+    peer.says({}, 429, retry_after="2")
 
-    short = await agents.execute(a_task("remote", queue_timeout_ms=500))
     patient = await agents.execute(a_task("remote"))
 
+    assert patient.output == "back"
+    assert came[1] - came[0] >= 2_000
+
+
+async def test_who_has_less_time_than_retry_after_is_told_how_long_it_is(
+    agents: AgentsModule, peer: Peer
+) -> None:
+    await register(agents, at(peer.url))
+    peer.says({}, 429, retry_after="3600")
+    first = await agents.execute(a_task("remote"))
+
+    short = await agents.execute(a_task("remote"))
+
     assert first.error is not None
-    assert first.error.retry_after_ms == 6_000
+    assert first.error.retry_after_ms == 3_600_000
     assert short.error is not None
     assert (short.error.code, short.error.problem) == ("agent.unavailable", "no-agent-available")
-    assert 0 < (short.error.retry_after_ms or 0) <= 6_000
-    assert patient.output == "back"
-    assert came[1] - came[0] >= 6_000
+    assert 3_000_000 <= (short.error.retry_after_ms or 0) <= 3_600_000
+    assert len(peer.asked) == 1
 
 
 @pytest.mark.parametrize(
