@@ -33,6 +33,7 @@ Every command has --help with examples; most have --json for programs.
         "logs": ("orchestra.cli.logs:logs", "Search and follow the log of all replicas."),
         "metrics": ("orchestra.cli.metrics:metrics", "Ask what was measured."),
         "alert": ("orchestra.cli.alert:alert", "See what fires, and when something shall."),
+        "analytics": ("orchestra.cli.analytics:analytics", "See where time and money go."),
         "contact": ("orchestra.cli.contact:contact", "Tell people and programs of alerts."),
         "silence": ("orchestra.cli.silence:silence", "Tell nobody of some alerts for a while."),
         "event": ("orchestra.cli.event:event", "Follow, list and publish events."),
