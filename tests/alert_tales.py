@@ -26,7 +26,7 @@ CONTACT = Contact("con_1", HOME, "oncall", "email", ("on@example.com",))
 def a_word(kind: str, at_ms: int, alert: str = "alr_1.a", **given: Any) -> Told:
     """What the outbox says."""
     base = Told(
-        alert, kind, at_ms, rule_id=alert.partition(".")[0], name="Agent errors",
+        alert, at_ms, kind, rule_id=alert.partition(".")[0], name="Agent errors",
         labels={"agent": alert.partition(".")[2]}, summary="12 % of its calls fail", value=0.12,
         episode=1, group_by=("rule",),
     )  # fmt: skip

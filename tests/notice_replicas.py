@@ -105,7 +105,8 @@ class World:
             stands[alert] = Standing(told.rule_id, told.name, told.labels, told.severity)
         elif kind == "alert.resolved":
             stands.pop(alert, None)
-        data = msgspec.Raw(msgspec.json.encode(told))
+        unnamed = msgspec.structs.replace(told, type="")
+        data = msgspec.Raw(msgspec.json.encode(unnamed))
         name = f"evt_{alert}_{kind}_{self.clock.ms}"
         return Event(name, kind, "/orchestra/alerts", alert, tenant, "module", self.clock.ms, data)
 

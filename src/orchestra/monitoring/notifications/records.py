@@ -110,8 +110,9 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the outbox says of an alert; tolerant, as other replicas may say more."""
 
     alert_id: str
-    type: str
     at_ms: int
+    type: str = ""
+    """Of the event; it is not in its data."""
     rule_id: str = ""
     name: str = ""
     labels: dict[str, str] = {}

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from orchestra.bus import Event, Gap
+from orchestra.bus import Bury, Event, Gap
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError, Unavailable
 from orchestra.monitoring.notifications.book import Book
@@ -90,8 +90,7 @@ class Teller:
         try:
             told = _TOLD.decode(event.data)
         except msgspec.DecodeError:
-            log.exception("notification.unreadable", event=event.id)
-            return
+            raise Bury("it cannot be read") from None
         told = msgspec.structs.replace(told, type=event.type, at_ms=told.at_ms or event.at_ms)
         contacts, missing = await self._book.named(event.tenant, told.notify)
         if missing and told.type in ("alert.fired", "alert.flapping"):
