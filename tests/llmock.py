@@ -69,7 +69,7 @@ def running() -> Iterator[LlMock]:
         yield LlMock(port)
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def _wait(server: subprocess.Popen[bytes], port: int) -> None:

@@ -122,7 +122,7 @@ def bundled() -> Iterator[StoreServer]:
             yield StoreServer(url, f"bundled Valkey ({Path(get_binary_path()).name}), in memory")
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def free_port() -> int:

@@ -23,7 +23,7 @@ def orchestra(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[s
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=300,
         check=False,
     )
 
@@ -148,7 +148,7 @@ def test_demo_leaves_the_server_running_until_it_is_interrupted(tmp_path: Path) 
         listed = orchestra("execution", "list", "--json", "--limit", "200", "--url", url)
         process.send_signal(signal.SIGINT)
         process.stdout.read()
-        ended = process.wait(20)
+        ended = process.wait(300)
     after = orchestra("execution", "list", "--url", url)
 
     assert len(json.loads(listed.stdout)["items"]) >= 25
@@ -192,7 +192,7 @@ def test_a_demo_that_is_stopped_leaves_nothing_behind(tmp_path: Path) -> None:
         assert process.stdout is not None
         ready = next(line for line in process.stdout if b"Ready at" in line)
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=300)
 
     assert process.returncode == 1
     assert not list(tmp_path.iterdir())

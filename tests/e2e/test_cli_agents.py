@@ -53,7 +53,7 @@ class Command:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert ran.returncode == code, ran.stdout + ran.stderr
@@ -189,10 +189,10 @@ def test_a_plugin_is_served_edited_and_broken(orchestra: Command, folder: Path) 
     file.write_text(PLUGIN.format(answer="good day"))
     began = time.monotonic()
     while json.loads(orchestra(*ask).stdout)["output"] != "good day":
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 120
     file.write_text("1 / 0\n")
     while "is broken" not in (told := plugins(orchestra)):
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 120
 
     assert 'File "greeter.py", line 1' in told
     assert str(folder) not in told
@@ -206,7 +206,7 @@ def plugins(orchestra: Command) -> str:
         [*ORCHESTRA, "agent", "plugins", "--url", orchestra.served.url],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     return ran.stdout
@@ -227,10 +227,10 @@ def test_a_new_agent_is_written_run_and_asked(orchestra: Command, tmp_path: Path
         assert "comes for tasks" in process.stderr.readline()
         began = time.monotonic()
         while "own" not in orchestra("agent", "list", "--type", "own").stdout:
-            assert time.monotonic() - began < 20
+            assert time.monotonic() - began < 120
         answer = json.loads(orchestra(*asked).stdout)
         process.send_signal(signal.SIGINT)
-        process.wait(20)
+        process.wait(300)
 
     assert wrote.returncode == 0
     assert (again.returncode, "nothing was written" in again.stderr) == (1, True)
@@ -252,7 +252,7 @@ def test_a_file_without_an_agent_is_told_in_a_sentence(tmp_path: Path) -> None:
 
 def orchestra_alone(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*ORCHESTRA, *arguments], capture_output=True, text=True, timeout=60, check=False
+        [*ORCHESTRA, *arguments], capture_output=True, text=True, timeout=300, check=False
     )
 
 
@@ -266,7 +266,7 @@ def test_a_server_with_another_master_key_does_not_start(tmp_path: Path) -> None
         [*ORCHESTRA, "serve", "--port", "0", "--data", str(data), "--log-format", "json"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

@@ -45,7 +45,7 @@ async def test_a_worker_that_comes_for_its_tasks(tmp_path: Path) -> None:
         serving(tmp_path) as server,
         a_program(str(EXAMPLES / "pull_worker.py"), server.url) as worker,
     ):
-        await until(lambda: status(server, "counter-1"), lambda got: got == "healthy", 10)
+        await until(lambda: status(server, "counter-1"), lambda got: got == "healthy")
         task = {"agent_type": "counter", "capability": "count_words"}
 
         done = await server.client.post(
@@ -81,7 +81,7 @@ async def test_an_app_that_is_sent_its_tasks(tmp_path: Path) -> None:
         async def ask() -> int:
             return (await server.client.post("/api/agents/execute", json=task)).status_code
 
-        await until(ask, lambda got: got == 200, 10)
+        await until(ask, lambda got: got == 200)
         done = await server.client.post("/api/agents/execute", json=task)
         streamed = await server.client.post(
             "/api/agents/execute", json=task, headers={"accept": "text/event-stream"}
@@ -99,7 +99,7 @@ async def test_a_plugin_in_the_servers_own_process(tmp_path: Path) -> None:
     config = tmp_path / "orchestra.toml"
     config.write_text(f'plugins = "{folder}"\n')
     async with serving(tmp_path, "--config", str(config)) as server:
-        await until(lambda: status(server, "slugs"), lambda got: got == "healthy", 10)
+        await until(lambda: status(server, "slugs"), lambda got: got == "healthy")
 
         done = await server.client.post(
             "/api/agents/execute",

@@ -39,7 +39,7 @@ class Follower:
     async def follow(self, server: Server) -> None:
         """Until the workflow has ended, and all words are there: the last come a moment later."""
         asked = {"types": "step.**,workflow.*"}
-        stream = server.client.stream("GET", "/api/events/stream", params=asked, timeout=60)
+        stream = server.client.stream("GET", "/api/events/stream", params=asked, timeout=300)
         async with stream as answer:
             async for line in answer.aiter_lines():
                 if line.startswith("id: "):

@@ -34,7 +34,7 @@ async def test_a_storm_of_starts_completes_in_bounded_memory(tmp_path: Path) -> 
 
         async def client() -> None:
             # A client for each: a pool of 200 connections costs httpx more than the requests.
-            async with httpx.AsyncClient(base_url=server.url, timeout=30, verify=NO_TLS) as one:
+            async with httpx.AsyncClient(base_url=server.url, timeout=300, verify=NO_TLS) as one:
                 mine = Load(replace(server, client=one), load.workflow, load.answers)
                 for number in left:
                     assert await mine.start(f"storm-{number}"), load.answers[-1]
@@ -94,7 +94,7 @@ async def _alive(server: Server) -> float:
 
 async def _unfinished(server: Server) -> list[Document]:
     asked = {"status": "pending,running,paused", "limit": "1"}
-    answer = await server.client.get("/api/executions", params=asked, timeout=30)
+    answer = await server.client.get("/api/executions", params=asked, timeout=300)
     assert answer.status_code == 200, answer.text
     return list(answer.json()["items"])
 

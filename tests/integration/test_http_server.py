@@ -37,9 +37,9 @@ class Process:
 
     def ready(self) -> float:
         """Seconds from the start to the first 200 of `/readyz`."""
-        while self.process.poll() is None and time.monotonic() - self.began_s < 30:
+        while self.process.poll() is None and time.monotonic() - self.began_s < 120:
             try:
-                if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
+                if httpx.get(f"{self.url}/readyz", timeout=60).status_code == 200:
                     return time.monotonic() - self.began_s
             except httpx.TransportError:
                 os.sched_yield()
@@ -49,7 +49,7 @@ class Process:
         """Send these, wait; the exit code and the log."""
         for one in signals:
             self.process.send_signal(one)
-        _, log = self.process.communicate(timeout=20)
+        _, log = self.process.communicate(timeout=300)
         return self.process.returncode, log
 
 

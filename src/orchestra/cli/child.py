@@ -16,8 +16,8 @@ import msgspec
 from orchestra.cli.client import Client
 from orchestra.cli.problems import Failed, Refused, Unreachable
 
-START_S = 20.0
-STOP_S = 15.0
+START_S = 60.0
+STOP_S = 30.0
 POLL_S = 0.03
 
 
