@@ -4,7 +4,7 @@ Chunks of several replicas overlap: lines are told once no chunk that is still t
 one that comes before them. Chunks are read while those before them are looked through.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final, Generic, Literal, TypeAlias, TypeVar
 
@@ -98,18 +98,19 @@ class Walk:
             following = WAVES[min(wave + 1, len(WAVES) - 1)]
             now, raw = parts[at : at + size], ahead
             coming = parts[at + size : at + size + following]
-            work = _Work(look, raw)
+            work = _Work(look, raw, self._clock, until)
             async with anyio.create_task_group() as group:
                 for n in range(min(THREADS, len(now))):
                     group.start_soon(self._work, work, n)
                 ahead = await self._read(coming)
-            at, wave = at + size, wave + 1
-            self.chunks += len(now)
-            self.lines += sum(part.header.lines for part in now)
+            found = work.found()
+            at, wave = at + len(found), wave + 1
+            self.chunks += len(found)
+            self.lines += sum(part.header.lines for part in now[: len(found)])
             bound = _edge(parts[at], asked.order) if at < len(parts) else None
             if bound and (self.lines >= asked.lines_max or self._clock.monotonic() >= until):
                 self.bounded = True
-            yield work.found, bound
+            yield found, bound
             if self.bounded:
                 return
 
@@ -207,16 +208,35 @@ class _Waiting:
 
 
 class _Work(Generic[T]):
-    """Chunks that are looked through by some threads: each takes every so manieth."""
+    """Chunks that are looked through by some threads: each takes every so manieth, until it is time
+    to stop. The first chunk is always looked through, so that there is an end to it.
+    """
 
-    def __init__(self, look: Callable[[bytes], T], raw: Sequence[bytes]) -> None:
-        self._look, self._raw = look, raw
-        self.found: list[T] = []
+    def __init__(
+        self, look: Callable[[bytes], T], raw: Sequence[bytes], clock: Clock, until: float
+    ) -> None:
+        self._look, self._raw, self._clock, self._until = look, raw, clock, until
+        self._found: dict[int, T] = {}
 
     def run(self, number: int) -> None:
         """In a thread."""
-        for raw in self._raw[number::THREADS]:
-            self.found.append(self._look(unpacked(raw) if raw else b""))
+        for n in range(number, len(self._raw), THREADS):
+            if n and self._clock.monotonic() >= self._until:
+                return
+            raw = self._raw[n]
+            self._found[n] = self._look(unpacked(raw) if raw else b"")
+
+    def found(self) -> list[T]:
+        """Of each chunk, up to the first that was not looked through."""
+        return list(_unbroken(self._found, len(self._raw)))
+
+
+def _unbroken(found: Mapping[int, T], count: int) -> Iterator[T]:
+    """Those of 0, 1, 2, … until one is missing."""
+    for n in range(count):
+        if n not in found:
+            return
+        yield found[n]
 
 
 def _batches(tenant: Tenant, looked: Looked) -> list[Part]:

@@ -9,7 +9,7 @@ from orchestra.monitoring.metrics.series import MICRO
 
 PREFIX: Final = "orchestra_"
 NAME_MAX: Final = 128
-LIKELY: Final = 20
+LIKELY: Final = 6
 _UNITS: Final = (
     ("_usd_total", "usd"),
     ("_seconds", "seconds"),
