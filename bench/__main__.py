@@ -18,6 +18,7 @@ from bench import (
     queues,
     split,
     streams,
+    tracing,
     webhooks,
 )
 from bench.ceiling import measure
@@ -39,6 +40,7 @@ OTHERS = {
     analytics.NAME: analytics.measure,
     overview.NAME: overview.measure,
     split.NAME: split.measure,
+    tracing.NAME: tracing.measure,
 }
 
 
