@@ -11,8 +11,8 @@ import httpx
 import jsonschema_rs
 import pytest
 from agent_replicas import an_agent, can
-from analytics_calls import ask_analytics
 from alert_calls import ask_alerts, ask_rules
+from analytics_calls import ask_analytics
 from edge import a_client
 from http_peer import a_peer
 from notice_calls import ask_contacts, ask_silences

@@ -130,6 +130,29 @@ async def test_a_job_is_part_of_the_trace_in_which_it_was_put_in_line(
     assert traces[2] is None
 
 
+async def test_without_a_collector_a_webhook_is_told_its_callers_trace(
+    store_url: str, peer: Peer, tmp_path: Path
+) -> None:
+    (tmp_path / "master.key").write_text("k" * 48)
+    settings = settings_of(store_url, None, master_key_file=str(tmp_path / "master.key"))
+    hook = {"name": "h", "url": peer.url, "event_filter": {"event_types": ["workflow.completed"]}}
+    told = anyio.Event()
+
+    async def tell() -> None:
+        told.set()
+
+    peer.hold = tell
+    async with a_product(settings, [an_agent("near", can("work", work))]) as product:
+        await product.post("/api/webhooks/", hook)
+        await product.run(step("a", "near"), **CALLER)
+        with anyio.fail_after(60):
+            await told.wait()
+
+    [asked] = peer.asked
+    assert asked.headers["traceparent"].split("-")[1] == TRACE
+    assert asked.headers["tracestate"] == "vendor=1"
+
+
 async def test_a_worker_that_polls_is_told_the_trace(product: Product) -> None:
     agent = {"name": "puller", "agent_type": "puller", "provider": "pull", "capabilities": []}
     made = await product.post("/api/agents/register", agent)
@@ -150,18 +173,15 @@ async def test_instruments_come_as_they_are_counted(product: Product, collector:
     await product.run(step("a", "near"))
     module = the(OtelModule, product)
 
+    route = "/api/workflows/{workflow}/execute"
     module.gather()
-    module.shipping["figures"].stop()  # sends what is gathered
-    await heard(collector, lambda: "orchestra_http_seconds" in collector.metrics)
+    await heard(collector, lambda: route in spread_of(collector))
 
     counted = collector.metrics["orchestra_http_requests_total"].sum
     assert counted.is_monotonic
     assert counted.aggregation_temporality == 2  # cumulative
-    spread = collector.metrics["orchestra_http_seconds"].exponential_histogram
     ours = {one.name: one for one in INSTRUMENTS}["orchestra_http_seconds"].totals()
-    routes = {valued(point.attributes)["route"]: point for point in spread.data_points}
-    point = routes["/api/workflows/{workflow}/execute"]
-    tally = ours[("/api/workflows/{workflow}/execute",)]
+    point, tally = spread_of(collector)[route], ours[(route,)]
     assert isinstance(tally, Tally)
     assert (point.scale, point.count, point.sum) == (3, tally.count, tally.sum)
     assert (point.min, point.max) == (tally.low, tally.high)
@@ -174,6 +194,13 @@ async def test_instruments_come_as_they_are_counted(product: Product, collector:
     resource = collector.resources[0] if collector.resources else {"service.name": "of-the-test"}
     assert resource["service.name"] == "of-the-test"
     assert collector.headers[0]["x-scope"] == "a b"
+
+
+def spread_of(collector: Receiver) -> dict[str, Any]:
+    """The points of a histogram, by route."""
+    metric = collector.metrics.get("orchestra_http_seconds")
+    points = metric.exponential_histogram.data_points if metric else ()
+    return {valued(point.attributes)["route"]: point for point in points}
 
 
 async def test_lines_of_the_log_name_the_span_that_they_belong_to(

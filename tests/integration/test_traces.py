@@ -193,6 +193,21 @@ async def test_what_is_rolled_back_shows_what_was_undone(
     assert [by_id[one.span_id].name for one in undoing] == ["invoke_agent far"]
 
 
+async def test_what_is_cancelled_ends_when_it_was(product: Product, collector: Receiver) -> None:
+    wait = {"id": "a", "type": "wait", "signal": "never", "timeout": "1h"}
+    execution = await product.run(wait, prefer="wait=0")
+
+    await product.post(f"/api/executions/{execution}/cancel", {})
+    trace = await trace_of(collector, execution)
+
+    whole(trace)
+    [root] = [one for one in trace if one.name.startswith("invoke_workflow")]
+    [of_step] = [one for one in trace if one.name == "step a"]
+    assert (root.failed, root.attributes["orchestra.execution.status"]) == (True, "cancelled")
+    assert (of_step.failed, of_step.attributes["orchestra.step.status"]) == (True, "cancelled")
+    assert of_step.end_ns == root.end_ns
+
+
 async def test_what_goes_on_after_its_end_is_linked_to_what_was_before(
     product: Product, peer: Peer, collector: Receiver
 ) -> None:

@@ -113,6 +113,7 @@ class OtelModule:
         """The figures as they are now are sent next."""
         at_ns = self._clock.now_ms() * 1_000_000
         self._figures.put(snapshot(INSTRUMENTS, self._since_ns, at_ns))
+        self.shipping["figures"].hurry()
 
     def count(self) -> None:
         """Count what was sent and what was lost since the last time."""

@@ -91,6 +91,10 @@ class Shipping(Generic[T]):
         """Begin."""
         self._thread.start()
 
+    def hurry(self) -> None:
+        """Send what there is now."""
+        self._wake.set()
+
     def stop(self) -> None:
         """Send what is left, and end."""
         self._stopping = True

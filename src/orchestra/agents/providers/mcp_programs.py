@@ -15,6 +15,7 @@ import anyio
 import anyio.abc
 import structlog
 
+from orchestra import tracing
 from orchestra.agents import TaskError
 from orchestra.agents.providers import Emit, Failure
 from orchestra.agents.providers.mcp_replies import Heard, heard_in, pass_on
@@ -140,7 +141,11 @@ class _Program:
         """One request. Cancelled, it is cancelled at the program, too. Raises AnswerLost."""
         number, mine = next(self._numbers), _Asked(emit)
         self._asked[number] = mine
-        meta: dict[str, object] = {"_meta": {"progressToken": number}} if emit else {}
+        # There are no headers on this way: MCP keeps these names in `_meta` for the trace.
+        about: dict[str, object] = {**tracing.header()}
+        if emit:
+            about["progressToken"] = number
+        meta: dict[str, object] = {"_meta": about} if about else {}
         try:
             await self._write(asked(method, {**params, **meta}, number))
             if not self.over:
