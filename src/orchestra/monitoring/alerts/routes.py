@@ -31,7 +31,7 @@ RuleAsked = Annotated[str | None, QueryParameter(max_length=128, description="On
 READS = [requires(Permission.ALERTS_READ)]
 ACKNOWLEDGES = [requires(Permission.ALERTS_ACKNOWLEDGE)]
 _CURSOR: Final = re.compile(r"^([0-9]{1,15})\.([A-Za-z0-9_.-]{1,128})$")
-_POSITION: Final = re.compile(r"^[0-9]{1,15}-[0-9]{1,15}$")
+_POSITION: Final = re.compile(r"^[1-9][0-9]{0,14}-[0-9]{1,15}$")
 
 
 class AlertRoutes(Controller):
