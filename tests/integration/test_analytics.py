@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 from agent_replicas import an_agent, can
+from http_peer import Asked, a_peer
 from products import Product, a_product
 from webhook_products import come_as
 
@@ -89,6 +91,9 @@ NESTED = {
         step("last", depends_on=["both"]),
     ],
 }
+
+
+SCHEMA = {"type": "object", "required": ["ok"]}
 
 
 async def save(product: Product, document: Mapping[str, Any], **headers: str) -> str:
@@ -278,6 +283,47 @@ async def test_one_that_is_tried_again_has_one_profile(store_url: str) -> None:
     assert found["failures"] == []
     assert found["profiles"]["executions"] == 1
     assert found["versions"][0]["success_rate"] == 1.0
+
+
+async def test_costs_are_what_agents_said_and_unknown_prices_stand_apart(store_url: str) -> None:
+    async with a_peer() as priced, a_peer() as free, a_product(store_url) as one:
+        outputs = iter([{}] + [{"ok": True}] * 9)
+
+        def answers(_: Asked) -> tuple[int, bytes, dict[str, str]]:
+            usage = {"input_tokens": 10, "output_tokens": 5, "cost_usd": 0.002}
+            told = {"status": "completed", "output": next(outputs), "usage": usage}
+            return 200, msgspec.json.encode(told), {}
+
+        priced.replies = answers
+        free.says({"status": "completed", "output": {}, "usage": {"input_tokens": 7}})
+        for name, peer in (("dear", priced), ("unknown", free)):
+            await one.register(name, agent_type=name, provider="http", endpoint=peer.url)
+        workflow = await save(one, {"name": "spends", "steps": [
+            {"id": "a", "agent_type": "dear", "task_type": "do", "output_schema": SCHEMA,
+             "retry": {"initial": "1ms", "max_attempts": 3}},
+            {"id": "b", "agent_type": "unknown", "task_type": "do"},
+        ]})  # fmt: skip
+        shown = [await run(one, workflow) for _ in range(3)]
+        found = await profiled(one, workflow, 3)
+        costs = await answer(one, "costs?by=workflow&window=1h")
+
+    assert [each["status"] for each in shown] == ["completed"] * 3
+    dear = 0.002 * len(priced.asked)
+    assert len(priced.asked) == 4
+    assert found["spent"] == {
+        "cost_usd": pytest.approx(dear), "cost_usd_each": pytest.approx(dear / 3),
+        "tokens": 15 * 4 + 7 * 3, "tokens_each": 27.0, "unpriced_steps": 3,
+    }  # fmt: skip
+    steps = {row["step"]: row for row in found["steps"]}
+    assert steps["a"]["cost_usd"] == pytest.approx(dear)
+    assert (steps["a"]["tokens"], steps["b"]["tokens"]) == (60, 21)
+    assert steps["b"]["cost_usd"] is None
+    assert found["retries"]["cost_usd"] == pytest.approx(0.002)
+    assert found["retries"]["tokens"] == 15
+    [line] = costs["lines"]
+    assert (line["key"], line["tokens"]) == ("spends", 81)
+    assert line["cost_usd"] == costs["cost_usd"] == pytest.approx(dear)
+    assert costs["unpriced"] == {"steps": 3, "tokens": 21, "agents": ["unknown"]}
 
 
 async def test_what_there_is_not_is_null_and_what_is_wrong_is_told(store_url: str) -> None:
