@@ -1,6 +1,6 @@
 """Agents that speak A2A, by a server on the official SDK: found, called, streamed, cancelled."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, Literal
 
@@ -69,10 +69,15 @@ def a_call(capability: str, frames: list[Any] | None = None, **given: Any) -> Ca
     return Call(task, capability, task.timeout_ms, 1, emit=emit)
 
 
-async def until_cancelled(server: Served, before: int) -> None:
-    with anyio.fail_after(60):
-        while len(server.told()["cancelled"]) == before:  # noqa: ASYNC110 -- in another process
-            await anyio.sleep(0.02)
+async def cancelled(server: Served, call: Callable[[], Awaitable[None]]) -> None:
+    """Call until the server was told that one was cancelled: at first it may not have begun."""
+    before = len(server.told()["cancelled"])
+    with anyio.fail_after(120):
+        while len(server.told()["cancelled"]) == before:
+            await call()
+            with anyio.move_on_after(5):
+                while len(server.told()["cancelled"]) == before:  # noqa: ASYNC110 -- elsewhere
+                    await anyio.sleep(0.02)
 
 
 async def test_registered_by_its_card_alone_it_is_found_called_and_checked(
@@ -157,24 +162,28 @@ async def test_a_call_that_is_cancelled_cancels_the_agents_task(
     provider: A2AProvider, a2a: Served, a2a_plain: Served, binding: Binding
 ) -> None:
     for server in (a2a, a2a_plain):
-        before = len(server.told()["cancelled"])
-        with anyio.move_on_after(0.5) as left:
-            await provider.call(an_agent(server.card, binding), a_call("slow"))
 
-        assert left.cancelled_caught
-        await until_cancelled(server, before)
+        async def call(server: Served = server) -> None:
+            with anyio.move_on_after(0.5) as left:
+                await provider.call(an_agent(server.card, binding), a_call("slow"))
+            assert left.cancelled_caught
+
+        await cancelled(server, call)
 
 
 async def test_a_call_out_of_time_cancels_the_agents_task(
     provider: A2AProvider, a2a: Served
 ) -> None:
-    before = len(a2a.told()["cancelled"])
+    found: list[Answer | Failure] = []
 
-    said = await provider.call(an_agent(a2a.card), a_call("slow", timeout_ms=400))
+    async def call() -> None:
+        found.append(await provider.call(an_agent(a2a.card), a_call("slow", timeout_ms=400)))
 
+    await cancelled(a2a, call)
+
+    said = found[-1]
     assert isinstance(said, Failure)
     assert (said.error.code, said.error.definite) == ("timeout.attempt", False)
-    await until_cancelled(a2a, before)
 
 
 async def test_a_broken_stream_is_taken_up_by_the_tasks_id(

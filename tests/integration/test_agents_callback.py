@@ -112,7 +112,7 @@ async def test_a_failure_that_is_called_back_is_the_agents(
 
 async def test_whoever_is_too_late_is_told(http: httpx.AsyncClient, peer: Peer) -> None:
     answers: list[httpx.Response] = []
-    async with executing(http, peer, answers, timeout_ms=300) as agent:
+    async with executing(http, peer, answers, timeout_ms=3_000) as agent:
         with anyio.fail_after(60):
             await agent.answered.wait()
         late = await agent.says(1, "completed", output=1)

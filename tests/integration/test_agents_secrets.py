@@ -112,7 +112,7 @@ async def test_a_missing_secret_is_told_at_registration_and_at_the_call(
 ) -> None:
     made = await register(client, peer, "a", auth={"type": "bearer", "secret": "${secret:far}"})
 
-    answer = await execute(client, "a", timeout_ms=500)
+    answer = await execute(client, "a", timeout_ms=20_000)
 
     assert [one["code"] for one in made["warnings"]] == ["secret_unknown"]
     assert answer.status_code in (502, 503), answer.text
@@ -124,7 +124,7 @@ async def test_a_secret_goes_to_no_other_host(client: AsyncClient, peer: Peer) -
     await set_secret(client, "far", "a-bearer-value", "api.example.com")
     await register(client, peer, "a", auth={"type": "bearer", "secret": "${secret:far}"})
 
-    answer = await execute(client, "a", timeout_ms=500)
+    answer = await execute(client, "a", timeout_ms=20_000)
 
     assert "may not be sent to this host" in answer.text
     assert peer.asked == []
@@ -173,7 +173,7 @@ async def test_a_card_does_not_choose_where_the_secret_goes(
         face = {"url": other.url, "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}
         peer.says({"name": "a", "supportedInterfaces": [face]})
         await client.post("/api/agents/register", json=body)
-        answer = await execute(client, "a", timeout_ms=1_000)
+        answer = await execute(client, "a", timeout_ms=20_000)
 
         assert bool(other.asked) == sent
         assert ("registration does not name" in answer.text) != sent

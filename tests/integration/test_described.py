@@ -339,7 +339,7 @@ async def ask_queues(client: Client) -> None:
     await client.post(f"{at}/messages", {"messages": [{"body": n} for n in range(4)]})
     await client.http.post(f"{at}/messages", json={"messages": []})
     await client.http.post(f"{at}/messages", content=b"{", headers={"content-type": "text/x"})
-    found = await client.post(f"{at}/receive", {"max": 5, "wait_ms": 100, "lease_ms": 1_000})
+    found = await client.post(f"{at}/receive", {"max": 5, "wait_ms": 100, "lease_ms": 30_000})
     first, second, *others = [one["receipt"] for one in found["messages"]]
     assert (await client.http.post("/api/queues/none/receive")).status_code == 404
     await client.http.post(f"{at}/receive", json={"max": 0, "wait": 1})

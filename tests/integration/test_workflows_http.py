@@ -73,7 +73,7 @@ class Api:
         assert answer.status_code == 201, answer.text
         return answer.json()
 
-    async def run(self, workflow: str, given: object = None, wait: int = 10) -> httpx.Response:
+    async def run(self, workflow: str, given: object = None, wait: int = 60) -> httpx.Response:
         """Start it, and wait for the end."""
         return await self.http.post(
             f"/api/workflows/{workflow}/execute", json={"input_data": given or {}},
@@ -164,6 +164,12 @@ async def test_the_seed_calls_for_workflows_answer_as_documented(api: Api) -> No
     assert {"id", "at", "level", "event", "step", "attempt", "agent", "message", "data"} <= set(
         logs["logs"][0]
     )
+
+
+async def step_state(api: Api, execution: str) -> str:
+    """How its first step stands."""
+    shown = (await api.http.get(f"/api/executions/{execution}/status")).json()
+    return str(shown["steps"][0]["status"])
 
 
 async def ended(api: Api, execution: str) -> dict[str, Any]:
@@ -434,7 +440,9 @@ async def test_an_attempt_over_its_timeout_and_a_full_agent_end_as_the_clocks_sa
     assert shown["error"]["code"] == "timeout.attempt"
 
     first = await api.start((await api.save(HOLD))["id"])
-    await api.gate.begun.wait()
+    with anyio.fail_after(60):
+        while await step_state(api, first) != "running":  # noqa: ASYNC110  -- in the store
+            await anyio.sleep(0.01)
     full = await api.save({**HOLD, "queue_timeout": "100ms", "retry": once})
     shown = (await api.run(full["id"])).json()
 
