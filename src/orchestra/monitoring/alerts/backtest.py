@@ -74,6 +74,9 @@ class Past:
             span = (begin_s - WEEKS * WEEK_S - HOUR_S, end_s - WEEK_S + HOUR_S)
             await self._far.load(*span, HOUR_S, now_s)
 
+    def forget(self) -> None:
+        """The past does not change."""
+
     async def prepare(self, wanted: Mapping[Name, int], now_s: int) -> None:
         """It is read already."""
 

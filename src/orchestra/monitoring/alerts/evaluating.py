@@ -4,7 +4,7 @@ What it decides counts only while its token is the newest one: each script check
 of alerts is what the scripts answered; a new term begins with reading it.
 """
 
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import anyio
@@ -13,7 +13,7 @@ import structlog
 
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError
-from orchestra.instruments import histogram
+from orchestra.instruments import histogram, measure
 from orchestra.monitoring.alerts import judging
 from orchestra.monitoring.alerts.facts import facts_of
 from orchestra.monitoring.alerts.judging import Measured
@@ -36,6 +36,7 @@ BREATH: Final = 100
 """Rules between two looks at what else this process has to do."""
 AT_S: Final = 86_400
 _SECONDS = histogram("orchestra_alert_evaluation_seconds")
+_FIRING = measure("orchestra_alerts_firing", ("tenant", "severity"))
 _FAULTS: Final = (OrchestraError, ArithmeticError, ValueError, LookupError)
 
 
@@ -66,6 +67,7 @@ class Evaluator:
         self._scripts = load_scripts(__package__ or "")
         self._token = -1
         self._last_ms = self._resumed_ms = 0
+        self._shown: set[tuple[str, str]] = set()
         self.rounds = 0
 
     async def serve(self) -> None:
@@ -75,6 +77,7 @@ class Evaluator:
             if self._leading.leads:
                 await self.attempt()
             else:
+                self._hide()
                 await self._leading.elected()
                 continue
             await self._clock.sleep(max(EVERY_S - (self._clock.monotonic() - began), 0.1))
@@ -114,14 +117,30 @@ class Evaluator:
         key = alert_keys.evaluated(self._prefix)
         await self._store.call(self._prefix, "SET", key, now_ms, "EX", AT_S)
         self._last_ms = now_ms
+        self._show(self._picture.firing())
         self.rounds += 1
         _SECONDS.observe(self._clock.monotonic() - began)
 
     async def _take_over(self, now_ms: int) -> None:
         """Read where things stand. Without a word for long, that there is no data says nothing."""
+        self._meter.forget()
         await self._picture.load()
         at = await self._store.read(self._prefix, "GET", alert_keys.evaluated(self._prefix))
         self._last_ms = int(at) if at else now_ms - GAP_MS - 1
+
+    def _show(self, firing: Mapping[tuple[str, str], int]) -> None:
+        """How many fire, by tenant and severity: told by the one who judges, and by nobody else."""
+        for values, count in firing.items():
+            _FIRING.set(count, *values)
+        for values in self._shown - firing.keys():
+            _FIRING.set(0, *values)
+        self._shown |= firing.keys()
+
+    def _hide(self) -> None:
+        """Somebody else tells it now."""
+        for values in self._shown:
+            _FIRING.forget(*values)
+        self._shown.clear()
 
     def _concerns(self, rule: Rule) -> bool:
         """Whether a built-in rule has anything to watch there, or something to end."""
@@ -150,14 +169,15 @@ class Evaluator:
             return Status("failed", now_ms, error=detail)
         window_ms = min(rule.window_s * 1_000, SETTLE_MAX_MS)
         settled = now_ms - self._resumed_ms >= window_ms
-        dropped = self._moves(rule, found, moves, settled=settled)
+        dropped = self._moves(rule, found, moves, (now_ms, settled))
         state = "ok" if any(one.samples for one in found) else "no_data"
         return Status(state, now_ms, alerts=len(found), dropped=dropped)
 
     def _moves(
-        self, rule: Rule, found: Sequence[Measured], moves: list[Move], *, settled: bool
+        self, rule: Rule, found: Sequence[Measured], moves: list[Move], at: tuple[int, bool]
     ) -> int:
         """What its alerts are to do; returns how many there is no room for."""
+        now_ms, settled = at
         active = self._picture.active_of(rule)
         known: set[str] = set()
         room, dropped = ALERTS_MAX - len(active), 0
@@ -167,13 +187,16 @@ class Evaluator:
                 continue  # nothing can come of it
             name = alert_id(rule.id, one.labels)
             known.add(name)
-            if name not in active:
+            had = active.get(name)
+            if had is None:
                 if verdict != "breach":
                     continue
                 room -= 1
                 if room < 0:
                     dropped += 1
                     continue
+            elif had.stays(rule, verdict, one.value, now_ms):
+                continue
             moves.append(Move(rule, name, one.labels, verdict, one.value))
         for name, one in active.items():
             if name not in known:
@@ -190,7 +213,8 @@ class Evaluator:
                 state = cast("bytes", await reply).decode()
                 if state == "fenced":
                     raise Fenced
-                self._picture.moved(move.rule, move.id, state, move.labels, move.value)
+                now = Active(state, move.labels, move.value, move.rule, now_ms)
+                self._picture.moved(move.rule, move.id, now)
 
     def _move(self, move: Move, unit: str, token: int, now_ms: int) -> Awaitable[Any]:
         rule = move.rule

@@ -33,6 +33,10 @@ Values = dict[tuple[str, ...], Measured]
 class Looks(Protocol):
     """What series had in windows: now, or at a moment of the past."""
 
+    def forget(self) -> None:
+        """What is at hand is old."""
+        ...
+
     async def prepare(self, wanted: Mapping[Name, int], now_s: int) -> None:
         """Have the newest of these metrics at hand, for windows so long. Raises StoreAway."""
         ...
@@ -63,6 +67,10 @@ class Meter:
         self._usual: dict[object, tuple[int, Mapping[tuple[str, ...], list[float]]]] = {}
         self._lines: dict[tuple[Tenant, str, int], tuple[float, int]] = {}
         self.now_s = 0
+
+    def forget(self) -> None:
+        """Somebody else judged for a while: what is at hand is old."""
+        self._windows.forget()
 
     async def begin(self, rules: Iterable[Rule], now_ms: int) -> None:
         """Have at hand what these rules ask for. Raises StoreAway."""

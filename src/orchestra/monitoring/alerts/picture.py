@@ -8,7 +8,7 @@ import msgspec
 from orchestra.monitoring.alerts.builtin import built_in
 from orchestra.monitoring.alerts.facts import Facts
 from orchestra.monitoring.alerts.keeping import Alerts
-from orchestra.monitoring.alerts.records import Rule, Status
+from orchestra.monitoring.alerts.records import Rule, Status, Verdict
 from orchestra.monitoring.alerts.rules import Rules
 from orchestra.store.keys import DEFAULT_TENANT, Tenant
 
@@ -16,16 +16,29 @@ NOTHING: Final = Status("no_data")
 OURS: Final = "~"
 """Whose names are none of a tenant begin so."""
 
+RETELL_MS: Final = 30_000
+"""What an alert that fires measures is told to lists so often, when it changes."""
+
 Key = tuple[Tenant, str]
 
 
 class Active(msgspec.Struct, frozen=True):
-    """An alert that is not ok, or flaps. `rule`: as it was told last, for when it is gone."""
+    """An alert that is not ok, or flaps. `rule`: as it was told last, for when it is gone.
+
+    `told_ms`: when its value was, last.
+    """
 
     state: str
     labels: dict[str, str]
     value: float | None
     rule: Rule
+    told_ms: int = 0
+
+    def stays(self, rule: Rule, verdict: Verdict, value: float | None, now_ms: int) -> bool:
+        """Whether a script would change nothing that matters now: it fires, and goes on."""
+        if self.state != "firing" or verdict in ("clear", "gone") or rule is not self.rule:
+            return False
+        return value == self.value or now_ms - self.told_ms < RETELL_MS
 
 
 class Picture:
@@ -86,18 +99,26 @@ class Picture:
         """Its alerts that are not ok."""
         return self.active.get((rule.tenant, rule.id), {})
 
-    def moved(
-        self, rule: Rule, name: str, state: str, labels: dict[str, str], value: float | None
-    ) -> None:
+    def firing(self) -> dict[tuple[str, str], int]:
+        """How many fire, by tenant and severity."""
+        found: dict[tuple[str, str], int] = {}
+        for (tenant, _), alerts in self.active.items():
+            for one in alerts.values():
+                if one.state != "pending":
+                    key = (str(tenant), one.rule.severity)
+                    found[key] = found.get(key, 0) + 1
+        return found
+
+    def moved(self, rule: Rule, name: str, one: Active) -> None:
         """What a script answered of an alert."""
         key = (rule.tenant, rule.id)
-        if state == "ok":
+        if one.state == "ok":
             alerts = self.active.get(key, {})
             alerts.pop(name, None)
             if not alerts:
                 self.active.pop(key, None)
         else:
-            self.active.setdefault(key, {})[name] = Active(state, labels, value, rule)
+            self.active.setdefault(key, {})[name] = one
 
     def differs(self, rule: Rule, status: Status) -> bool:
         """Whether it went otherwise than it was told last."""

@@ -1,8 +1,8 @@
 """The newest slots of the series that rules ask for, kept in memory and renewed every few seconds.
 
 A round reads the register of each metric, and of each series only the slots that may have changed:
-those of the last minute. All of a window is read when a series is new here, and once a minute and
-a half for what came late.
+those of the last half minute. All of a window is read when a series is new here, and once in a
+minute and a half for what came late.
 """
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from orchestra.monitoring.alerts.judging import Row
 from orchestra.monitoring.alerts.slots import slots_of
 from orchestra.monitoring.metrics.admission import About, Admission
 from orchestra.monitoring.metrics.admission import Row as Registered
-from orchestra.monitoring.metrics.functions import Level, Sum
+from orchestra.monitoring.metrics.functions import Cell, Level, Sum
 from orchestra.monitoring.metrics.names import scale_of
 from orchestra.monitoring.metrics.series import (
     SPANS,
@@ -35,7 +35,7 @@ from orchestra.store.scripts import load_scripts
 
 SPAN_MAX_S: Final = 3_600
 """Windows up to here are answered from memory."""
-NEWEST_S: Final = 60
+NEWEST_S: Final = 30
 WHOLE_S: Final = 90
 TURN: Final = 1_000
 AT_ONCE: Final = 200
@@ -44,12 +44,17 @@ CELLS_MAX: Final = 1_000_000
 """Slots in memory, 20 to 80 bytes each. Metrics beyond are answered from their chunks."""
 
 Name = tuple[Tenant, str]
+Raw = bytes | list[bytes | None] | None
+"""What a slot has in the store: of a gauge, of each replica."""
+TOLD_MAX: Final = 12
 
 
 class Held:
     """A series, and its newest slots. `whole_s`: when all of them were read."""
 
-    __slots__ = ("key", "labels", "number", "prefix", "series", "slots", "span", "whole_s")
+    __slots__ = (
+        "key", "labels", "number", "prefix", "series", "slots", "span", "told", "whole_s",
+    )  # fmt: skip
 
     def __init__(self, series: Series, prefix: str) -> None:
         self.series, self.prefix = series, prefix
@@ -57,6 +62,8 @@ class Held:
         self.labels = dict(series.labels)
         self.slots = slots_of(series.kind)
         self.whole_s, self.number, self.key = 0, -1, b""
+        self.told: dict[int, Raw] = {}
+        """What slots had at the last reading, as it came: the same again is not read twice."""
 
     def chunk(self, number: int) -> bytes:
         """The key of an open chunk; the last one that was asked for is remembered."""
@@ -194,9 +201,10 @@ class Ring:
             for i in sorted(found):
                 slots.put(first + i, found[i])
             held.slots, held.whole_s = slots, self.now_s
+            held.told.clear()
 
     async def _read_newest(self, some: Sequence[Held]) -> None:
-        """The slots of the last minute: a call for each kind, partition and chunk."""
+        """The slots of the last half minute: a call for each kind, partition and chunk."""
         asked: dict[tuple[str, Letter, int], list[Held]] = {}
         for held in some:
             step_s, chunk_s = held.span.step_s, held.span.chunk_s
@@ -239,28 +247,36 @@ class Ring:
 
 
 def _take(
-    held: Held, first: int, slots: Sequence[int], values: Sequence[bytes | None], replicas: int
+    held: Held, first: int, slots: Sequence[int], values: list[bytes | None], replicas: int
 ) -> None:
     """What some slots have now. A chunk that was sealed has nothing open: what is known stays."""
-    kind, keep = held.series.kind, held.slots
-    if kind == "g":
-        for n, slot in enumerate(slots):
-            told = values[n * replicas : (n + 1) * replicas]
-            found = [float(one) for one in told if one is not None]
-            if found:
-                level = Level()
-                level.slots[first + slot] = found
-                keep.put(first + slot, level)
-        return
+    kind, keep, told = held.series.kind, held.slots, held.told
     scale = scale_of(held.series.name) if kind == "c" else 1
-    for slot, text in zip(slots, values, strict=True):
-        if text is None:
+    for n, slot in enumerate(slots):
+        raw = values[n * replicas : (n + 1) * replicas] if kind == "g" else values[n]
+        at = first + slot
+        if told.get(at) == raw:
             continue
-        if kind == "h":
-            tally = Tally()
-            add_packed(tally, msgspec.msgpack.decode(text))
-            keep.put(first + slot, tally)
-        else:
-            counted = Sum()
-            counted.n = float(text) / scale
-            keep.put(first + slot, counted)
+        told[at] = raw
+        cell = _cell(kind, at, raw, scale)
+        if cell is not None:
+            keep.put(at, cell)
+    while len(told) > TOLD_MAX:
+        del told[next(iter(told))]
+
+
+def _cell(kind: Letter, at: int, raw: Raw, scale: int) -> Cell | None:
+    """What a slot has, of what is stored."""
+    if isinstance(raw, list):
+        level = Level()
+        level.slots[at] = [float(one) for one in raw if one is not None]
+        return level if level.slots[at] else None
+    if raw is None:
+        return None
+    if kind == "h":
+        tally = Tally()
+        add_packed(tally, msgspec.msgpack.decode(raw))
+        return tally
+    counted = Sum()
+    counted.n = float(raw) / scale
+    return counted

@@ -23,6 +23,11 @@ class Windows:
         self._answers, self._ring, self._clock = answers, ring, clock
         self._kept: dict[tuple[Name, int, int], tuple[float, list[Row]]] = {}
 
+    def forget(self) -> None:
+        """Somebody else looked for a while: read all of it anew."""
+        self._ring.clear()
+        self._kept.clear()
+
     async def prepare(self, wanted: Mapping[Name, int], now_s: int) -> None:
         """Have the newest of these metrics at hand, for windows so long. Raises StoreAway."""
         await self._ring.refresh(wanted, now_s)

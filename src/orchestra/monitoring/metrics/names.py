@@ -80,6 +80,7 @@ TOLD: Final[Mapping[str, str]] = {
     "orchestra_dropped_total": "What was lost because nobody took it in time.",
     "orchestra_series_rejected_total": "Values that are counted under `other`: too many series.",
     "orchestra_log_lines_total": "Lines that were logged.",
+    "orchestra_alerts_firing": "Alerts that fire, by severity.",
     "orchestra_alert_evaluation_seconds": "Judging all rules once.",
     "orchestra_notifications_total": "What contacts were told, and how that went.",
     "orchestra_watchdog_calls_total": "Calls of the watchdog's address.",

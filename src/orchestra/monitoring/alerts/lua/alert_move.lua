@@ -23,7 +23,7 @@ local newest = tonumber(call('GET', p .. 'fence') or '0')
 if token < newest then return 'fenced' end
 if token > newest then call('SET', p .. 'fence', ARGV[2]) end
 
-local had = call('HMGET', alert, 'state', 'since_ms', 'fired_ms', 'fires', 'times', 'flapping', 'moved_ms', 'value')
+local had = call('HMGET', alert, 'state', 'since_ms', 'fired_ms', 'fires', 'times', 'flapping', 'moved_ms')
 local state, since = had[1] or 'ok', tonumber(had[2] or '0')
 local fires, times, flapping = tonumber(had[4] or '0'), had[5] or '', had[6] == '1'
 
@@ -56,7 +56,7 @@ local calm = flapping and not fires_now and not ends_now and now - tonumber(had[
 local over = flapping and after == 'ok' and (calm or verdict == 'gone')
 
 if after == state and not calm and not over then
-  if state ~= 'ok' and value ~= had[8] then call('HSET', alert, 'value', value) end
+  if state ~= 'ok' then call('HSET', alert, 'value', value, 'facts', facts) end
   return told(state)
 end
 
