@@ -22,9 +22,9 @@ from orchestra.monitoring.metrics.leading import Leading
 from orchestra.monitoring.metrics.sealing import Sealer
 from orchestra.monitoring.metrics.shelf import Shelf
 from orchestra.monitoring.overview import Overview, Sources
-from orchestra.monitoring.pulse import Pulse
 from orchestra.monitoring.services import Services
 from orchestra.monitoring.totals import Totals
+from orchestra.monitoring.windows import Windows
 from orchestra.store.client import Store
 from orchestra.store.keys import DEFAULT_TENANT, journal
 from orchestra.workflows.history.figures import JournalFigures
@@ -247,10 +247,12 @@ async def the_overview_agrees(
     async def live(_: Any) -> Any:
         return Counter[str]()
 
-    views = Views(nothing, nothing, live, nobody, no_webhooks, {})
-    pulse = Pulse(store, clock)
+    async def no_events(_: Any, __: Any) -> Any:
+        return []
+
+    views = Views(nothing, nothing, live, nobody, no_webhooks, no_events, {})
     services = Services(store, clock, "s", "0", {})
-    overview = Overview(Sources(store, clock, answers, views, services, pulse))
+    overview = Overview(Sources(store, clock, Windows(store, answers, clock), views, services))
     shown = await overview.make(DEFAULT_TENANT, "2h")
 
     executions = shown["executions"]

@@ -62,6 +62,8 @@ class MeasuredStore(SimStore):
     """A store that metrics can use, too."""
 
     durability = Durability("process", "process", 0, "everysec")
+    kind = "embedded"
+    memory = None
 
     def __init__(self, stage: Stage, node: Node | None, clock: SimClock, lead: Lead) -> None:
         super().__init__(stage.world, stage.wire, node, stage.planted)
@@ -147,8 +149,11 @@ class MeasuredReplica(Replica):
         async def nothing(_: Tenant) -> tuple[int, int]:
             return 0, 0
 
+        async def no_events(_: Tenant, __: int) -> list[dict[str, object]]:
+            return []
+
         live = Surveyor(store).live
-        views = Views(listing.page, catalogue.document, live, nobody, nothing, {})
+        views = Views(listing.page, catalogue.document, live, nobody, nothing, no_events, {})
         figures = [JournalFigures(store, catalogue)]
         self.part = MetricsPart(store, clock, Ids(clock, world.random), views, figures)
 

@@ -120,3 +120,15 @@ def test_session_ids_are_twelve_characters_without_a_dot(lease: LeaseClock) -> N
 
     assert len(made) == 100
     assert all(len(session) == 12 and session.isalnum() for session in made)
+
+
+def test_the_age_of_a_lease_is_that_of_the_partition_renewed_longest_ago() -> None:
+    clock = ManualClock()
+    lease = LeaseClock((1, 2), clock.monotonic, random.Random(1))
+    ages = [lease.age_s()]
+    for tag, later_ms in ((1, 400), (2, 700)):
+        lease.answered(tag, lease.session, clock.monotonic(), [1, 0, 0])
+        clock.advance(later_ms)
+        ages.append(lease.age_s())
+
+    assert ages == [None, pytest.approx(0.4), pytest.approx(1.1)]
