@@ -18,6 +18,7 @@ from orchestra.connectors.email_queue import HOME, QUEUE, WORKING, MailDesk, Mai
 from orchestra.connectors.email_server import Line, Server
 from orchestra.monitoring import Part, Views
 from orchestra.monitoring.alerts.keeping import Alerts
+from orchestra.monitoring.alerts.rules import Rules
 from orchestra.monitoring.alerts.wiring import AlertsPart
 from orchestra.monitoring.analytics.wiring import AnalyticsPart
 from orchestra.monitoring.logs.wiring import LogParts
@@ -112,7 +113,7 @@ def notifications_of(
         bus,
         bus.webhooks.managed("contact"),
         MailDesk(post.mailer, clock),
-        standing_of(Alerts(store, clock)),
+        standing_of(Alerts(store, clock), Rules(store, clock)),
         call,
         settings.watchdog_url,
     )

@@ -46,5 +46,5 @@ def letters(prefix: str) -> str:
 
 
 def tested(prefix: str, tenant: Tenant, contact: str) -> str:
-    """String with TTL of seconds: the contact was tested just now."""
+    """String with TTL: the contact was tested just now; of `*` how many were, in a minute."""
     return f"{prefix}t:{tenant}:{contact}"

@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 DEFAULT: Final = "*"
 TEST_MS: Final = 2_000
+TESTS_MS: Final = 60_000
+TESTS_MAX: Final = 20
 
 
 class Book:
@@ -110,12 +112,18 @@ class Book:
         )
 
     async def may_be_tested(self, contact: Contact) -> None:
-        """One test in two seconds. Raises ContactTestedLately."""
+        """One test in two seconds, of a tenant 20 a minute. Raises ContactTestedLately."""
         key = notice_keys.tested(self._prefix, contact.tenant, contact.id)
         first = await self._store.call(self._prefix, "SET", key, "1", "NX", "PX", TEST_MS)
         if first is None:
             told = "this contact was tested a moment ago"
             raise ContactTestedLately(told, retry_after_ms=TEST_MS)
+        # Of a tenant, too: tests go to whatever address somebody names.
+        key = notice_keys.tested(self._prefix, contact.tenant, "*")
+        await self._store.call(self._prefix, "SET", key, "0", "NX", "PX", TESTS_MS)
+        if cast("int", await self._store.call(self._prefix, "INCR", key)) > TESTS_MAX:
+            told = f"{TESTS_MAX} tests were made in a minute"
+            raise ContactTestedLately(told, retry_after_ms=TESTS_MS)
 
     async def _read(self, *command: str) -> object:
         return await self._store.insist(lambda: self._store.read(self._prefix, *command))

@@ -31,6 +31,7 @@ from orchestra.monitoring.notifications.records import (
 
 HUSHED_LOOK_MS: Final = 15_000
 """A group with something silenced or muted in it is looked at so often."""
+SUMMARY_MAX: Final = 1_000
 LOOK_MS: Final = 3_600_000
 """So often is a group looked at in which anything fires."""
 FLAPPING_LOOK_MS: Final = 60_000
@@ -131,8 +132,8 @@ def _after(before: Member | None, told: Told) -> Member | None:
         kept,
         name=told.name,
         severity=told.severity,
-        summary=told.summary,
-        runbook=told.runbook,
+        summary=told.summary[:SUMMARY_MAX],
+        runbook=told.runbook[:SUMMARY_MAX],
         value=told.value,
         episode=told.episode,
         since_ms=told.at_ms if begins else kept.since_ms,

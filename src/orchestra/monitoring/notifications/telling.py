@@ -6,6 +6,7 @@ same, or look at once, decide once.
 
 from typing import Any, Final
 
+import anyio
 import msgspec
 import structlog
 
@@ -51,6 +52,8 @@ class Teller:
     ) -> None:  # fmt: skip
         self._shelf, self._book, self._silences, self._postman = shelf, book, silences, postman
         self._firing, self._clock = ports
+        # One decision at a time in this process: only other processes are in each other's way.
+        self._turn = anyio.Lock()
 
     async def handle(self, event: Event | Gap) -> None:
         """The handler of the durable reader `notifications`. Raises Unavailable: again later."""
@@ -64,6 +67,13 @@ class Teller:
 
     async def look(self, tenant: Tenant, name: str) -> list[Letter]:
         """Look at a group, and what is said now. Raises Unavailable, StoreAway."""
+        async with self._turn:
+            letters = await self._look(tenant, name)
+        for one in letters:
+            await self._postman.hand_on(one)
+        return letters
+
+    async def _look(self, tenant: Tenant, name: str) -> list[Letter]:
         for _ in range(TRIES):
             group = await self._shelf.get(tenant, name)
             if group is None:
@@ -81,8 +91,6 @@ class Teller:
             known = Known(now_ms, contact, silences, await self._standing(tenant))
             after, letters = looked(group, known)
             if await self._shelf.put(after, letters, now_ms):
-                for one in letters:
-                    await self._postman.hand_on(one)
                 return letters
         raise Contended("others change this group at the same time", retry_after_ms=1_000)
 
@@ -103,7 +111,8 @@ class Teller:
             await self._postman.failed(None, facts, f"{told.alert_id}|{told.at_ms}")
         by = tuple((name, _label(told, name)) for name in told.group_by)
         for contact in contacts:
-            await self._group(event.tenant, contact, by, told)
+            async with self._turn:
+                await self._group(event.tenant, contact, by, told)
 
     async def _group(
         self, tenant: Tenant, contact: Contact, by: tuple[tuple[str, str], ...], told: Told
