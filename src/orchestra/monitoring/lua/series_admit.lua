@@ -1,6 +1,6 @@
 -- series_admit: series that are new are kept, as long as there is room; known ones are seen
 -- args: tenant now_s own metric_max tenant_max histograms_max all_max idle_s whole
---   own 1: a metric of ours       whole 1: when one cannot be kept, none that is new is
+--   own 1: a metric of ours       whole 1: when one cannot be kept, none that is new is, and nothing is said of those behind it
 -- more: series, metric, kind (c f g h), unit, labels as JSON, and so on
 -- flags: allow-oom
 -- returns for each: 1 kept; -1 the metric is full; -2 the tenant is; -3 the installation is; or "kind unit" it has instead
@@ -12,7 +12,7 @@ local tenant, now, own = ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local reg, seen, mt = p .. 'reg:' .. tenant, p .. 'seen:' .. tenant, p .. 'mt:' .. tenant
 local metric_max, tenant_max = tonumber(ARGV[5]), tonumber(ARGV[6])
 local histograms_max, all_max = tonumber(ARGV[7]), tonumber(ARGV[8])
-local found, swept, added, refused = {}, false, {}, false
+local found, swept, added = {}, false, {}
 
 local function idx(name) return p .. 'idx:' .. tenant .. ':' .. name end
 
@@ -60,10 +60,12 @@ for i = 11, #ARGV, 5 do
       added[#added + 1] = sid
     end
   end
-  if result == 1 then call('ZADD', seen, now, sid) else refused = true end
   found[#found + 1] = result
-end
-if refused and ARGV[10] == '1' then
-  for _, sid in ipairs(added) do drop(sid) end
+  if result == 1 then
+    call('ZADD', seen, now, sid)
+  elseif ARGV[10] == '1' then
+    for _, one in ipairs(added) do drop(one) end
+    break
+  end
 end
 return found

@@ -86,7 +86,8 @@ class Admission:
         """For each None, or why not: what is full, or what the metric is instead. Raises StoreAway.
 
         All are of one tenant. Those that were kept stay, also when others were not; with `whole`
-        none is kept that is new then, and there are at most 1,000.
+        none is kept that is new then, nothing is said of those behind it, and there are at most
+        1,000.
         """
         found: list[Refusal | About | None] = []
         batch = len(wanted) if whole else BATCH
@@ -114,7 +115,7 @@ class Admission:
         found: list[Refusal | About | None] = []
         now, rows = self._clock.monotonic(), cast("list[Any]", replies)
         kept = not whole or all(reply == 1 for reply in rows)
-        for one, reply in zip(wanted, rows, strict=True):
+        for one, reply in zip(wanted, rows, strict=not whole):
             key = (one.tenant, one.sid)
             if reply == 1:
                 if kept:

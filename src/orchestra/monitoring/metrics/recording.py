@@ -55,7 +55,7 @@ class Recorder:
         made = [self._made(tenant, wish, abouts) for wish in wishes]
         new = list({one.sid: one for one in made if not self._admission.known(one)}.values())
         if new:
-            for one, why in zip(new, await self._admission.admit(new, whole=True), strict=True):
+            for one, why in zip(new, await self._admission.admit(new, whole=True), strict=False):
                 if why is not None:
                     raise refused(one, why)
         if len(self._series) > KNOWN_MAX:
