@@ -2,6 +2,7 @@
 
 import gzip
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 WAIT_S = 60.0
+LOOK_S = 0.1
+"""What is waited for may be elsewhere than in what came."""
 _DECODERS: Mapping[str, Any] = {
     "/v1/traces": ExportTraceServiceRequest,
     "/v1/metrics": ExportMetricsServiceRequest,
@@ -55,8 +58,11 @@ class Receiver:
 
     def wait(self, until: Callable[[], object]) -> None:
         """Until it is so. For a thread."""
+        ends = time.monotonic() + WAIT_S
         with self._changed:
-            assert self._changed.wait_for(until, WAIT_S), self.told()
+            while not until():
+                assert time.monotonic() < ends, self.told()
+                self._changed.wait(LOOK_S)
 
     def told(self) -> str:
         """What there is, for people."""

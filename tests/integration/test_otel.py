@@ -1,5 +1,6 @@
 """OpenTelemetry: what a collector gets beside traces of executions, and what none costs."""
 
+import io
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -206,13 +207,14 @@ def spread_of(collector: Receiver) -> dict[str, Any]:
 async def test_lines_of_the_log_name_the_span_that_they_belong_to(
     product: Product, collector: Receiver
 ) -> None:
-    configure(Settings(log_format="json"))
+    configure(Settings(log_format="json"), io.StringIO())
     try:
         execution = await product.run(step("a", "near"))
         trace = await trace_of(collector, execution)
         await heard(collector, lambda: worked(collector))
     finally:
         structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
 
     [line] = worked(collector)
     [agent] = [one for one in trace if one.name == "invoke_agent near"]
@@ -256,7 +258,7 @@ async def test_a_collector_that_answers_nothing_costs_a_bounded_queue(
         assert len(module.spans) <= most
 
     made = module.spans.over + len(module.spans)
-    assert made > 100
+    assert made > most
     module.count()
     dropped = {one.name: one for one in INSTRUMENTS}["orchestra_dropped_total"].totals()
     assert dropped[("spans",)] >= module.spans.over > 0

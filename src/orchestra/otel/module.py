@@ -63,7 +63,11 @@ class OtelModule:
         self._since_ns = clock.now_ms() * 1_000_000
         self.spans, self._figures = Spans(), Latest[Snapshot]()
         self._sdk = sdk.Exporting(
-            settings.otel_endpoint, headers, settings.otel_service_name, EXPORTED.replica
+            settings.otel_endpoint,
+            headers,
+            settings.otel_service_name,
+            EXPORTED.replica,
+            clock.monotonic,
         )
         self._told: dict[str, int] = {}
         self._well = True
