@@ -9,11 +9,19 @@ import anyio
 import msgspec
 import pytest
 from agent_replicas import an_agent, can
+from houses import a_house
 from http_peer import Asked, a_peer
 from products import Product, a_product
 from webhook_products import come_as
 
 from orchestra.agents import Reject, Retry, Task
+from orchestra.clock import SystemClock, system_random
+from orchestra.store.client import Store
+from orchestra.store.keys import DEFAULT_TENANT, Tenant
+from orchestra.workflows.catalogue.plans import Catalogue
+from orchestra.workflows.history.profiles import Profiles
+from orchestra.workflows.history.reader import NoSuchExecution, Reader
+from orchestra.workflows.history.retention import Retention
 
 pytestmark = pytest.mark.anyio
 
@@ -324,6 +332,50 @@ async def test_costs_are_what_agents_said_and_unknown_prices_stand_apart(store_u
     assert (line["key"], line["tokens"]) == ("spends", 81)
     assert line["cost_usd"] == costs["cost_usd"] == pytest.approx(dear)
     assert costs["unpriced"] == {"steps": 3, "tokens": 21, "agents": ["unknown"]}
+
+
+async def test_an_execution_that_was_archived_has_the_same_profile(
+    store: Store, store_url: str
+) -> None:
+    async with a_product(store_url, [Hands().agent()], profiles_per_s=0) as one:
+        ended = [
+            (await run(one, await save(one, document)))["id"]
+            for document in (GRAPH, SHAKY, FAILS, NESTED)
+        ]
+    catalogue, clock = Catalogue(store), SystemClock()
+    reader = Reader(store, catalogue, clock, "")
+    profiles = Profiles(store, reader, catalogue)
+    before = [await profiles.profile(DEFAULT_TENANT, execution) for execution in ended]
+    retention = Retention(store, reader, clock, system_random(), live_ms=-60_000, kept_ms=600_000)
+    archived = sum([await retention.sweep(tag) for tag in store.partitions])
+
+    after = [await profiles.profile(DEFAULT_TENANT, execution) for execution in ended]
+
+    assert archived == len(ended)
+    assert after == before
+    assert [one["status"] for one in after] == ["completed", "completed", "failed", "completed"]
+    assert after[2]["error"]["step"] == "b"
+    parts = [(row["path"], row["part"]) for row in after[3]["steps"]]
+    assert ("both", "open") in parts
+    assert parts.index(("both", "open")) < parts.index(("both", ""))
+    with pytest.raises(NoSuchExecution):
+        await profiles.profile(Tenant("other"), ended[0])
+
+
+async def test_modules_apart_are_profiled_as_together(store_url: str) -> None:
+    async with a_house(store_url, "two, asked at the agents") as house:
+        workflow = await house.save({"id": "a", "agent_type": "echo", "task_type": "echo"})
+        for _ in range(3):
+            assert (await house.run(workflow))["status"] == "completed"
+        path = f"/api/analytics/workflows/{workflow}?window=1h"
+        with anyio.fail_after(60):
+            while True:
+                found = (await house.http.get(path)).json()
+                if found["profiles"]["executions"] == found["executions"]["ended"] == 3:
+                    break
+                await anyio.sleep(0.2)
+
+    assert found["critical_path"]["bottleneck"] == "a"
 
 
 async def test_what_there_is_not_is_null_and_what_is_wrong_is_told(store_url: str) -> None:

@@ -230,6 +230,25 @@ async def test_a_day_of_one_workflow_is_halved_when_it_is_full(
     }
 
 
+async def test_every_key_ends(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "DAY_MAX", 50)
+    ends = Ends(store, 11)
+    ends.happen(300)
+    ends.until_ms += 1
+    shelf = Shelf(store)
+    await a_reader(ends, shelf).turn()
+    await shelf.pack(ONE, START_MS // 86_400_000 + 1)
+
+    for tenant in (ONE, OTHER):
+        prefix = shelf._prefix(tenant)
+        names = await store.read(prefix, "KEYS", prefix.replace("{", "\\{") + "*")
+        kinds = {name.decode().removeprefix(prefix).partition(":")[0] for name in names}
+        assert kinds >= {"at", "ix", "n", "st"}
+        assert kinds & {"d", "z"}
+        for name in names:
+            assert 0 < await store.read(prefix, "TTL", name) <= 32 * 86_400, name
+
+
 async def test_old_days_give_way(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "TENANT_MAX", 50)
     shelf, chance = Shelf(store), random.Random(5)

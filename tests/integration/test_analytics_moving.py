@@ -73,14 +73,16 @@ class World:
 
     async def put(self, metric: str, at_s: int, value: float | Tally, **labels: str) -> None:
         """A value of a series, as the counting gives it."""
-        kind: Letter = "h" if isinstance(value, Tally) else "c"
+        gauge = metric == "orchestra_agent_state"
+        kind: Letter = "h" if isinstance(value, Tally) else "g" if gauge else "c"
         series = series_of(ONE, metric, kind, unit_of(metric), labels)
         if not self._admission.fresh(series):
             await self._admission.admit([series])
         if isinstance(value, Tally):
             self._buffer.merge(series, at_s, value)
         else:
-            self._buffer.add(series, at_s, round(value * scale_of(metric)))
+            told = value if gauge else round(value * scale_of(metric))
+            self._buffer.add(series, at_s, told)
 
     async def executed(self, workflow: str, at_s: int, seconds: Sequence[float]) -> None:
         """So many executions ended in an hour."""
@@ -209,8 +211,12 @@ async def test_agents_are_ranked_by_any_figure_and_what_is_unknown_is_last(world
         for _ in range(ok + failed):
             tally.add(seconds)
         await world.put("orchestra_agent_task_seconds", at_s, tally, agent=agent)
+        for hour in range(4):
+            await world.put("orchestra_agent_state", at_s + hour * HOUR_S, hour, agent=agent)
         if usd is not None:
             await world.put("orchestra_agent_cost_usd_total", at_s, usd, agent=agent)
+    await world.put("orchestra_agent_retries_total", NOW_S - DAY_S, 7, agent_type="t")
+    await world.put("orchestra_agent_breaker_opened_total", NOW_S - DAY_S, 2, agent="a")
     await world.flush()
 
     agents = OfAgents(world.looking, world.exact)
@@ -232,4 +238,6 @@ async def test_agents_are_ranked_by_any_figure_and_what_is_unknown_is_last(world
     assert second.cost_usd is None
     assert second.tokens is None
     assert first.p50_ms == pytest.approx(200, rel=0.045)
-    assert (first.retries, first.fallbacks, first.uptime) == (None, None, None)
+    assert (first.retries, first.fallbacks) == (7, None)
+    assert (first.breaker_opened, second.breaker_opened) == (2, 0)
+    assert first.uptime == 0.5

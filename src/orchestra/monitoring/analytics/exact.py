@@ -13,8 +13,8 @@ from orchestra.store.keys import Tenant
 
 DAY_S: Final = 86_400
 HOUR_S: Final = 3_600
-SLICE_S: Final = 16 * DAY_S
-"""Hours are asked for in slices: an answer has at most 400 points."""
+POINTS: Final = 384
+"""Steps are asked for in slices: an answer has at most 400 of them."""
 GROUPS_MAX: Final = 200
 
 Where = tuple[tuple[str, str], ...]
@@ -66,7 +66,7 @@ class Exact:
         begin, end, step_s = asked
         begin -= begin % step_s
         found: dict[Values, Bins] = {}
-        slice_s = max(SLICE_S // step_s, 1) * step_s
+        slice_s = POINTS * step_s
         for since in range(begin, end, slice_s):
             question = Question(
                 metric, since, min(since + slice_s, end), by=tuple(by), where=where,

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from orchestra.instruments import Tally
-from orchestra.monitoring.analytics.exact import Exact, Values
-from orchestra.monitoring.analytics.looking import Looking
+from orchestra.monitoring.analytics.exact import HOUR_S, Exact, Values
+from orchestra.monitoring.analytics.looking import Looking, Window
 from orchestra.monitoring.analytics.reports import AgentAnalytics, AgentFigures
-from orchestra.monitoring.metrics.functions import ERROR_MAX, quantile
+from orchestra.monitoring.metrics.functions import ERROR_MAX, Level, quantile
 from orchestra.store.keys import Tenant
 
 TASKS: Final = "orchestra_agent_tasks_total"
@@ -16,12 +16,18 @@ TASK_SECONDS: Final = "orchestra_agent_task_seconds"
 FIRST_SECONDS: Final = "orchestra_agent_first_token_seconds"
 TOKENS: Final = "orchestra_agent_tokens_total"
 COST: Final = "orchestra_agent_cost_usd_total"
-COUNTED: Final[Mapping[str, str]] = {
-    "retries": "orchestra_agent_retries_total",
-    "fallbacks": "orchestra_agent_fallbacks_total",
-    "breaker_opened": "orchestra_agent_breaker_opened_total",
+COUNTED: Final[Mapping[str, tuple[str, str]]] = {
+    "retries": ("orchestra_agent_retries_total", "agent_type"),
+    "fallbacks": ("orchestra_agent_fallbacks_total", "agent_type"),
+    "breaker_opened": ("orchestra_agent_breaker_opened_total", "agent"),
 }
+"""The metric, and by which label it is counted: those of a type are of all agents of it."""
+STATE: Final = "orchestra_agent_state"
+DEGRADED: Final = 1
+"""States up to this one answer."""
 SHOWN_MAX: Final = 100
+MINUTE_S: Final = 60
+MINUTES_OF_S: Final = 6 * HOUR_S
 RANKS: Final[Mapping[str, bool]] = {
     "tasks": True,
     "success_rate": False,
@@ -58,6 +64,7 @@ class OfAgents:
         tokens = await exact.sums(tenant, TOKENS, seconds, ("agent",))
         cost = await exact.sums(tenant, COST, seconds, ("agent",))
         counted = {name: await self._counted(tenant, name, seconds) for name in COUNTED}
+        up = await self._uptimes(tenant, window)
         agents: dict[Values, Counter[str]] = defaultdict(Counter)
         for (agent, kind, provider, outcome), n in tasks.items():
             agents[agent, kind, provider][outcome] += int(n)
@@ -81,8 +88,11 @@ class OfAgents:
                     tokens=int(tokens[key]) if key in tokens else None,
                     cost_usd=spent,
                     cost_usd_per_success=_each(spent, outcomes["ok"]),
-                    uptime=None,
-                    **{name: _of(found, key) for name, found in counted.items()},
+                    uptime=up.get(key),
+                    **{
+                        name: _of(found, key if COUNTED[name][1] == "agent" else (kind,))
+                        for name, found in counted.items()
+                    },
                 )
             )
         ranked = sorted(rows, key=lambda row: _place(row, rank))
@@ -98,9 +108,26 @@ class OfAgents:
 
     async def _counted(self, tenant: Tenant, name: str, seconds: int) -> Counter[Values] | None:
         """None when nobody counts it here."""
-        if not await self._exact.known(tenant, COUNTED[name]):
+        metric, label = COUNTED[name]
+        if not await self._exact.known(tenant, metric):
             return None
-        return await self._exact.sums(tenant, COUNTED[name], seconds, ("agent",))
+        return await self._exact.sums(tenant, metric, seconds, (label,))
+
+    async def _uptimes(self, tenant: Tenant, window: Window) -> dict[Values, float]:
+        """The share of looks at an agent, of a minute or an hour, that found it able to answer."""
+        step_s = MINUTE_S if window.seconds <= MINUTES_OF_S else HOUR_S
+        asked = (window.from_ms // 1_000, window.until_ms // 1_000 + 1, step_s)
+        found: dict[Values, float] = {}
+        for key, bins in (await self._exact.steps(tenant, STATE, asked, ("agent",))).items():
+            looks = [
+                max(values) <= DEGRADED
+                for cell in bins.values()
+                if isinstance(cell, Level)
+                for values in cell.slots.values()
+            ]
+            if looks:
+                found[key] = round(sum(looks) / len(looks), 6)
+        return found
 
 
 def _of(found: Counter[Values] | None, key: Values) -> int | None:

@@ -1,5 +1,6 @@
 """Profiles as they are kept: compact, times in ms since acceptance, with pauses taken out. Pure."""
 
+import contextlib
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -170,13 +171,18 @@ def packed(execution: str, ended_ms: int, profile: Profile) -> bytes:
 
 
 def unpacked(stored: Iterable[bytes]) -> list[Kept]:
-    """The last one of each execution: one that was tried again ended twice."""
+    """The last one of each execution: one that was tried again ended twice.
+
+    What cannot be read, such as that of another version of ours, is left out.
+    """
     found: dict[bytes, Kept] = {}
     for one in stored:
         execution = f"exe_{uuid.UUID(bytes=one[:16])}"
         ended_ms = int.from_bytes(one[16:_HEAD], "big")
         had = found.get(one[:16])
-        if had is None or had.ended_ms <= ended_ms:
+        if had is not None and had.ended_ms > ended_ms:
+            continue
+        with contextlib.suppress(msgspec.DecodeError):
             found[one[:16]] = Kept(execution, ended_ms, _decoder.decode(one[_HEAD:]))
     return list(found.values())
 

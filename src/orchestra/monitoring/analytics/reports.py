@@ -22,10 +22,10 @@ class AgentFigures(Closed, frozen=True):
     tokens: int | None
     cost_usd: Usd
     cost_usd_per_success: Usd
-    retries: int | None
-    fallbacks: int | None
+    retries: Annotated[int | None, Meta(description="Of all agents of its type.")]
+    fallbacks: Annotated[int | None, Meta(description="Of all agents of its type.")]
     breaker_opened: int | None
-    uptime: Share
+    uptime: Annotated[Share, Meta(description="Of the looks at it: healthy or degraded.")]
 
 
 class AgentAnalytics(Closed, frozen=True):

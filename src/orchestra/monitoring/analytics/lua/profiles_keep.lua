@@ -36,6 +36,7 @@ local function halve(name, level)                         -- from now on one in 
   for _, one in ipairs(all) do
     if chosen(one, level) then call('RPUSH', key, one) else count, bytes = count - 1, bytes - #one end
   end
+  call('EXPIRE', key, (keep + 2) * 86400)
   grew(name, count, bytes)
 end
 
