@@ -72,7 +72,7 @@ async def care(store_url: str) -> AsyncIterator[Care]:
 
 @pytest.fixture
 async def peer() -> AsyncIterator[Peer]:
-    async with a_peer() as made:
+    async with a_peer(checks=True) as made:
         yield made
 
 
@@ -188,7 +188,7 @@ async def test_a_misconfigured_agent_is_tried_at_once_when_somebody_changed_it(
 
 
 async def test_hostile_agents_delay_no_others(care: Care, peer: Peer) -> None:
-    async with a_peer(hold=anyio.sleep_forever) as tarpit:
+    async with a_peer(hold=anyio.sleep_forever, checks=True) as tarpit:
         for i in range(80):
             await care.register(
                 f"slow-{i}", tarpit.url, health={"interval_s": 1, "timeout_ms": 30_000}

@@ -81,7 +81,7 @@ async def provider(later: OneLater) -> AsyncIterator[HttpProvider]:
 
 @pytest.fixture
 async def peer() -> AsyncIterator[Peer]:
-    async with a_peer() as made:
+    async with a_peer(checks=True) as made:
         yield made
 
 

@@ -49,7 +49,7 @@ async def provider() -> AsyncIterator[HttpProvider]:
 
 
 @pytest.fixture
-async def hasty() -> AsyncIterator[HttpProvider]:
+async def impatient() -> AsyncIterator[HttpProvider]:
     """The same, but silence ends its streams soon."""
     outbound = Outbound(policy(["127.0.0.0/8"]))
     yield a_provider(outbound, IDLE_S)
@@ -187,7 +187,7 @@ async def test_a_stream_without_its_terminal_frame_has_failed(
 
 @pytest.mark.parametrize("keeps_saying", [False, True])
 async def test_silence_ends_a_stream_and_a_sign_of_life_does_not(
-    hasty: HttpProvider, keeps_saying: bool
+    impatient: HttpProvider, keeps_saying: bool
 ) -> None:
     async def serve(stream: anyio.abc.SocketStream) -> None:
         async with stream:
@@ -209,7 +209,7 @@ async def test_silence_ends_a_stream_and_a_sign_of_life_does_not(
         group.start_soon(listener.serve, serve)
         port = int(listener.listeners[0].extra(anyio.abc.SocketAttribute.local_port))
         agent = an_agent(f"http://127.0.0.1:{port}/")
-        reply, frames = await undisturbed(lambda: ask(hasty, agent), IDLE_S / 3)
+        reply, frames = await undisturbed(lambda: ask(impatient, agent), IDLE_S / 3)
         group.cancel_scope.cancel()
 
         assert frames == FRAMES[:1]
