@@ -279,7 +279,7 @@ async def test_a_collector_that_refuses_is_not_asked_to_take_it_again(
     execution = await product.run(step("a", "near"))
     await trace_of(collector, execution)
 
-    assert module.shipping["spans"].well
+    await heard(collector, lambda: module.shipping["spans"].well)
 
 
 async def test_a_collector_that_is_not_there_is_nobodys_trouble(store_url: str) -> None:
