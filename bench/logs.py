@@ -86,6 +86,7 @@ async def _kept(mode: str, durability: str, place: Path, count: int) -> dict[str
         since = await _since(asking, LAST)
         last = {name: await _ms(asking, q, since) for name, q in QUERIES.items()}
         whole = {name: await _ms(asking, q, None) for name, q in QUERIES.items()}
+        export = await _exported(asking)
     return {
         "lines": count,
         "bytes_a_line": {
@@ -96,9 +97,25 @@ async def _kept(mode: str, durability: str, place: Path, count: int) -> dict[str
         "cpu_us_a_line": round(1_000 * spent / count, 1),
         f"search_last_{LAST}_ms": last,
         f"search_all_{count}_ms": whole,
+        "export_all": export,
         "peak_rss_mb": peak_rss_mb(os.getpid()),
         "cpu_s": round((cpu_ms(os.getpid()) - cpu) / 1_000, 1),
     }
+
+
+async def _exported(asking: Asking) -> dict[str, float]:
+    """All lines as a file: how long it takes, and what this process grows by meanwhile."""
+    began, before, grown, size = time.perf_counter(), _resident_mb(), 0.0, 0
+    async for some in asking.exported(Wanted((DEFAULT_TENANT,), order="oldest")):
+        size += len(some)
+        grown = max(grown, _resident_mb() - before)
+    seconds = time.perf_counter() - began
+    return {"mb": round(size / 1e6), "seconds": round(seconds, 1), "grew_mb": round(grown, 1)}
+
+
+def _resident_mb() -> float:
+    text = Path("/proc/self/statm").read_text(encoding="ascii")
+    return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 async def _since(asking: Asking, last: int) -> str:
