@@ -5,12 +5,13 @@ One mail at a real SMTP server and one signed webhook for the beginning of each,
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from e2e.served import Server, serving
 from http_peer import Peer, a_peer
@@ -71,7 +72,9 @@ async def test_each_fault_is_told_once_though_the_evaluator_is_killed(
         await house.harmed(store_url)
         leader, house.server = (one, two) if one.said("monitoring.leads") else (two, one)
         leader.signal(SIGKILL)
-        await house.until(lambda: house.mails("firing") >= 4 and house.hooks("firing") >= 4)
+        await house.until(
+            lambda: house.mails("firing") >= 4 and house.hooks("firing") >= 4, house.ask
+        )
         await house.healed(store_url)
         await house.until(lambda: house.mails("resolved") >= 4 and house.hooks("resolved") >= 4)
         said = await house.said()
@@ -154,11 +157,22 @@ class House:
         async with _store(store_url) as store:
             await store.call("o:{filled}:", "UNLINK", *FILLED)
 
-    async def until(self, ready: Callable[[], bool]) -> None:
-        """Until it is so."""
+    async def until(
+        self,
+        ready: Callable[[], bool],
+        meanwhile: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint,
+    ) -> None:
+        """Until it is so. `meanwhile` goes on, for an heir may come late to what has passed."""
         with anyio.fail_after(WITHIN_S):
-            while not ready():  # noqa: ASYNC110  -- other processes
+            while not ready():
+                await meanwhile()
                 await anyio.sleep(0.05)
+
+    async def ask(self) -> None:
+        """One task of each agent."""
+        async with anyio.create_task_group() as group:
+            for agent in ("broken", "slow"):
+                group.start_soon(self._asked, agent)
 
     def mails(self, kind: str) -> int:
         """How many came of a kind."""

@@ -81,7 +81,7 @@ async def test_an_alert_is_an_event(store_url: str) -> None:
 
 async def firing(product: Product, rule: str) -> dict[str, Any]:
     """The alert of a rule, once it fires."""
-    with anyio.fail_after(40):
+    with anyio.fail_after(60):
         while True:
             answer = await product.http.get(f"/api/alerts/?state=firing&rule={rule}")
             if answer.json()["alerts"]:
