@@ -10,6 +10,7 @@ from types import MappingProxyType, TracebackType
 from typing import Final, Literal, Protocol, TypeAlias
 
 from orchestra.clock import Clock, Random
+from orchestra.conventions import OUTCOME
 from orchestra.trace_context import (
     SAMPLED,
     Trace,
@@ -124,7 +125,10 @@ class Span:
     ) -> None:
         _current.set(self._before)
         if kind is not None and self.error is None:
-            self.error = kind.__name__
+            if issubclass(kind, Exception):
+                self.error = kind.__name__
+            else:  # cancelled: a client that has gone, a call that nobody waits for any more
+                self.attributes[OUTCOME] = "cancelled"
         if self.trace.flags & SAMPLED and _HERE.sink is not None:
             self.end_ns = max(_HERE.now_ns(), self.start_ns)
             _HERE.sink.take(self)

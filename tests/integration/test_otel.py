@@ -25,7 +25,8 @@ from orchestra.log import COVERED, configure
 from orchestra.otel.module import OtelModule
 from orchestra.otel.shipping import BATCH
 from orchestra.settings import Settings
-from orchestra.store.keys import DEFAULT_TENANT
+from orchestra.store.keys import DEFAULT_TENANT, Tenant
+from orchestra.workflows.module import WorkflowsModule
 
 pytestmark = pytest.mark.anyio
 
@@ -96,6 +97,10 @@ async def test_a_webhook_is_part_of_the_trace_that_it_tells_of(
     [asked] = peer.asked
     assert asked.headers["traceparent"] == f"00-{TRACE}-{wire.span_id}-01"
     assert asked.headers["tracestate"] == "vendor=1"
+    # Whose execution it is not learns nothing of its trace.
+    workflows = the(WorkflowsModule, product)
+    assert await workflows.trace_of(Tenant("other"), execution) == ""
+    assert (await workflows.trace_of(DEFAULT_TENANT, execution)).startswith(f"00-{TRACE}-")
 
 
 async def test_a_job_is_part_of_the_trace_in_which_it_was_put_in_line(

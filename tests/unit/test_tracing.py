@@ -80,6 +80,18 @@ def test_a_span_that_ends_with_an_exception_says_which_kind_and_no_more(told: Co
     assert "secret" not in repr(span.attributes)
 
 
+def test_what_is_cancelled_is_no_failure(told: Collected) -> None:
+    class Cancelled(BaseException):
+        pass
+
+    with pytest.raises(Cancelled), tracing.span("a"):
+        raise Cancelled
+
+    [span] = told
+    assert span.error is None
+    assert span.attributes == {"orchestra.outcome": "cancelled"}
+
+
 def test_what_the_caller_does_not_record_is_not_recorded_here(told: Collected) -> None:
     tracing.come(CALLER._replace(flags=0))
 

@@ -187,7 +187,7 @@ class Distributor:
             return
         event = thinned(told, self._base_url)
         trace = told.traceparent or ""
-        if not trace and told.source == WORKFLOWS:
+        if not trace and told.origin == "engine" and told.source == WORKFLOWS:
             trace = await self._trace_of(told.tenant, told.key)
         parcels = [Parcel(delivery_id(event, one.id), event, trace=trace) for one in wanting]
         if len(wanting) == 1:

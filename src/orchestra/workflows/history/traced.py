@@ -20,6 +20,7 @@ from orchestra.store.keys import Tenant
 from orchestra.workflows.history import chronicle
 from orchestra.workflows.history.reader import NoSuchExecution, Reader
 from orchestra.workflows.history.spans import Ended, code_of, spans_of, trace_of
+from orchestra.workflows.planning.facts import Envelope
 from orchestra.workflows.planning.framing import unpack_envelope, unpack_record
 from orchestra.workflows.ports import Partitions
 
@@ -60,14 +61,28 @@ class Traced:
         place = (tenant, execution)
         if place not in self._known:
             try:
-                stored = await self._reader.read(tenant, execution)
+                envelope = await self._envelope(tenant, execution)
             except (NoSuchExecution, CorruptRecord):
                 return ""
-            above = trace_of(tenant, execution, stored.envelope)
+            above = trace_of(tenant, execution, envelope)
             self._known[place] = above.at(tracing.of_execution(execution)).text
             if len(self._known) > KNOWN_MAX:
                 self._known.popitem(last=False)
         return self._known[place]
+
+    async def _envelope(self, tenant: Tenant, execution: str) -> Envelope:
+        """What an execution was started with. Raises NoSuchExecution, CorruptRecord, StoreAway."""
+        prefix = self._store.prefix(self._reader.tag(execution))
+        whose: bytes | None = await self._store.read(
+            prefix, "HGET", keys.state(prefix, execution), "@t"
+        )
+        if whose is None:  # it was put away
+            return (await self._reader.read(tenant, execution)).envelope
+        results = keys.results(prefix, execution)
+        framed: bytes | None = await self._store.read(prefix, "HGET", results, "@in")
+        if whose.decode() != tenant or framed is None:
+            raise NoSuchExecution("no execution of this id")
+        return unpack_envelope(framed)
 
     def listen(self, bus: Subscribing) -> None:
         """Be told of their ends, once the bus runs."""
