@@ -48,7 +48,8 @@ async def truth_of(product: Product, executions: Iterable[Mapping[str, Any]]) ->
                 spent = (datetime.fromisoformat(item["at"]) - began).total_seconds()
                 truth.seconds[one["workflow_name"]].append(spent)
             if kind in STEPS:
-                truth.steps[STEPS[kind]] += 1
+                undo_failed = kind == "step.failed" and of[:1] == "~"
+                truth.steps["undo_failed" if undo_failed else STEPS[kind]] += 1
     return truth
 
 

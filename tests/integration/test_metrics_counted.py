@@ -124,4 +124,4 @@ async def test_the_overview_says_what_the_histories_say(store_url: str) -> None:
     assert overview["system"]["replicas"] == 1
     assert {row["status"] for row in overview["services"]} == {"healthy"}
     assert overview["status"] == "healthy"
-    assert overview["partial"] == ["alerts", "next_schedules", "recent_events"]
+    assert overview["partial"] == ["next_schedules"]

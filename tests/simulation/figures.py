@@ -115,7 +115,8 @@ def _event(made: Expected, line: Line) -> None:
 
 def _step(made: Expected, one: Story, line: Line, spent: Any) -> None:
     name, undo = one.plan.definition.name, line.path[:1] == "~"
-    outcome = "compensated" if undo and line.kind == "C" else OUTCOMES[line.kind]
+    undone = {"C": "compensated", "F": "undo_failed"}.get(line.kind) if undo else None
+    outcome = undone or OUTCOMES[line.kind]
     made.counts["orchestra_steps_total"][outcome, name] += 1
     if spent is not None and line.kind in "CFY":
         tokens = made.counts["orchestra_workflow_tokens_total"]

@@ -35,6 +35,7 @@ LABEL_MAX: Final = 128
 _ITEM = re.compile(r"\[\d+\]")
 _ENDS: Final = {"D": "completed", "F": "failed", "C": "cancelled", "L": "rolled_back"}
 _STEPS: Final = {b"C": "completed", b"F": "failed", b"S": "skipped", b"Y": "retried"}
+_UNDOING: Final = {b"C": "compensated", b"F": "undo_failed"}
 _OF_EXECUTION: Final = frozenset((b"N", b"E"))
 _SAYING: Final = frozenset((b"E", b"K"))
 """What the event is called depends on what these say."""
@@ -210,7 +211,7 @@ def _keys_of(known: tuple[bytes, bytes, str, bytes, bytes]) -> tuple[Key, Key | 
     """What a step adds to: how many, how long, waiting. No times of what undoes another one."""
     slot, tenant, workflow, kind, path = known
     whose, at_s, undo = tenant.decode(), _at(slot), path[:1] == b"~"
-    outcome = "compensated" if undo and kind == b"C" else _STEPS[kind]
+    outcome = (undo and _UNDOING.get(kind)) or _STEPS[kind]
     name = _ITEM.sub("[]", path.decode(errors="replace"))[:LABEL_MAX]
     of_step = (("step", name), ("workflow", workflow))
     seconds = (whose, "orchestra_step_seconds", of_step, at_s)
