@@ -12,8 +12,8 @@ from orchestra.monitoring.analytics.judging import LEAST, NOTICED_MS, Case, Find
 from orchestra.monitoring.analytics.profiles import Profile
 
 SHOWN: Final = 3
-_ORDERED: Final = frozenset({"wait"})
-"""A step that waits stands where it does on purpose."""
+_ORDERED: Final = frozenset({"wait", "set", "emit"})
+"""Steps that stand where they do on purpose: what they do is seen by others, not by name."""
 
 
 def reordered(case: Case) -> Iterator[Finding]:
@@ -48,9 +48,12 @@ def _reads(case: Case, step: Mapping[str, Any]) -> Sequence[str]:
 def _free(steps: Mapping[str, Mapping[str, Any]], case: Case, later: str, earlier: str) -> bool:
     """Whether nothing of the earlier one is used: not by expressions, not by name."""
     step, before = steps[later], steps.get(earlier)
-    if before is None or step["condition"] or {step["kind"], before["kind"]} & _ORDERED:
+    if before is None or step["condition"]:
         return False
     inside = [step, *(one for one in steps.values() if one["path"].startswith(later + "/"))]
+    within = [before, *(one for one in steps.values() if one["path"].startswith(earlier + "/"))]
+    if any(one["kind"] in _ORDERED for one in (*inside, *within)):
+        return False
     used = {path for one in inside for path in _reads(case, one)}
     return not any(path == earlier or path.startswith(earlier + "/") for path in used)
 

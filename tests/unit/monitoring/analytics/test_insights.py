@@ -105,6 +105,13 @@ def test_a_step_that_reads_another_by_name_stays_behind_it() -> None:
     assert list(reordered(Case(kept, shape_of(steps), {"b": ["a"]}))) == []
 
 
+@pytest.mark.parametrize("kind", ["set", "emit", "wait"])
+def test_steps_whose_place_others_see_stay_where_they_are(kind: str) -> None:
+    steps = {"a": Doing(kind=kind), "b": Doing(("a",)), "c": Doing(("b",), kind=kind)}
+
+    assert list(reordered(Case(several(steps, 50, 1), shape_of(steps)))) == []
+
+
 def test_waiting_for_more_than_half_of_a_step_is_found() -> None:
     steps = {"a": Doing(ms=(40.0, 5.0), slot_ms=160), "b": Doing(("a",), (60.0, 5.0))}
     unhindered = steps | {"a": Doing(ms=(40.0, 5.0))}
