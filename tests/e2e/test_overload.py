@@ -43,7 +43,7 @@ async def test_a_storm_of_starts_completes_in_bounded_memory(tmp_path: Path) -> 
             for _ in range(CLIENTS):
                 group.start_soon(client)
         accepted_s = time.monotonic() - began
-        await until(lambda: _unfinished(server), lambda items: not items, 60)
+        await until(lambda: _unfinished(server), lambda items: not items, 240)
         done_s, most_mb = time.monotonic() - began, server.memory_mb("VmHWM")
         ends = await _ends(server)
 
@@ -53,7 +53,7 @@ async def test_a_storm_of_starts_completes_in_bounded_memory(tmp_path: Path) -> 
             accepted_s=accepted_s, done_s=done_s, grown_mb=most_mb - before_mb,
             start_p50_s=statistics.median(waits), start_max_s=max(waits),
         )  # fmt: skip
-        assert not load.wrong(longest_s=10.0), load.wrong(longest_s=10.0)[:5]
+        assert not load.wrong(longest_s=60.0), load.wrong(longest_s=60.0)[:5]
         assert ends == {"completed": EXECUTIONS}
         assert most_mb - before_mb < GROWTH_MB_MAX
 
