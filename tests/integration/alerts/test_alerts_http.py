@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import anyio
+import jsonschema_rs
 import pytest
 from products import Product, a_product
 
@@ -67,16 +68,27 @@ async def test_what_fires_is_listed_acknowledged_and_in_the_history(store_url: s
     assert overview["episode"] == 1
 
 
-async def test_an_alert_is_an_event(store_url: str) -> None:
+async def test_an_alert_is_an_event_and_lines_of_the_log_make_one(store_url: str) -> None:
+    body = {
+        "name": "Refused", "kind": "log", "query": 'level>=error "no such sku"', "threshold": 2,
+        "window": "10m", "summary": "${value} of ${threshold}",
+    }  # fmt: skip
     async with a_product(store_url) as one:
-        rule = (await one.post("/api/alerts/rules", RULE)).json()
-        await one.http.post("/api/metrics/record?metric_name=checkout_seconds&value=9")
+        lines = [{"level": "error", "message": f"no such sku {n}"} for n in range(5)]
+        assert (await one.post("/api/logs/ingest", {"logs": lines})).status_code < 300
+        rule = (await one.post("/api/alerts/rules", body)).json()
         alert = await firing(one, rule["id"])
-        types = (await one.http.get("/api/events/types")).json()
-        found = (await one.http.get("/api/events/?types=alert.fired")).json()
+        tried = await one.post("/api/alerts/rules/test", {**body, "from": "-1h"})
+        types = (await one.http.get("/api/events/types")).json()["types"]
+        found = await one.http.get(f"/api/events/?types=alert.fired&key={alert['id']}")
 
-    assert "alert.fired" in str(types)
-    assert alert["id"] in str(found)
+    assert (alert["value"], alert["summary"]) == (5.0, "5 of 2")
+    assert tried.json()["fired"] >= 1
+    [event] = found.json()["events"]
+    schema = next(row["data_schema"] for row in types if row["type"] == "alert.fired")
+    jsonschema_rs.validator_for(schema).validate(event["data"])
+    assert event["source"] == "/orchestra/alerts"
+    assert set(event["data"]) <= set(schema["properties"])
 
 
 async def firing(product: Product, rule: str) -> dict[str, Any]:
