@@ -6,7 +6,7 @@ import anyio
 import anyio.abc
 import structlog
 
-from orchestra.bus import Again, Bury, Job, JobHandler, Working
+from orchestra.bus import Again, Bury, Job, JobHandler, Working, lines
 from orchestra.bus.queues.carried import trace_of
 from orchestra.bus.queues.messages import Outcome
 from orchestra.bus.queues.queues import Queues
@@ -159,6 +159,7 @@ class QueueWorker:
             return []
 
     async def _do(self, one: Received, scope: anyio.CancelScope) -> None:
+        lines.begin(self._tenant, queue=self._name, message=one.id)
         outcome: Outcome = "done"
         told, delay_ms = "", None
         try:
@@ -194,14 +195,14 @@ class QueueWorker:
                 self._tenant, queue, [one.receipt], outcome, delay_ms=delay_ms, error=told
             )
         except OrchestraError as error:  # its lease ends, and it comes again
-            log.warning("queue.not_settled", queue=queue, message=one.id, reason=error.detail)
+            log.warning("queue.not_settled", reason=error.detail)
             return
         if settled == "dead":
-            log.warning("queue.message_buried", queue=queue, message=one.id, tries=one.attempt)
+            log.warning("queue.message_buried", tries=one.attempt)
         elif outcome == "again":
-            log.info("queue.job_failed", queue=queue, message=one.id, attempt=one.attempt)
+            log.info("queue.job_failed", attempt=one.attempt)
         elif settled == "gone":
-            log.warning("queue.lease_lost", queue=queue, message=one.id)
+            log.warning("queue.lease_lost")
 
     def _wait_ms(self, attempt: int) -> int:
         waits = self._options.backoff_ms or (0,)

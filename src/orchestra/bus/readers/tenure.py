@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from orchestra.bus import Bury, Event, Gap, Handler, Reading
+from orchestra.bus.lines import about
 from orchestra.bus.live.hub import Hub
 from orchestra.bus.readers.feed import FELL_BEHIND, Feed, Found
 from orchestra.bus.readers.frontier import FLUSH, Frontier, Item
@@ -159,6 +160,15 @@ class Tenure:
         self._changed = anyio.Event()
 
     async def _handle(self, item: Item) -> None:
+        told = item.told
+        if isinstance(told, Event):
+            named = {"tenant": told.tenant, "reader": self._subscriber.name, **about(told)}
+            with structlog.contextvars.bound_contextvars(**named):
+                await self._try(item)
+        else:
+            await self._try(item)
+
+    async def _try(self, item: Item) -> None:
         """Try, and try again in place; then it goes to the dead letters."""
         why = ""
         for tried in range(1, self._options.tries + 1):
@@ -196,7 +206,8 @@ class Tenure:
         if isinstance(told, Gap):
             return
         name = self._subscriber.name
-        log.warning("bus.event_buried", reader=name, event_id=told.id, tries=tries, error=why)
+        whose = {"tenant": told.tenant, "reader": name, **about(told)}
+        log.warning("bus.event_buried", **whose, tries=tries, error=why)
         letter = (told.id, msgspec.json.encode(told), why, tries)
         while True:
             try:

@@ -13,6 +13,7 @@ import structlog
 
 from orchestra import tracing
 from orchestra.bus import Event
+from orchestra.bus.lines import about
 from orchestra.bus.queues.messages import Outcome as Settlement
 from orchestra.bus.queues.queues import Queues
 from orchestra.bus.queues.records import Received
@@ -71,6 +72,7 @@ class Hands:
         except msgspec.DecodeError:
             await self._settle(endpoint, one, "bury", error="it cannot be read")
             return
+        structlog.contextvars.bind_contextvars(delivery=parcel.id, **about(parcel.event))
         if endpoint.state == "disabled":
             await self.skip(endpoint, parcel, "disabled")
             await self._settle(endpoint, one, "done")

@@ -10,6 +10,7 @@ import anyio
 import anyio.abc
 import structlog
 
+from orchestra.bus import lines
 from orchestra.bus.queues.records import BATCH_MAX, Received
 from orchestra.bus.webhooks.circuits import Circuits, Places
 from orchestra.bus.webhooks.hands import Hands, Place
@@ -127,12 +128,13 @@ class Pump:
         return wait_s
 
     async def _work(self, endpoint: Endpoint, one: Received, place: Place) -> None:
+        lines.begin(endpoint.tenant, webhook=endpoint.id, message=one.id)
         try:
             await self._ground.hands.deliver(endpoint, one, place)
         except* OrchestraError as away:  # the lease runs out, and it comes again
-            log.info("webhook.not_recorded", webhook=endpoint.id, error=str(away.exceptions[0]))
+            log.info("webhook.not_recorded", error=str(away.exceptions[0]))
         except* Exception:  # its task ends here, and no other delivery with it
-            log.exception("webhook.delivery_broken", webhook=endpoint.id)
+            log.exception("webhook.delivery_broken")
         finally:
             self._in_hand -= 1
             self._ground.turns.give_back(1)

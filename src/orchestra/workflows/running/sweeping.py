@@ -60,7 +60,8 @@ class Sweeper:
         return sum([await self._look(prefix, name.decode()) for name in found[::2]])
 
     async def _look(self, prefix: str, execution: str) -> int:
-        digest = await self._store.read(prefix, "HGET", keys.state(prefix, execution), "@d")
+        state = keys.state(prefix, execution)
+        digest, tenant = await self._store.read(prefix, "HMGET", state, "@d", "@t")
         if digest is None:
             return 0
         plan = await self._catalogue.plan(digest.decode())
@@ -68,7 +69,8 @@ class Sweeper:
             SCRIPTS["execution_sweep"], prefix, eid=execution, steps=lines_of(plan)
         )
         for path in lost:
-            log.error("step.orphaned", execution_id=execution, step=path.decode())
+            whose = {"tenant": tenant.decode(), "execution_id": execution}
+            log.error("step.orphaned", **whose, step=path.decode())
         if lost:
             _PUT_BACK.add(len(lost))
         self.orphaned += len(lost)
