@@ -180,15 +180,17 @@ async def test_instruments_come_as_they_are_counted(product: Product, collector:
     module = the(OtelModule, product)
 
     route = "/api/workflows/{workflow}/execute"
+    instruments = {one.name: one for one in INSTRUMENTS}
+    ours = instruments["orchestra_http_seconds"].totals()
+    tally = ours[(route,)]
+    assert isinstance(tally, Tally)
     module.gather()
-    await heard(collector, lambda: route in spread_of(collector))
+    await heard(collector, lambda: count_of(collector, route) == tally.count)
 
     counted = collector.metrics["orchestra_http_requests_total"].sum
     assert counted.is_monotonic
     assert counted.aggregation_temporality == 2  # cumulative
-    ours = {one.name: one for one in INSTRUMENTS}["orchestra_http_seconds"].totals()
-    point, tally = spread_of(collector)[route], ours[(route,)]
-    assert isinstance(tally, Tally)
+    point = spread_of(collector)[route]
     assert (point.scale, point.count, point.sum) == (3, tally.count, tally.sum)
     assert (point.min, point.max) == (tally.low, tally.high)
     found = {
@@ -207,6 +209,12 @@ def spread_of(collector: Receiver) -> dict[str, Any]:
     metric = collector.metrics.get("orchestra_http_seconds")
     points = metric.exponential_histogram.data_points if metric else ()
     return {valued(point.attributes)["route"]: point for point in points}
+
+
+def count_of(collector: Receiver, route: str) -> int:
+    """How many requests it was told of."""
+    point = spread_of(collector).get(route)
+    return point.count if point else 0
 
 
 async def test_lines_of_the_log_name_the_span_that_they_belong_to(
