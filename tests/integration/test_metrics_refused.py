@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from products import Product, a_product
+from webhook_products import come_as
 
 from orchestra.clock import SystemClock
 from orchestra.instants import instant
@@ -217,6 +218,33 @@ async def test_a_form_is_recorded_as_a_query_is(product: Product) -> None:
     assert [row["pointer"] for row in wrong.json()["errors"]] == ["/metric_name", "/value"]
     assert [one.status_code for one in (wrong, odd, both, text)] == [422, 422, 422, 415]
     assert shown.json()["labels"] == {"shop": ["berlin"]}
+
+
+async def test_another_tenant_sees_nothing_and_takes_nothing(product: Product) -> None:
+    await product.post("/api/metrics/record", a_value(labels={"hush": "hush-hush"}))
+    line = b'{"message": "hush-hush"}'
+    await product.http.post("/api/logs/ingest", content=line, headers=NDJSON)
+    come_as(product, "admin", "else")
+    paths = ["/api/metrics/", "/api/logs/search", "/api/logs/export", "/api/logs/tail?follow=false"]
+    paths += ["/api/logs/context?at=now", "/api/metrics/query?metric=n", "/api/dashboard/overview"]
+    shown = [(await product.http.get(path)).text for path in paths]
+    unknown = [
+        (await product.http.request(method, path)).status_code
+        for method, path in (
+            ("GET", "/api/metrics/m"),
+            ("GET", "/api/metrics/query?metric=m"),
+            ("GET", "/api/metrics/export?metric=m"),
+            ("DELETE", "/api/metrics/m"),
+        )
+    ]
+    again = await product.post("/api/metrics/record", a_value(type="gauge"))
+    come_as(product, "admin", "default")
+    mine = await product.http.get("/api/metrics/m")
+
+    assert not [text for text in shown if "hush" in text]
+    assert unknown == [404] * 4
+    assert again.status_code == 202
+    assert (mine.json()["type"], mine.json()["labels"]) == ("histogram", {"hush": ["hush-hush"]})
 
 
 async def test_what_lies_beside_the_metrics_is_none_of_them(product: Product) -> None:

@@ -161,6 +161,12 @@ class Admission:
         found = cast("bytes | None", await self._read("HGET", key, name))
         return None if found is None or name[:1] == "#" else _about(found)
 
+    async def abouts(self, tenant: Tenant, names: Sequence[str]) -> list[About | None]:
+        """Some metrics; None for one that is unknown. None of the names begins with `#`."""
+        key = metric_keys.metrics(self._prefix, tenant)
+        rows = cast("list[bytes | None]", await self._read("HMGET", key, *names))
+        return [None if row is None else _about(row) for row in rows]
+
     async def series(self, tenant: Tenant, name: str, about: About) -> list[Series]:
         """All series of a metric."""
         key = metric_keys.series_of(self._prefix, tenant, name)

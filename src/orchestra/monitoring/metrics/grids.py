@@ -26,6 +26,8 @@ def grid_of(asked: Question, spans: Sequence[Span], now_s: int) -> tuple[Grid, d
         if asked.step_s:
             clipped["step_s"] = step_s
     span = [one for one in usable if step_s % one.step_s == 0][-1]
+    if to_s == now_s:
+        to_s += 1  # up to now is with the slot that has just begun
     from_s -= from_s % step_s
     return Grid(span, from_s, to_s, step_s), clipped
 

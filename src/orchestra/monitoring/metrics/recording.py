@@ -78,24 +78,20 @@ class Recorder:
     async def _abouts(self, tenant: Tenant, wishes: Sequence[Wish]) -> dict[str, About]:
         """What the metrics are, as far as they are known; the first of a new one decides."""
         found: dict[str, About] = {}
-        for name in dict.fromkeys(wish.name for wish in wishes):
-            about = self._remembered(tenant, name, wishes)
-            if about is None:
-                about = await self._admission.about(tenant, name)
-            if about is None:
-                first = next(wish for wish in wishes if wish.name == name)
-                about = About(first.kind or "h", first.unit or "", own=False)
-            found[name] = about
-        return found
-
-    def _remembered(self, tenant: Tenant, name: str, wishes: Sequence[Wish]) -> About | None:
+        first: dict[str, Wish] = {}
         for wish in wishes:
-            if wish.name == name:
-                key = (tenant, name, tuple(sorted(wish.labels.items())))
+            first.setdefault(wish.name, wish)
+            if wish.name not in found:
+                key = (tenant, wish.name, tuple(sorted(wish.labels.items())))
                 series = self._series.get(key)
                 if series is not None and self._admission.known(series):
-                    return About(series.kind, series.unit, own=False)
-        return None
+                    found[wish.name] = About(series.kind, series.unit, own=False)
+        new = [name for name in first if name not in found]
+        if new:
+            for name, about in zip(new, await self._admission.abouts(tenant, new), strict=True):
+                one = first[name]
+                found[name] = about or About(one.kind or "h", one.unit or "", own=False)
+        return found
 
     def _made(self, tenant: Tenant, wish: Wish, abouts: Mapping[str, About]) -> Series:
         about = abouts[wish.name]
