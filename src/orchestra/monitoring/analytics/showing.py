@@ -10,7 +10,7 @@ from orchestra.monitoring.analytics.documents import (
     StepFigures,
     Version,
 )
-from orchestra.monitoring.analytics.statistics import quantile
+from orchestra.monitoring.analytics.statistics import quantile, quantiles
 from orchestra.monitoring.analytics.summing import Part, StepSum, Sums, VersionSum
 
 SHOWN: Final = 50
@@ -52,13 +52,14 @@ def steps_of(sums: Sums) -> list[StepFigures]:
 
 
 def _step(name: str, one: StepSum) -> StepFigures:
+    p50, p95, p99 = quantiles(one.took, 0.5, 0.95, 0.99)
     return StepFigures(
         step=name,
         kind=one.kind,
         executions=one.executions,
-        p50_ms=quantile(one.took, 0.5),
-        p95_ms=quantile(one.took, 0.95),
-        p99_ms=quantile(one.took, 0.99),
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
         wait_p50_ms=quantile(one.waited, 0.5),
         failed=one.failed,
         retried=one.retried,
@@ -82,12 +83,13 @@ def versions_of(sums: Sums) -> list[Version]:
 
 
 def _version(number: int, one: VersionSum) -> Version:
+    p50, p95 = quantiles(one.good, 0.5, 0.95)
     return Version(
         version=number,
         executions=one.executions,
         success_rate=round(len(one.good) / one.judged, 6) if one.judged else None,
-        p50_ms=quantile(one.good, 0.5),
-        p95_ms=quantile(one.good, 0.95),
+        p50_ms=p50,
+        p95_ms=p95,
         cost_usd_each=round(one.micro / one.executions / 1e6, 9) if one.priced else None,
     )
 

@@ -45,10 +45,15 @@ def deviation(values: Sequence[float]) -> float | None:
 
 def quantile(values: Sequence[float], share: float) -> float | None:
     """The value that so many are not above, one of the values themselves. None of nothing."""
+    return quantiles(values, share)[0]
+
+
+def quantiles(values: Sequence[float], *wanted: float) -> list[float | None]:
+    """One for each share, and one sort for all. It is quicker when parts are in order already."""
     if not values:
-        return None
+        return [None for _ in wanted]
     ordered = sorted(values)
-    return float(ordered[max(1, math.ceil(share * len(ordered))) - 1])
+    return [float(ordered[max(1, math.ceil(share * len(ordered))) - 1]) for share in wanted]
 
 
 def theil_sen(points: Sequence[tuple[float, float]]) -> Trend | None:

@@ -47,12 +47,15 @@ class AnalyticsPart:
         all_per_s = max(ALL_PER_S, per_s)
         self.reader = Reader(profiles, self.shelf, clock, metrics.leading, per_s, all_per_s)
         looking = Looking(profiles, self.shelf, exact, clock)
+        self.of_workflows, self.of_agents = OfWorkflows(looking, exact), OfAgents(looking, exact)
+        self.of_costs, self.moving = OfCosts(looking, exact, models), Moving(looking, exact)
+        self.advice = Advice(looking)
         parts = {
-            "of_workflows": OfWorkflows(looking, exact),
-            "of_agents": OfAgents(looking, exact),
-            "of_costs": OfCosts(looking, exact, models),
-            "moving": Moving(looking, exact),
-            "advice": Advice(looking),
+            "of_workflows": self.of_workflows,
+            "of_agents": self.of_agents,
+            "of_costs": self.of_costs,
+            "moving": self.moving,
+            "advice": self.advice,
         }
         provided = {
             name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
