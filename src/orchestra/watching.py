@@ -106,7 +106,10 @@ def notifications_of(
 
     async def call(url: str) -> int:
         outbound.adopt(await policy_of(settings, store.servers))
-        reply = await outbound.send("GET", url, {}, b"", CALL_S, ANSWER_MAX_BYTES)
+        try:
+            reply = await outbound.send("GET", url, {}, b"", CALL_S, ANSWER_MAX_BYTES)
+        finally:
+            await outbound.aclose()  # once a minute: nothing is kept open for it
         return reply.status
 
     needs = Ports(

@@ -81,14 +81,14 @@ class Managed:
     async def tell(self, endpoint_id: str, event: Event) -> bool:
         """Put it in line; again with the same id of the event it is the same delivery.
 
-        False when there is no such endpoint. Raises StoreAway, StoreFull.
+        False when there is no such endpoint, or it is off: then the log says so. Raises StoreAway, StoreFull.
         """
         try:
             endpoint = await self._endpoints.get(event.tenant, endpoint_id)
         except WebhookUnknown:
             return False
         await self._deliverer.enqueue(endpoint, Parcel(delivery_id(event, endpoint_id), event))
-        return True
+        return endpoint.state == "active"
 
     async def tell_now(self, endpoint_id: str, event: Event) -> Mapping[str, Any]:
         """One attempt at once, and what came of it. Raises NotFound, Unavailable."""

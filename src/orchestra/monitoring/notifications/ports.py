@@ -44,7 +44,7 @@ class Hooks(Protocol):
         ...
 
     async def tell(self, endpoint_id: str, event: Event) -> bool:
-        """Put it in line, once for each id of an event; False: there is no such endpoint."""
+        """Put it in line, once for each id of an event; False: it is gone, or off."""
         ...
 
     async def tell_now(self, endpoint_id: str, event: Event) -> Mapping[str, Any]:

@@ -112,7 +112,7 @@ class Postman:
                 sending = Sending(dedup=one.id, urgent=True)
                 await self._ports.bus.enqueue(HOME, QUEUE, one, sending)
         elif not await self._ports.hooks.tell(contact.id, event_of(letter)):
-            gone = "the endpoint of the contact is gone: save the contact"
+            gone = "the endpoint of the contact is off, or gone: save the contact"
             await self.failed(contact, _facts(letter, gone), letter.id)
 
 
