@@ -81,7 +81,8 @@ class Managed:
     async def tell(self, endpoint_id: str, event: Event) -> bool:
         """Put it in line; again with the same id of the event it is the same delivery.
 
-        False when there is no such endpoint, or it is off: then the log says so. Raises StoreAway, StoreFull.
+        False when there is no such endpoint, or it is off: then the log says so. Raises StoreAway,
+        StoreFull.
         """
         try:
             endpoint = await self._endpoints.get(event.tenant, endpoint_id)
