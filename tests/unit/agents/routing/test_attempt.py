@@ -35,7 +35,7 @@ def choice(size: int = 3) -> Choice:
 
 
 def after(*failures: Failure, now: float = 1.0, **task: Any) -> Next:
-    """What may follow these, of the 5 s there are."""
+    """What may follow these, of the minute there is."""
     attempt = Attempt(a_task("pool", **task), 0.0)
     attempt.begun = 0.0
     for n, failure in enumerate(failures):
@@ -67,7 +67,7 @@ def test_what_may_follow_a_failure(
 
 
 def test_nothing_follows_when_the_time_is_over() -> None:
-    assert after(DOWN, now=4.97) == "stop"
+    assert after(DOWN, now=59.97) == "stop"
 
 
 def test_a_fallback_has_one_call() -> None:
