@@ -57,8 +57,9 @@ class WorkflowsModule:
         self._group: asyncio.TaskGroup | None = None
         self._lease = LeaseClock(store.partitions, clock.monotonic, chance)
         self.catalogue = Catalogue(store)
+        memory = Memory(store)
         around = Around(
-            store=store, agents=agents, catalogue=self.catalogue, memory=Memory(store),
+            store=store, agents=agents, catalogue=self.catalogue, memory=memory,
             hands=Hands(settings.slots_max), lease=self._lease, clock=clock, chance=chance,
             spawn=self._spawn,
         )  # fmt: skip
@@ -67,7 +68,7 @@ class WorkflowsModule:
         self.starter = Starter(store, self.catalogue, self.engine, self._lease, clock, chance)
         durability = store.durability.appendfsync
         reader = Reader(store, self.catalogue, clock, durability)
-        self._book = Traced(store, reader, clock)
+        self._book = Traced(store, reader, clock, memory.envelope)
         self.executions = Executions(store, reader, self.catalogue, self.engine, clock)
         self.signals = Signals(store, reader, self.catalogue, self.engine, clock, chance)
         self.retention = Retention(

@@ -5,9 +5,10 @@ before a crash may be told again, with the same ids.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+import msgspec
 import structlog
 
 from orchestra import tracing
@@ -49,8 +50,15 @@ class Subscribing(Protocol):
 class Traced:
     """Tells of the executions of all tenants."""
 
-    def __init__(self, store: Partitions, reader: Reader, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Partitions,
+        reader: Reader,
+        clock: Clock,
+        recall: Callable[[str], Envelope | None],
+    ) -> None:
         self._store, self._reader, self._clock = store, reader, clock
+        self._recall = recall
         self._known: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     async def trace_of(self, tenant: Tenant, execution: str) -> str:
@@ -86,7 +94,16 @@ class Traced:
 
     def listen(self, bus: Subscribing) -> None:
         """Be told of their ends, once the bus runs."""
-        bus.subscribe(READER, ENDS, self.handle, READING)
+        bus.subscribe(READER, ENDS, self.handle, msgspec.structs.replace(READING, interest=self))
+
+    def awake(self) -> bool:
+        """See `bus.Interest`."""
+        return tracing.collected()
+
+    def wants(self, event: Event) -> bool:
+        """Not those of which it is known here that nobody records them: they cost no reading."""
+        envelope = self._recall(event.key)
+        return envelope is None or trace_of(event.tenant, event.key, envelope).sampled
 
     async def handle(self, event: Event | Gap) -> None:
         """Tell of one that ended. Raises StoreAway."""
@@ -105,11 +122,13 @@ class Traced:
         execution, tenant = event.key, event.tenant
         prefix = self._store.prefix(self._reader.tag(execution))
         results = keys.results(prefix, execution)
-        framed: bytes | None = await self._store.read(prefix, "HGET", results, "@in")
-        if framed is None:
-            await self._archived(event)
-            return
-        envelope = unpack_envelope(framed)
+        envelope = self._recall(execution)
+        if envelope is None:
+            framed: bytes | None = await self._store.read(prefix, "HGET", results, "@in")
+            if framed is None:
+                await self._archived(event)
+                return
+            envelope = unpack_envelope(framed)
         if not trace_of(tenant, execution, envelope).sampled:
             return
         history = keys.history(prefix, execution)

@@ -12,7 +12,7 @@ import msgspec
 
 from orchestra.errors import OrchestraError
 from orchestra.store import keys
-from orchestra.workflows.planning.facts import Facts, Record, Work
+from orchestra.workflows.planning.facts import Envelope, Facts, Record, Work
 from orchestra.workflows.planning.framing import unpack_envelope, unpack_record
 from orchestra.workflows.planning.waiting import answer_fields
 from orchestra.workflows.ports import Partitions
@@ -45,6 +45,11 @@ class Memory:
         else:
             self._facts.move_to_end(execution)
         return found
+
+    def envelope(self, execution: str) -> Envelope | None:
+        """What an execution was started with, where that is remembered here."""
+        found = self._facts.get(execution)
+        return found.envelope if found is not None else None
 
     def keep(self, execution: str, path: str, record: Record, size: int) -> None:
         """Remember a record just made, if it is final."""
