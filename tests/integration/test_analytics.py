@@ -187,7 +187,7 @@ async def test_figures_are_those_of_the_histories(store_url: str) -> None:
             name: (ms_of(items, "step.started", name), ms_of(items, "step.completed", name))
             for name in "abcd"
         }
-        last = max("bc", key=lambda name: times[name][1])  # b, but for a hold-up
+        last = max("cb", key=lambda name: times[name][1])  # b, but for a hold-up
         assert times["d"][0] >= times[last][1]
         begin = items[0]["ms"]
         spent = {

@@ -1,15 +1,20 @@
 """Profiles in the store: each execution has one whatever crashes, and they are bounded."""
 
 import random
+import signal
+import sys
 import uuid
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import anyio
+import profile_reader
 import pytest
+from products import a_product
 from simulated_profiles import START_MS, Doing, executed
 
-from orchestra.clock import ManualClock
+from orchestra.clock import ManualClock, SystemClock
 from orchestra.monitoring.analytics import keeping
 from orchestra.monitoring.analytics.keeping import Entry, Shelf
 from orchestra.monitoring.analytics.profiles import packed
@@ -17,7 +22,7 @@ from orchestra.monitoring.analytics.reading import Reader
 from orchestra.monitoring.metrics.leading import Leading
 from orchestra.store.client import Store
 from orchestra.store.failures import NotSent
-from orchestra.store.keys import Tenant
+from orchestra.store.keys import DEFAULT_TENANT, Tenant
 from orchestra.workflows.catalogue.plans import Catalogue
 from orchestra.workflows.history.profiles import Profiles
 from orchestra.workflows.history.reader import Reader as WorkflowReader
@@ -336,3 +341,49 @@ async def test_ends_are_told_in_whole_milliseconds_however_many_share_one(store:
     assert found == ended
     assert turns > 5
     assert after > START_MS + 1_000_000
+
+
+@pytest.mark.chaos
+async def test_each_execution_has_one_profile_though_readers_are_killed(
+    store: Store, store_url: str
+) -> None:
+    program = [sys.executable, str(Path(profile_reader.__file__)), store_url]
+    step = {"id": "a", "type": "transform", "input_data": {"n": 1}}
+    shelf, ended = Shelf(store), set[str]()
+
+    async with a_product(store_url, profiles_per_s=0) as one:
+        made = await one.post("/api/workflows", {"name": "w", "steps": [step]})
+        workflow = made.json()["id"]
+
+        async def execute(n: int) -> None:
+            for _ in range(n):
+                path = f"/api/workflows/{workflow}/execute"
+                answer = await one.post(path, {"input_data": {}}, Prefer="wait=30")
+                ended.add(answer.json()["execution_id"])
+
+        for _ in range(3):
+            readers = [await anyio.open_process(program) for _ in range(2)]
+            before = (await shelf.figures(DEFAULT_TENANT))["profiles"]
+            with anyio.fail_after(120):
+                while (await shelf.figures(DEFAULT_TENANT))["profiles"] == before:
+                    await execute(10)
+            await execute(5)
+            for reader in readers:
+                reader.send_signal(signal.SIGKILL)
+                await reader.wait()
+                await reader.aclose()
+        last = profile_reader.a_profile_reader(store, SystemClock())
+        await last.begin()
+        day = SystemClock().now_ms() // 86_400_000
+        with anyio.fail_after(60):
+            while True:
+                await last.turn()
+                prefix = shelf._prefix(DEFAULT_TENANT)
+                kept = [*await shelf._stored(prefix, workflow, day - 1)]
+                kept += await shelf._stored(prefix, workflow, day)
+                if len(kept) >= len(ended):
+                    break
+
+    found = [f"exe_{uuid.UUID(bytes=one[:16])}" for one in kept]
+    assert len(found) == len(set(found))
+    assert set(found) == ended
