@@ -5,7 +5,7 @@ A series is named by what it is, so that every replica names it the same without
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import msgspec
 
@@ -109,6 +109,10 @@ def add_packed(tally: Tally, stored: Sequence[float]) -> None:
     tally.sum += stored[1]
     tally.low, tally.high = min(tally.low, stored[2]), max(tally.high, stored[3])
     buckets = tally.buckets
+    if not buckets:  # most are the only one in their bin
+        whole = cast("Sequence[int]", stored)
+        tally.buckets = dict(zip(whole[4::2], whole[5::2], strict=True))
+        return
     for i in range(4, len(stored), 2):
         bucket = int(stored[i])
         buckets[bucket] = buckets.get(bucket, 0) + int(stored[i + 1])
