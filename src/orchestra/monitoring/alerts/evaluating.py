@@ -19,6 +19,7 @@ from orchestra.monitoring.alerts.facts import facts_of
 from orchestra.monitoring.alerts.judging import Measured
 from orchestra.monitoring.alerts.meter import Meter
 from orchestra.monitoring.alerts.picture import Active, Picture
+from orchestra.monitoring.alerts.ration import NotLooked
 from orchestra.monitoring.alerts.records import ALERTS_MAX, Rule, Status, Verdict, alert_id
 from orchestra.monitoring.metrics.leading import Leading
 from orchestra.store import alert_keys
@@ -110,7 +111,7 @@ class Evaluator:
                 await anyio.lowlevel.checkpoint()
             if rule.enabled and (not rule.built_in or self._concerns(rule)):
                 status = await self._judge(rule, now_ms, moves)
-                if self._picture.differs(rule, status):
+                if status is not None and self._picture.differs(rule, status):
                     statuses.append((rule, status))
         await self._send(moves, token, now_ms)
         await self._tell(statuses, token, now_ms)
@@ -156,12 +157,14 @@ class Evaluator:
                     told = rule or one.rule
                     yield Move(told, name, one.labels, "gone", one.value, why)
 
-    async def _judge(self, rule: Rule, now_ms: int, moves: list[Move]) -> Status:
-        """What its alerts are to do, and how that went."""
+    async def _judge(self, rule: Rule, now_ms: int, moves: list[Move]) -> Status | None:
+        """What its alerts are to do, and how that went; None: it stays as it is this time."""
         try:
             found = await self._meter.measure(rule)
         except (StoreAway, NotReplicated):
             raise
+        except NotLooked:
+            return None
         except _FAULTS as fault:
             detail = fault.detail if isinstance(fault, OrchestraError) else "it cannot be computed"
             if not isinstance(fault, OrchestraError):

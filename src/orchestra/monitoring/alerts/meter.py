@@ -7,6 +7,7 @@ from orchestra.clock import Clock
 from orchestra.errors import Invalid
 from orchestra.monitoring.alerts import judging
 from orchestra.monitoring.alerts.judging import Measured, Row
+from orchestra.monitoring.alerts.ration import NotLooked, Ration
 from orchestra.monitoring.alerts.records import Rule
 from orchestra.monitoring.alerts.ring import SPAN_MAX_S, Name
 from orchestra.monitoring.metrics.admission import About
@@ -65,12 +66,15 @@ class Meter:
         self._windows, self._count, self._clock = windows, count, clock
         self._round: dict[object, list[Measured]] = {}
         self._usual: dict[object, tuple[int, Mapping[tuple[str, ...], list[float]]]] = {}
-        self._lines: dict[tuple[Tenant, str, int], tuple[float, int]] = {}
+        self._lines: dict[tuple[Tenant, str, int], int] = {}
+        self._ration = Ration(clock)
         self.now_s = 0
 
     def forget(self) -> None:
         """Somebody else judged for a while: what is at hand is old."""
         self._windows.forget()
+        self._lines.clear()
+        self._ration = Ration(self._clock)
 
     async def begin(self, rules: Iterable[Rule], now_ms: int) -> None:
         """Have at hand what these rules ask for. Raises StoreAway."""
@@ -86,6 +90,7 @@ class Meter:
     def at(self, now_s: int) -> None:
         """It is this second: what was answered before counts no more."""
         self._round.clear()
+        self._ration.begin()
         self.now_s = now_s
 
     def heard(self, rule: Rule) -> bool:
@@ -102,7 +107,10 @@ class Meter:
         return ""
 
     async def measure(self, rule: Rule) -> list[Measured]:
-        """The label sets there are. Raises RuleFails, QueryTooWide, Invalid, StoreAway."""
+        """The label sets there are. Raises RuleFails, QueryTooWide, Invalid, StoreAway.
+
+        NotLooked: not in this round.
+        """
         if rule.kind == "log":
             return [await self._log(rule)]
         about = await self._windows.about(name_of(rule))
@@ -169,14 +177,17 @@ class Meter:
         return found
 
     async def _log(self, rule: Rule) -> Measured:
-        key, now = (rule.tenant, rule.query, rule.window_s), self._clock.monotonic()
-        kept = self._lines.get(key)
-        if kept is None or now >= kept[0] + LOG_EVERY_S:
+        key, began = (rule.tenant, rule.query, rule.window_s), self._clock.monotonic()
+        lines = self._lines.get(key)
+        if self._ration.may(key, LOG_EVERY_S if lines is not None else 0.0):
             lines = await self._count(rule.tenant, rule.query, rule.window_s, LINES_MAX)
+            self._ration.spent(key, began)
             if len(self._lines) >= USUAL_MAX:
                 self._lines.clear()
-            kept = self._lines[key] = (now, lines)
-        return Measured({}, float(kept[1]), float(kept[1]))
+            self._lines[key] = lines
+        if lines is None:
+            raise NotLooked
+        return Measured({}, float(lines), float(lines))
 
 
 def name_of(rule: Rule) -> Name:

@@ -5,6 +5,7 @@ from typing import Final
 
 from orchestra.clock import Clock
 from orchestra.monitoring.alerts.judging import Row
+from orchestra.monitoring.alerts.ration import NotLooked, Ration
 from orchestra.monitoring.alerts.ring import SPAN_MAX_S, Name, Ring
 from orchestra.monitoring.metrics.admission import About
 from orchestra.monitoring.metrics.answering import Answers
@@ -21,15 +22,18 @@ class Windows:
 
     def __init__(self, answers: Answers, ring: Ring, clock: Clock) -> None:
         self._answers, self._ring, self._clock = answers, ring, clock
-        self._kept: dict[tuple[Name, int, int], tuple[float, list[Row]]] = {}
+        self._kept: dict[tuple[Name, int, int], list[Row]] = {}
+        self._ration = Ration(clock)
 
     def forget(self) -> None:
         """Somebody else looked for a while: read all of it anew."""
         self._ring.clear()
         self._kept.clear()
+        self._ration = Ration(self._clock)
 
     async def prepare(self, wanted: Mapping[Name, int], now_s: int) -> None:
         """Have the newest of these metrics at hand, for windows so long. Raises StoreAway."""
+        self._ration.begin()
         await self._ring.refresh(wanted, now_s)
 
     def heard(self, name: Name) -> bool:
@@ -42,21 +46,27 @@ class Windows:
         return found if found else await self._answers.admission.about(*name)
 
     async def rows(self, name: Name, window_s: int, ago_s: int = 0) -> list[Row]:
-        """Each series of a metric, with what it had in a window. Raises StoreAway, QueryTooWide."""
+        """Each series of a metric, with what it had in a window. Raises StoreAway, QueryTooWide.
+
+        NotLooked: it was not read yet, and there is no time for it in this round.
+        """
         if window_s <= SPAN_MAX_S and not ago_s and self._ring.about(name):
             return self._ring.rows(name, window_s)
-        key, now = (name, window_s, ago_s), self._clock.monotonic()
+        key, began = (name, window_s, ago_s), self._clock.monotonic()
         kept = self._kept.get(key)
-        if kept is not None and now < kept[0]:
-            return kept[1]
+        fresh_s = OLD_FRESH_S if ago_s else min(window_s / 1_000, FRESH_MAX_S)
+        if not self._ration.may(key, fresh_s if kept is not None else 0.0):
+            if kept is None:
+                raise NotLooked
+            return kept
         end_s = self._clock.now_ms() // 1_000 - ago_s
         asked = Question(name[1], end_s - window_s, end_s + (0 if ago_s else 1))
         found: list[Row] = [
             (labels, next(iter(bins.values()), None))
             for labels, bins in await self._answers.window(name[0], asked)
         ]
-        fresh_s = OLD_FRESH_S if ago_s else min(window_s / 1_000, FRESH_MAX_S)
+        self._ration.spent(key, began)
         if len(self._kept) >= KEPT_MAX:
             self._kept.clear()
-        self._kept[key] = (now + fresh_s, found)
+        self._kept[key] = found
         return found
