@@ -31,15 +31,17 @@ AT_ONCE: dict[str, Any] = {
     "window": "10s", "for": "1s", "keep_firing": "0s", "group_wait": "0s",
     "notify": ["oncall", "pager"],
 }  # fmt: skip
+SEEN_FOR_LONG: dict[str, Any] = {"window": "30s", "for": "0s"}
+"""Of what happens a few times: whoever takes over must still see it."""
 RULES: dict[str, dict[str, Any]] = {
     "Agent down": {
         "metric": "orchestra_agent_tasks_total", "agg": "ratio", "of": {"outcome": "failed"},
         "by": ["agent"], "where": {"agent": "broken"}, "threshold": 0.5, "severity": "critical",
-    },
+    } | SEEN_FOR_LONG,
     "Latency doubled": {
         "metric": "orchestra_agent_task_seconds", "agg": "p95", "by": ["agent"],
         "where": {"agent": "slow"}, "threshold": 0.5,
-    },
+    } | SEEN_FOR_LONG,
     "Queue grows": {
         "metric": "orchestra_queue_depth", "agg": "last", "by": ["queue"],
         "where": {"queue": "jobs"}, "threshold": 10,

@@ -37,7 +37,7 @@ async def test_an_alert_is_one_mail_and_one_webhook_and_so_is_its_end(
         secret = (await one.post(contacts, hook)).json()["secret"]
         await one.http.post(f"{RECORD}50")
         rule = {
-            "name": "Backlog", "metric": "backlog", "agg": "last", "by": ["shop"], "window": "1m",
+            "name": "Backlog", "metric": "backlog", "agg": "last", "by": ["shop"], "window": "10m",
             "threshold": 10, "keep_firing": "0s", "group_wait": "0s", "notify": ["mail", "hook"],
             "summary": "${labels.shop} waits: ${value} <b>orders</b>",
         }  # fmt: skip

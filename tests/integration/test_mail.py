@@ -118,22 +118,29 @@ async def test_what_the_server_says_decides_whether_it_is_tried_again(
     assert str(status) in refused.value.told
 
 
-async def test_a_server_that_never_answers_is_given_up_and_hung_up_on() -> None:
+async def test_a_server_that_never_answers_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(60)
         url = f"smtp://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(Refused) as refused:
-            await a_mailer(url, total_s=0.3).send(a_message(), "a@example.com")
-
-        def listen() -> bytes:
-            with silent.accept()[0] as peer:
-                peer.settimeout(60)
-                return peer.recv(1)
-
-        heard = await anyio.to_thread.run_sync(listen)
+            await a_mailer(url, total_s=0.1).send(a_message(), "a@example.com")
 
     assert not refused.value.definite
     assert "in time" in refused.value.told
+
+
+async def test_who_is_given_up_is_hung_up_on() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(120)
+        mailer = a_mailer(f"smtp://127.0.0.1:{silent.getsockname()[1]}", total_s=3_600)
+        accepted: list[socket.socket] = []
+        async with anyio.create_task_group() as group:
+            group.start_soon(mailer.send, a_message(), "a@example.com")
+            accepted.append((await anyio.to_thread.run_sync(silent.accept))[0])
+            group.cancel_scope.cancel()
+        with accepted[0] as peer:
+            peer.settimeout(120)
+            heard = peer.recv(1)
+
     assert heard == b"", "the conversation is over, and its thread with it"
 
 
