@@ -15,8 +15,8 @@ from e2e.served import Server, a_store, serving, until
 pytestmark = [pytest.mark.anyio, pytest.mark.chaos]
 
 EXECUTIONS = 50
-SLACK_S = 3.0
-"""The open second, and what a busy machine adds."""
+SLACK_S = 8.0
+"""The open second, and what a machine adds that stands still meanwhile."""
 
 
 async def test_a_kill_loses_at_most_the_open_second(tmp_path: Path) -> None:
@@ -33,10 +33,10 @@ async def test_a_kill_loses_at_most_the_open_second(tmp_path: Path) -> None:
             await group.start(follow, staying, followed)
             workflow = await dying.make("w", {"id": "t", "type": "transform", "input_data": {}})
             group.start_soon(load, dying, workflow)
-            await until(lambda: seconds(staying), lambda n: n >= SLACK_S + 1, 60.0)
+            await until(lambda: seconds(staying), lambda n: n >= SLACK_S + 1)
             dying.signal(signal.SIGKILL)
             safe = (datetime.now(UTC) - timedelta(seconds=SLACK_S)).isoformat()
-            await dying.gone(5.0)
+            await dying.gone()
             group.cancel_scope.cancel()
         # The block above is left: what was open is sealed by nobody, and found all the same.
         async with serving(tmp_path, *options) as third:
