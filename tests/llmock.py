@@ -50,7 +50,7 @@ class LlMock:
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         url = f"http://127.0.0.1:{self.port}/_llmock/{path}"
         content = None if body is None else msgspec.json.encode(body)
-        with httpx.Client(trust_env=False, timeout=10) as client:
+        with httpx.Client(trust_env=False, timeout=60) as client:
             return client.request(method, url, content=content).raise_for_status().json()
 
 

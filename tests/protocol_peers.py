@@ -46,7 +46,7 @@ class Served:
         self._ask("POST", "/_skills", list(skills))
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        with httpx.Client(trust_env=False, timeout=10) as client:
+        with httpx.Client(trust_env=False, timeout=60) as client:
             return client.request(method, self.url + path, json=body).raise_for_status().json()
 
 

@@ -31,7 +31,7 @@ class Follower:
         headers = {"Last-Event-ID": self.last_id} if self.last_id else {}
         with suppress(httpx.HTTPError):
             async with server.client.stream(
-                "GET", "/api/events/stream", headers=headers, timeout=10
+                "GET", "/api/events/stream", headers=headers, timeout=60
             ) as answer:
                 assert answer.status_code == 200
                 async for line in answer.aiter_lines():
