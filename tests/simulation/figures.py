@@ -91,14 +91,16 @@ def _heard(one: Story, line: Line, spent: dict[tuple[str, str, int], Any]) -> An
 
 
 def _answered(one: Story, line: Line) -> bool:
-    if _times(one, line) > 1:
+    if not _is_last(one, line):
         return line.data.count("\t") == COLUMNS - 1
     return "agent" in one.records.get(line.path, {})
 
 
-def _times(one: Story, line: Line) -> int:
-    """How often the step was recorded: a record is that of the last time."""
-    return sum(each.path == line.path and each.kind in "CF" for each in one.lines)
+def _is_last(one: Story, line: Line) -> bool:
+    """Whether the record of the step is that of this line: each that follows overwrites it."""
+    return (
+        line is [each for each in one.lines if each.path == line.path and each.kind in "CFSOAH"][-1]
+    )
 
 
 def _event(made: Expected, line: Line) -> None:
@@ -136,7 +138,7 @@ def _step(made: Expected, one: Story, line: Line, spent: Any) -> None:
 def _took_ms(one: Story, line: Line) -> int | None:
     """From the record of the step; of an outcome that a later one has overwritten, its line."""
     record = one.records.get(line.path, {})
-    if _times(one, line) > 1:
+    if not _is_last(one, line):
         columns = line.data.split("\t")
         return int(columns[2]) if len(columns) > 2 else None
     if "started_ms" not in record or "ended_ms" not in record:
