@@ -132,7 +132,7 @@ async def test_a_frozen_replica_records_nothing_and_joins_again(tmp_path: Path) 
         async with serving(tmp_path, *options, agents=True) as frozen:
             before = _sessions(client)
             async with serving(tmp_path, *options, agents=True) as heir:
-                slow = await frozen.make("slow", asleep("s", 8.0), QUICK)
+                slow = await frozen.make("slow", asleep("s", 4.0), QUICK)
                 quick = await frozen.make("quick", QUICK)
                 executions = [await frozen.start(slow) for _ in range(40)]
                 for execution in executions:

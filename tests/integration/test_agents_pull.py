@@ -274,6 +274,11 @@ async def test_a_nested_step_of_a_workflow_is_done_by_a_worker(product: Product)
     assert ended[0].json()["status"] == "completed"
 
 
+async def state(product: Product) -> str:
+    """How the agent stands."""
+    return str((await product.http.get("/api/agents/far")).json()["status"])
+
+
 async def late(product: Product) -> str:
     """Its status, once it is no longer healthy."""
     with anyio.fail_after(60):
@@ -305,7 +310,8 @@ async def test_a_worker_that_finishes_its_last_task_gets_no_more(product: Produc
         task = await taken(product, shown["id"])
         await product.post(f"/api/agents/{shown['id']}/poll", {"slots": 0, "leaving": True})
         kept = await say(product, task, "heartbeat", leaving=True)
-        status = await late(product)
+        while (status := await state(product)) == "healthy":
+            await say(product, task, "heartbeat", leaving=True)
         await say(product, task, "complete", output=1)
 
     assert kept.json() == {"extend_ms": 30_000, "cancel": False}
