@@ -33,12 +33,15 @@ EVERY_S: Final = 5.0
 GAP_MS: Final = 30_000
 SETTLE_MAX_MS: Final = 600_000
 TURN: Final = 1_000
-BREATH: Final = 100
-"""Rules between two looks at what else this process has to do."""
+BREATH_S: Final = 0.01
+"""After so much work a look at what else this process has to do."""
 AT_S: Final = 86_400
 _SECONDS = histogram("orchestra_alert_evaluation_seconds")
 _FIRING = measure("orchestra_alerts_firing", ("tenant", "severity"))
-_FAULTS: Final = (OrchestraError, ArithmeticError, ValueError, LookupError)
+_FAULTS: Final = (
+    OrchestraError, ArithmeticError, ValueError, LookupError, TypeError, AttributeError,
+    AssertionError, msgspec.MsgspecError,
+)  # fmt: skip
 
 
 class Fenced(Exception):
@@ -106,9 +109,11 @@ class Evaluator:
         await self._meter.begin([one for one in rules if one.enabled], now_ms)
         moves: list[Move] = list(self._over())
         statuses: list[tuple[Rule, Status]] = []
-        for n, rule in enumerate(rules):
-            if n % BREATH == 0:
+        breath = began
+        for rule in rules:
+            if self._clock.monotonic() - breath >= BREATH_S:
                 await anyio.lowlevel.checkpoint()
+                breath = self._clock.monotonic()
             if rule.enabled and (not rule.built_in or self._concerns(rule)):
                 status = await self._judge(rule, now_ms, moves)
                 if status is not None and self._picture.differs(rule, status):

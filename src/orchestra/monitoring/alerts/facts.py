@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Final
 
 import msgspec
+import structlog
 
 from orchestra.bus import Event
 from orchestra.monitoring.alerts import texts
@@ -13,6 +14,8 @@ from orchestra.monitoring.alerts.records import Rule, Severity
 from orchestra.store import alert_keys, partitions
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
+
+log = structlog.get_logger(__name__)
 
 SOURCE: Final = "/orchestra/alerts"
 STREAM: Final = 2
@@ -40,6 +43,8 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 DECODER: Final = msgspec.json.Decoder(Facts)
+UNREADABLE: Final = (msgspec.DecodeError, ValueError, LookupError)
+"""What reading a stored record raises that is not as it should be."""
 
 
 def facts_of(
@@ -92,7 +97,14 @@ class AlertSource:
         return TYPES
 
     def event(self, key: str, position: str, fields: Mapping[str, bytes]) -> Event | None:
-        """What was said of an alert, or of a rule."""
+        """What was said of an alert, or of a rule; None: it cannot be read, and holds up nobody."""
+        try:
+            return self._event(key, position, fields)
+        except UNREADABLE:
+            log.exception("alert.entry_unreadable", position=position)
+            return None
+
+    def _event(self, key: str, position: str, fields: Mapping[str, bytes]) -> Event:
         data = said(fields)
         tag = _name(key)
         return Event(

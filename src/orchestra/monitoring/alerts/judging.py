@@ -60,8 +60,9 @@ def measured(
 ) -> list[Measured]:
     """A value for each label set of a rule. `part`: whether `of` is asked for."""
     groups: dict[tuple[str, ...], _Group] = {} if rule.by else {(): _Group()}
+    where, of = _wanted(rule.where), _wanted(rule.of)
     for labels, had in rows:
-        if rule.where and not _matches(labels, rule.where):
+        if where and not _matches(labels, where):
             continue
         key = tuple([labels.get(name, "") for name in rule.by])
         group = groups.get(key)
@@ -69,7 +70,7 @@ def measured(
             group = groups[key] = _Group()
         if had is not None:
             group.whole.append(had)
-            if part and rule.of and _matches(labels, rule.of):
+            if part and of and _matches(labels, of):
                 group.some.append(had)
     found: list[Measured] = []
     for key, group in groups.items():
@@ -150,9 +151,17 @@ def _merged(some: Sequence[Had]) -> Had | None:
     return made
 
 
-def _matches(labels: Mapping[str, str], wanted: Sequence[tuple[str, str]]) -> bool:
+def _wanted(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, set[str]]]:
+    """By label, the values that are as good. Once for all series: there are thousands."""
+    values: dict[str, set[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, set()).add(value)
+    return list(values.items())
+
+
+def _matches(labels: Mapping[str, str], wanted: Sequence[tuple[str, set[str]]]) -> bool:
     """Whether they have these values; several values of one label: any of them."""
-    values: dict[str, list[str]] = {}
-    for name, value in wanted:
-        values.setdefault(name, []).append(value)
-    return all(labels.get(name, "") in of for name, of in values.items())
+    for name, values in wanted:  # noqa: SIM110 -- half the time of all() over a generator
+        if labels.get(name, "") not in values:
+            return False
+    return True

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 
 import msgspec
+import structlog
 
 from orchestra.clock import Clock
 from orchestra.monitoring.alerts import facts
@@ -20,6 +21,8 @@ from orchestra.store import alert_keys
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.scripts import load_scripts
+
+log = structlog.get_logger(__name__)
 
 FIELDS: Final = (
     "state", "since_ms", "fired_ms", "fires", "value", "flapping", "by", "by_ms", "facts",
@@ -158,7 +161,12 @@ class Alerts:
         said: list[tuple[str, dict[str, Any]]] = []
         for position, flat in cast("list[tuple[bytes, list[bytes]]]", found):
             fields = dict(zip((one.decode() for one in flat[::2]), flat[1::2], strict=True))
-            said.append((position.decode(), {"type": fields["t"].decode()} | facts.said(fields)))
+            try:
+                told = {"type": fields["t"].decode()} | facts.said(fields)
+            except facts.UNREADABLE:
+                log.exception("alert.history_unreadable", position=position.decode())
+                continue
+            said.append((position.decode(), told))
         return said
 
     async def _each(self, tenant: Tenant, ids: Sequence[str]) -> list[Kept]:
@@ -169,15 +177,25 @@ class Alerts:
             sent = [self._read("HMGET", key, *FIELDS) for key in keys]
             for name, reply in zip(part, sent, strict=True):
                 values = cast("list[bytes | None]", await reply)
-                if values[0] is not None:
-                    found.append(_kept(name, tenant, values))
+                one = _kept(name, tenant, values) if values[0] is not None else None
+                if one is not None:
+                    found.append(one)
         return found
 
     async def _read(self, *command: str | int) -> Any:
         return await self._store.insist(lambda: self._store.read(self._prefix, *command), 2.0)
 
 
-def _kept(name: str, tenant: Tenant, values: Sequence[bytes | None]) -> Kept:
+def _kept(name: str, tenant: Tenant, values: Sequence[bytes | None]) -> Kept | None:
+    """None: it cannot be read. One record must not hide the others, or end the evaluator."""
+    try:
+        return _read(name, tenant, values)
+    except facts.UNREADABLE:
+        log.exception("alert.unreadable", alert=name)
+        return None
+
+
+def _read(name: str, tenant: Tenant, values: Sequence[bytes | None]) -> Kept:
     state, since, fired, fires, value, flapping, by, by_ms, told = values
     about = facts.DECODER.decode(told or b"{}")
     measured = facts.number(value)

@@ -104,7 +104,8 @@ class Rules:
         key = alert_keys.rule_states(self._prefix, tenant)
         flat = cast("list[bytes]", await self._read("HGETALL", key))
         rows = zip(flat[::2], flat[1::2], strict=True)
-        return {rule.decode(): _STATUS.decode(text) for rule, text in rows}
+        read = ((rule.decode(), _status(text)) for rule, text in rows)
+        return {rule: status for rule, status in read if status is not None}
 
     def _changes(self) -> str:
         return alert_keys.rule_changes(self._prefix)
@@ -145,6 +146,14 @@ def with_override(rule: Rule, changed: Rule | None) -> Rule:
 def find(rules: Sequence[Rule], rule_id: str) -> Rule | None:
     """The one of this id."""
     return next((one for one in rules if one.id == rule_id), None)
+
+
+def _status(text: bytes) -> Status | None:
+    try:
+        return _STATUS.decode(text)
+    except msgspec.DecodeError:
+        log.exception("alert.status_unreadable")
+        return None
 
 
 def _decoded(record: bytes) -> Rule | None:

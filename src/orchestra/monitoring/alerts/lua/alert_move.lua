@@ -12,7 +12,7 @@
 -- cost     O(log n) in the alerts of the tenant that are not ok
 
 local FLAP_MS, FLAP_FIRES, OUTBOX_MAX, HISTORY_MAX = 1800000, 4, 100000, 2000
-local KEPT_MS, HISTORY_S = 172800000, 7776000
+local KEPT_MS, HISTORY_S, BACK_MS = 172800000, 7776000, 60000
 
 local p, call = KEYS[1], redis.call
 local token, tenant, id, now, verdict = tonumber(ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
@@ -24,8 +24,16 @@ if token < newest then return 'fenced' end
 if token > newest then call('SET', p .. 'fence', ARGV[2]) end
 
 local had = call('HMGET', alert, 'state', 'since_ms', 'fired_ms', 'fires', 'times', 'flapping', 'moved_ms')
-local state, since = had[1] or 'ok', tonumber(had[2] or '0')
-local fires, times, flapping = tonumber(had[4] or '0'), had[5] or '', had[6] == '1'
+-- What cannot be read counts as nothing: one record must not end the evaluation of all.
+local state, since, moved = had[1] or 'ok', tonumber(had[2]), tonumber(had[7]) or 0
+local fires, times, flapping = tonumber(had[4]) or 0, had[5] or '', had[6] == '1'
+-- So long before the last word the clock was set back; it is no evaluation that comes late.
+if had[1] and (not since or since - now > BACK_MS or moved - now > BACK_MS) then
+  since, moved = now, math.min(moved, now)
+  call('HSET', alert, 'since_ms', ARGV[5], 'moved_ms', string.format('%.0f', moved), 'fires', fires)
+  had[2] = ARGV[5]
+end
+since = since or 0
 
 local function told(after) return flapping and after .. '*' or after end
 
@@ -52,7 +60,7 @@ end
 local open = state == 'firing' or state == 'recovering'
 local fires_now = after == 'firing' and not open
 local ends_now = after == 'ok' and open
-local calm = flapping and not fires_now and not ends_now and now - tonumber(had[7]) >= FLAP_MS
+local calm = flapping and not fires_now and not ends_now and now - moved >= FLAP_MS
 local over = flapping and after == 'ok' and (calm or verdict == 'gone')
 
 if after == state and not calm and not over then

@@ -21,7 +21,8 @@ local built_in = string.sub(rule, 1, 12) == 'alr_builtin_'
 if not built_in and call('HEXISTS', p .. 'r:' .. tenant, rule) == 0 then return 1 end
 
 local had = call('HGET', states, rule)
-local before = had and cjson.decode(had).state
+local read, old = pcall(cjson.decode, had or '')
+local before = read and type(old) == 'table' and old.state
 call('HSET', states, rule, ARGV[7])
 if state == 'failed' and before ~= 'failed' then
   local said = {'t', 'alert.rule_failed', 'tn', tenant, 'a', rule, 'at', ARGV[5], 'v', '', 'n', 0, 'f', ARGV[8]}
