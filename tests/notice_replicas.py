@@ -120,6 +120,8 @@ class Replica:
 
     def __init__(self, world: World) -> None:
         store, clock = world.store, world.clock
+        self.asked = 0
+        """How often it asked what fires."""
         self.book, self.silences, self.shelf = (
             Book(store, clock),
             Silences(store, clock),
@@ -136,6 +138,7 @@ class Replica:
         self.timekeeper = Timekeeper(self.shelf, self.teller, self.postman, _Leads(), ports, clock)
 
     async def _firing(self, tenant: Tenant) -> Mapping[str, Standing]:
+        self.asked += 1
         return self._world.firing.get(tenant, {})
 
 

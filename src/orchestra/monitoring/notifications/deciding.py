@@ -52,6 +52,21 @@ class Known(msgspec.Struct, frozen=True):
     contact: Contact
     silences: Sequence[Silence] = ()
     firing: Mapping[str, Standing] | None = None
+    grave: "Grave | None" = None
+    """Of those that fire, the critical ones, if somebody sorted them already."""
+
+
+Grave = Mapping[frozenset[tuple[str, str]], Sequence[tuple[str, str]]]
+"""Labels -> the critical alerts that have just these: id, and metric of the rule."""
+
+
+def graves(firing: Mapping[str, Standing] | None) -> Grave:
+    """The critical ones by their labels: a tenant may have a hundred thousand that fire."""
+    found: dict[frozenset[tuple[str, str]], list[tuple[str, str]]] = {}
+    for name, one in (firing or {}).items():
+        if one.severity == "critical":
+            found.setdefault(frozenset(one.labels.items()), []).append((name, one.metric))
+    return found
 
 
 def heard(group: Group, told: Told, now_ms: int) -> Group | None:
@@ -80,6 +95,8 @@ def heard(group: Group, told: Told, now_ms: int) -> Group | None:
 def looked(group: Group, known: Known) -> tuple[Group, list[Letter]]:
     """The group after a look at it, and what is said."""
     now, with_end = known.at_ms, known.contact.resolved
+    if known.grave is None:
+        known = msgspec.structs.replace(known, grave=graves(known.firing))
     members = tuple(_hushed(_present(one, known), known) for one in group.members)
     waits = group.wait_until_ms is not None and now < group.wait_until_ms
     silenced = {one.alert for one in group.members if one.hushed == "silence"}
@@ -184,10 +201,10 @@ def _hushed(one: Member, known: Known) -> Member:
 def _is_muted(one: Member, known: Known) -> bool:
     """Whether something critical fires for the same labels; without labels: for the same metric."""
     own = (known.firing or {}).get(one.alert)
-    for name, other in (known.firing or {}).items():
-        if name == one.alert or other.severity != "critical" or other.labels != one.labels:
+    for name, metric in (known.grave or {}).get(frozenset(one.labels.items()), ()):
+        if name == one.alert:
             continue
-        if one.labels or (own is not None and own.metric and own.metric == other.metric):
+        if one.labels or (own is not None and own.metric and own.metric == metric):
             return True
     return False
 

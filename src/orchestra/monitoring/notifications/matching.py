@@ -13,4 +13,7 @@ def silence_of(silences: Iterable[Silence], facts: Mapping[str, str], at_ms: int
 
 def is_meant(silence: Silence, facts: Mapping[str, str]) -> bool:
     """Whether all of its matchers fit."""
-    return all(one.fits(facts.get(one.label, "")) for one in silence.matchers)
+    for one in silence.matchers:  # noqa: SIM110 -- lists ask this 400,000 times
+        if not one.fits(facts.get(one.label, "")):
+            return False
+    return True

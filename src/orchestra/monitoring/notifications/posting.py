@@ -63,7 +63,12 @@ class Postman:
     async def hand_on_left(self) -> None:
         """Letters whose maker did not get so far. Raises StoreAway."""
         for letter in await self._shelf.letters():
-            await self.hand_on(letter)
+            try:
+                await self.hand_on(letter)
+            except (ValueError, LookupError, TypeError, msgspec.MsgspecError):
+                # It would fail for ever, and with it all that is behind it.
+                log.exception("notification.letter_broken", letter=letter.id)
+                await self._shelf.handed_on(letter.id)
 
     async def test(self, contact: Contact) -> dict[str, Any]:
         """Send a test at once, and what came of it. Raises NotFound, Unavailable."""

@@ -1,7 +1,7 @@
 """Groups in the store, and the letters that were decided with them."""
 
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import msgspec
 import structlog
@@ -41,6 +41,7 @@ class Shelf:
         self._store = store
         self._put = load_scripts("orchestra.monitoring.notifications", prelude=False)["group_put"]
         self._prefix = notice_keys.notices(store.space)
+        self._at = b"0"
 
     async def get(self, tenant: Tenant, group: str) -> Group | None:
         """As it is now."""
@@ -55,8 +56,8 @@ class Shelf:
             return msgspec.json.decode(frames.unpack(kept.partition(b"|")[2]), type=Group)
         except (frames.CorruptRecord, msgspec.DecodeError):
             log.exception("notification.group_unreadable", group=group)
-            revision = int(kept.partition(b"|")[0])
-            return Group(group, tenant, "", revision=revision)
+            told = kept.partition(b"|")[0]
+            return Group(group, tenant, "", revision=int(told) if told.isdigit() else 0)
 
     async def put(self, group: Group, letters: Sequence[Letter], now_ms: int) -> bool:
         """Keep the next revision of a group with its letters; False: somebody was there before.
@@ -104,11 +105,16 @@ class Shelf:
             self._prefix, "ZREM", notice_keys.due(self._prefix), f"{tenant}|{group}"
         )
 
+    async def postpone(self, tenant: Tenant, group: str, until_ms: int) -> None:
+        """It cannot be looked at now: those behind it have their turn first."""
+        key, name = notice_keys.due(self._prefix), f"{tenant}|{group}"
+        await self._store.call(self._prefix, "ZADD", key, "XX", str(until_ms), name)
+
     async def letters(self) -> list[Letter]:
-        """Some that are decided and not handed on."""
+        """Some that are decided and not handed on; the next time others, if there are more."""
         key = notice_keys.letters(self._prefix)
-        reply = await self._store.read(self._prefix, "HSCAN", key, "0", "COUNT", str(BATCH))
-        flat = cast("list[list[bytes]]", reply)[1]
+        reply = await self._store.read(self._prefix, "HSCAN", key, self._at, "COUNT", str(BATCH))
+        self._at, flat = cast("tuple[bytes, list[bytes]]", tuple(cast("list[Any]", reply)))
         found: list[Letter] = []
         for name, kept in zip(flat[::2], flat[1::2], strict=True):
             try:

@@ -14,7 +14,7 @@ from orchestra.bus import Bury, Event, Gap
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError, Unavailable
 from orchestra.monitoring.notifications.book import Book
-from orchestra.monitoring.notifications.deciding import Known, heard, looked
+from orchestra.monitoring.notifications.deciding import Grave, Known, graves, heard, looked
 from orchestra.monitoring.notifications.hush import Silences
 from orchestra.monitoring.notifications.ports import Firing
 from orchestra.monitoring.notifications.posting import Postman
@@ -34,6 +34,9 @@ from orchestra.store.keys import Tenant
 log = structlog.get_logger(__name__)
 
 TRIES: Final = 20
+MANY: Final = 100
+OLD_S: Final = 10.0
+STOOD_MAX: Final = 8
 CONTACT: Final = "con_"
 _SAYS: Final = frozenset(("alert.fired", "alert.resolved", "alert.acknowledged", "alert.flapping"))
 _TOLD: Final = msgspec.json.Decoder(Told)
@@ -54,6 +57,7 @@ class Teller:
         self._firing, self._clock = ports
         # One decision at a time in this process: only other processes are in each other's way.
         self._turn = anyio.Lock()
+        self._stood: dict[Tenant, tuple[float, dict[str, Standing], Grave]] = {}
 
     async def handle(self, event: Event | Gap) -> None:
         """The handler of the durable reader `notifications`. Raises Unavailable: again later."""
@@ -88,7 +92,7 @@ class Teller:
                     return []
                 continue
             silences = await self._silences.of_tenant(tenant)
-            known = Known(now_ms, contact, silences, await self._standing(tenant))
+            known = Known(now_ms, contact, silences, *await self._standing(tenant))
             after, letters = looked(group, known)
             if await self._shelf.put(after, letters, now_ms):
                 return letters
@@ -140,12 +144,26 @@ class Teller:
                 return
         raise Contended("others change this group at the same time", retry_after_ms=1_000)
 
-    async def _standing(self, tenant: Tenant) -> dict[str, Standing] | None:
+    async def _standing(self, tenant: Tenant) -> tuple[dict[str, Standing] | None, Grave]:
+        """How the alerts stand. Where many do, they are not read again for each group."""
+        began = self._clock.monotonic()
+        until, found, grave = self._stood.pop(tenant, (float("-inf"), {}, {}))
+        if began < until:
+            self._stood[tenant] = until, found, grave
+            return found, grave
         try:
-            return dict(await self._firing(tenant))
+            found = dict(await self._firing(tenant))
         except OrchestraError as away:
             log.debug("notification.standing_unknown", error=away.code)
-            return None
+            return None, {}
+        grave = graves(found)
+        if len(found) > MANY:
+            while len(self._stood) >= STOOD_MAX:
+                del self._stood[next(iter(self._stood))]
+            # One that fired since is not there; it counts as gone only after 15 s.
+            spent = self._clock.monotonic() - began
+            self._stood[tenant] = began + min(max(1.0, 5 * spent), OLD_S), found, grave
+        return found, grave
 
     async def _hook_failed(self, event: Event) -> None:
         """What was given up, or turned off, of an endpoint that is a contact's."""

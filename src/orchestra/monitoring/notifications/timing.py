@@ -7,6 +7,7 @@ watchdog is called each minute: its silence means that monitoring is dead.
 from typing import Final, Protocol
 
 import anyio
+import msgspec
 import structlog
 
 from orchestra.clock import Clock
@@ -23,6 +24,12 @@ LOOK_S: Final = 1.0
 WATCHDOG_S: Final = 60.0
 WATCHDOG_WITHIN_S: Final = 10.0
 ROUNDS_MAX: Final = 20
+LATER_MS: Final = 5_000
+_FAULTS: Final = (
+    OrchestraError, ArithmeticError, ValueError, LookupError, TypeError, AttributeError,
+    AssertionError, msgspec.MsgspecError,
+)  # fmt: skip
+"""Of one group: the others go on."""
 _WATCHDOG = counter("orchestra_watchdog_calls_total", ("outcome",))
 
 
@@ -75,8 +82,14 @@ class Timekeeper:
             for tenant, group in due:
                 try:
                     await self._teller.look(tenant, group)
-                except OrchestraError as error:  # of one group: the others go on
-                    log.warning("notification.group_not_looked", group=group, error=error.code)
+                except _FAULTS as error:
+                    known = isinstance(error, OrchestraError)
+                    name = error.code if isinstance(error, OrchestraError) else "fault"
+                    log.warning(
+                        "notification.group_not_looked", group=group, error=name, exc_info=not known
+                    )
+                    later_ms = self._clock.now_ms() + LATER_MS
+                    await self._shelf.postpone(tenant, group, later_ms)
             if not due:
                 return
 
