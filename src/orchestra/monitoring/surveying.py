@@ -16,7 +16,7 @@ from orchestra.monitoring.metrics.leading import Leading
 
 log = structlog.get_logger(__name__)
 
-EVERY_S: Final = 5.0
+EVERY_S: Final = 2.0
 LOOK_S: Final = 1.0
 
 Shown = dict[tuple[str, Values], Gauge]

@@ -63,7 +63,7 @@ async def test_the_store_is_asked_now_and_then_only() -> None:
         await surveying.look()
         clock.advance(1_000)
 
-    assert one.asked == 2
+    assert one.asked == 10 / EVERY_S
     await leave(surveying)
 
 

@@ -14,8 +14,8 @@ from orchestra.store.keys import Tenant
 
 log = structlog.get_logger(__name__)
 
-TELL_S: Final = 5.0
-_CLAIM_MS: Final = 12_000
+TELL_S: Final = 2.0
+_CLAIM_MS: Final = 5_000
 _BITE: Final = 100
 DEAD_MAX: Final = 10_000
 """Dead letters that a part of a queue keeps, as the scripts have it."""

@@ -1,4 +1,4 @@
-"""The evaluator: every five seconds one replica judges all rules, and moves their alerts on.
+"""The evaluator: every few seconds one replica judges all rules, and moves their alerts on.
 
 What it decides counts only while its token is the newest one: each script checks it. What it knows
 of alerts is what the scripts answered; a new term begins with reading it.
@@ -30,6 +30,9 @@ from orchestra.store.scripts import load_scripts
 log = structlog.get_logger(__name__)
 
 EVERY_S: Final = 5.0
+QUICK_S: Final = 2.0
+REST: Final = 20.0
+"""A round comes every two seconds, and up to five when it takes more than a twentieth of them."""
 GAP_MS: Final = 30_000
 SETTLE_MAX_MS: Final = 600_000
 TURN: Final = 1_000
@@ -84,7 +87,9 @@ class Evaluator:
                 self._hide()
                 await self._leading.elected()
                 continue
-            await self._clock.sleep(max(EVERY_S - (self._clock.monotonic() - began), 0.1))
+            took_s = self._clock.monotonic() - began
+            pause_s = min(max(QUICK_S, REST * took_s), EVERY_S) - took_s
+            await self._clock.sleep(max(pause_s, 0.1))
 
     async def attempt(self) -> None:
         """One round. When the store is away all stays as it is."""
