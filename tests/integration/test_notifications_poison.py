@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from notice_replicas import World
 
-from orchestra.monitoring.notifications.deciding import graves
+from orchestra.monitoring.notifications.matching import graves
 from orchestra.monitoring.notifications.records import Letter, Standing
 from orchestra.monitoring.notifications.shelf import BATCH
 from orchestra.store import frames, notice_keys

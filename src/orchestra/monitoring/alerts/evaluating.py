@@ -100,7 +100,7 @@ class Evaluator:
             log.debug("alert.not_evaluated", error=away.code)
         except Fenced:
             self._token = -1
-            log.info("alert.evaluator_fenced", token=self._leading.token)
+            log.info("alert.evaluator_fenced", term=self._leading.token)
 
     async def round(self, token: int) -> None:
         """Judge all rules once. Raises Fenced, StoreAway."""

@@ -71,7 +71,7 @@ class Leading:
             self._until = float("-inf")
             return
         if token != self.token:
-            log.info("monitoring.leads", token=token)
+            log.info("monitoring.leads", term=token)
         self.token, self._until = token, asked + TTL_MS / 1_000 - _MARGIN_S
         self._changed.set()
         self._changed = anyio.Event()

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from orchestra.monitoring.notifications.matching import silence_of
+from orchestra.monitoring.notifications.matching import Grave, graves, silence_of
 from orchestra.monitoring.notifications.records import (
     MEMBERS_MAX,
     SEVERITIES,
@@ -52,21 +52,8 @@ class Known(msgspec.Struct, frozen=True):
     contact: Contact
     silences: Sequence[Silence] = ()
     firing: Mapping[str, Standing] | None = None
-    grave: "Grave | None" = None
+    grave: Grave | None = None
     """Of those that fire, the critical ones, if somebody sorted them already."""
-
-
-Grave = Mapping[frozenset[tuple[str, str]], Sequence[tuple[str, str]]]
-"""Labels -> the critical alerts that have just these: id, and metric of the rule."""
-
-
-def graves(firing: Mapping[str, Standing] | None) -> Grave:
-    """The critical ones by their labels: a tenant may have a hundred thousand that fire."""
-    found: dict[frozenset[tuple[str, str]], list[tuple[str, str]]] = {}
-    for name, one in (firing or {}).items():
-        if one.severity == "critical":
-            found.setdefault(frozenset(one.labels.items()), []).append((name, one.metric))
-    return found
 
 
 def heard(group: Group, told: Told, now_ms: int) -> Group | None:

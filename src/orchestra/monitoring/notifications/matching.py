@@ -1,8 +1,20 @@
-"""Which alerts a silence is about."""
+"""Which alerts a silence is about, and which are critical about the same."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from orchestra.monitoring.notifications.records import Silence
+from orchestra.monitoring.notifications.records import Silence, Standing
+
+Grave = Mapping[frozenset[tuple[str, str]], Sequence[tuple[str, str]]]
+"""Labels -> the critical alerts that have just these: id, and metric of the rule."""
+
+
+def graves(firing: Mapping[str, Standing] | None) -> Grave:
+    """The critical ones by their labels: a tenant may have a hundred thousand that fire."""
+    found: dict[frozenset[tuple[str, str]], list[tuple[str, str]]] = {}
+    for name, one in (firing or {}).items():
+        if one.severity == "critical":
+            found.setdefault(frozenset(one.labels.items()), []).append((name, one.metric))
+    return found
 
 
 def silence_of(silences: Iterable[Silence], facts: Mapping[str, str], at_ms: int) -> Silence | None:

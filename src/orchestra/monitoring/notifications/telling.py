@@ -14,8 +14,9 @@ from orchestra.bus import Bury, Event, Gap
 from orchestra.clock import Clock
 from orchestra.errors import OrchestraError, Unavailable
 from orchestra.monitoring.notifications.book import Book
-from orchestra.monitoring.notifications.deciding import Grave, Known, graves, heard, looked
+from orchestra.monitoring.notifications.deciding import Known, heard, looked
 from orchestra.monitoring.notifications.hush import Silences
+from orchestra.monitoring.notifications.matching import Grave, graves
 from orchestra.monitoring.notifications.ports import Firing
 from orchestra.monitoring.notifications.posting import Postman
 from orchestra.monitoring.notifications.records import (
