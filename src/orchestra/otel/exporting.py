@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
-import requests
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -20,7 +19,7 @@ from orchestra import __version__
 from orchestra.log import covered, may_show
 from orchestra.otel.figures import Snapshot, metrics_of
 from orchestra.otel.lines import record_of
-from orchestra.otel.posting import Posting
+from orchestra.otel.posting import Posting, Session
 from orchestra.otel.wire import TEXT_MAX, head_of, request_of
 from orchestra.tap import Line
 from orchestra.tracing import Span, Value
@@ -55,11 +54,11 @@ class Exporting:
             "timeout": EXPORT_S,
             "compression": Compression.Gzip,
         }
-        self._spans = Posting(f"{base}/v1/traces", headers, _session(), EXPORT_S, now)
+        self._spans = Posting(f"{base}/v1/traces", headers, Session(), EXPORT_S, now)
         attributes = cast("dict[str, Value]", dict(self._resource.attributes))
         self._head = head_of(attributes, self._scope.name, __version__)
-        self._figures: Any = OTLPMetricExporter(f"{base}/v1/metrics", session=_session(), **parts)
-        self._lines = OTLPLogExporter(f"{base}/v1/logs", session=_session(), **parts)
+        self._figures: Any = OTLPMetricExporter(f"{base}/v1/metrics", session=Session(), **parts)
+        self._lines = OTLPLogExporter(f"{base}/v1/logs", session=Session(), **parts)
 
     def spans(self, spans: Sequence[Span]) -> bool:
         """Whether the collector took them."""
@@ -89,10 +88,3 @@ class Exporting:
 def _short(text: str) -> str:
     """One that will be cut is covered before: the rest of a secret that is cut is not found."""
     return text if len(text) <= TEXT_MAX else covered(text)
-
-
-def _session() -> requests.Session:
-    """No proxy and no password of the environment: it goes where the operator says, directly."""
-    session = requests.Session()
-    session.trust_env = False
-    return session

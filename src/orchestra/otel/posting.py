@@ -3,16 +3,43 @@ but not for long.
 """
 
 import gzip
+import io
 import threading
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import requests
 
 AGAIN: Final = frozenset({429, 502, 503, 504})
 FIRST_PAUSE_S: Final = 0.5
+REFUSED: Final = 400
+ANSWER_MAX: Final = 4_096
 _QUICK: Final = 1
 """Level of compression: more takes longer than it saves."""
+
+
+class Session(requests.Session):
+    """Goes where the operator says and nowhere else, and reads no answers: they may be endless.
+
+    No proxy and no password of the environment; a redirect is a refusal.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
+
+    def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
+        """Only the head of the answer counts."""
+        how |= {"stream": True, "allow_redirects": False}
+        answer = super().send(request, **how)
+        length = answer.headers.get("content-length", "")
+        if length.isdigit() and len(length) < 5 and int(length) <= ANSWER_MAX:
+            answer.raw.read(ANSWER_MAX)  # to its end: the connection serves again
+        answer.close()
+        answer.raw = io.BytesIO()
+        if 300 <= answer.status_code < 400:  # the exporters of the SDK take it for a yes
+            answer.status_code = REFUSED
+        return answer
 
 
 class Posting:

@@ -9,9 +9,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
+import structlog
+
 from orchestra.tracing import Span
 
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 SPANS_MAX: Final = 8_192
 """Spans on their way. A span takes about 1 KiB."""
@@ -86,6 +89,7 @@ class Shipping(Generic[T]):
         """How many the collector took, and how many it did not."""
         self.well = True
         """Whether it took the last batch."""
+        self._broke = False
 
     def start(self) -> None:
         """Begin."""
@@ -113,8 +117,17 @@ class Shipping(Generic[T]):
 
     def _ship(self) -> None:
         while some := self._batch():
-            self.well = self._export(some)
+            self.well = self._tried(some)
             if self.well:
                 self.sent += len(some)
             else:
                 self.failed += len(some)
+
+    def _tried(self, some: Sequence[T]) -> bool:
+        try:
+            return self._export(some)
+        except Exception:  # the edge of a thread: a batch that breaks must not be the last
+            if not self._broke:  # its own words come back as the next batch: once is enough
+                self._broke = True
+                log.exception("otel.batch_broken")
+            return False

@@ -86,3 +86,23 @@ def test_who_ends_waits_no_longer_than_it_wants() -> None:
     shipping.join(GUARD_S)
 
     assert shipping.sent == 1
+
+
+def test_a_batch_that_breaks_is_not_the_last() -> None:
+    spans = Spans()
+    sent: list[int] = []
+
+    def export(some: Sequence[Span]) -> bool:
+        sent.append(len(some))
+        if len(sent) == 1:
+            raise TypeError("not as it should be")
+        return True
+
+    for _ in range(BATCH + 1):
+        spans.take(a_span())
+    shipping = Shipping("test", spans.batch, export, 3_600.0, spans.wake)
+    shipping.start()
+    shipping.stop()
+    shipping.join(GUARD_S)
+
+    assert (shipping.sent, shipping.failed) == (1, BATCH)
