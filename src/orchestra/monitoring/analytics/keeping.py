@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 import anyio.to_thread
 import msgspec
 
-from orchestra.monitoring.analytics.profiles import Kept, several, unpacked
+from orchestra.monitoring.analytics.profiles import Kept, day_of, unpacked
 from orchestra.store import metric_keys, profile_keys
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
@@ -173,7 +173,7 @@ class Shelf:
         new = self._store.read(prefix, "LRANGE", profile_keys.profiles_open(*names), 0, -1)
         whole = cast("bytes | None", await old)
         rest = cast("list[bytes]", await new)
-        return [*(several(zlib.decompress(whole)) if whole else []), *rest]
+        return [*day_of(whole), *rest]
 
     async def _pack(self, prefix: str, name: str) -> int:
         workflow, _, day = name.rpartition(":")
@@ -194,5 +194,5 @@ class Shelf:
 
 
 def _together(old: bytes | None, rest: Sequence[bytes]) -> bytes:
-    every = [*(several(zlib.decompress(old)) if old else []), *rest]
+    every = [*day_of(old), *rest]
     return zlib.compress(msgspec.msgpack.encode(every), 6)

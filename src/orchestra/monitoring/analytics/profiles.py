@@ -2,12 +2,16 @@
 
 import contextlib
 import uuid
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+import structlog
 
 from orchestra.monitoring.analytics.critical import Span
+
+log = structlog.get_logger(__name__)
 
 OUTCOMES: Final[Mapping[str, str]] = {
     "completed": "D",
@@ -177,6 +181,8 @@ def unpacked(stored: Iterable[bytes]) -> list[Kept]:
     """
     found: dict[bytes, Kept] = {}
     for one in stored:
+        if len(one) < _HEAD:
+            continue
         execution = f"exe_{uuid.UUID(bytes=one[:16])}"
         ended_ms = int.from_bytes(one[16:_HEAD], "big")
         had = found.get(one[:16])
@@ -187,6 +193,10 @@ def unpacked(stored: Iterable[bytes]) -> list[Kept]:
     return list(found.values())
 
 
-def several(stored: bytes) -> list[bytes]:
-    """The profiles of a day that was packed."""
-    return _rows.decode(stored)
+def day_of(stored: bytes | None) -> list[bytes]:
+    """The profiles of a day that was packed; none of one that cannot be read."""
+    try:
+        return _rows.decode(zlib.decompress(stored)) if stored else []
+    except (zlib.error, msgspec.DecodeError):
+        log.exception("analytics.day_unreadable", bytes=len(stored or b""))
+        return []

@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+import msgspec
 import structlog
 
 from orchestra.clock import Clock
@@ -33,6 +34,11 @@ PAGE: Final = 500
 PER_S: Final = 50
 ALL_PER_S: Final = 200
 LEVEL_MAX: Final = 12
+_FAULTS: Final = (
+    ArithmeticError, ValueError, LookupError, TypeError, AttributeError, AssertionError,
+    msgspec.MsgspecError,
+)  # fmt: skip
+"""Of one execution: it would be the next one again and again, and the end of all reading."""
 _DROPPED = counter("orchestra_dropped_total", ("what",))
 
 
@@ -136,6 +142,9 @@ class Reader:
             if error.retryable:
                 raise
             log.debug("analytics.no_profile", execution_id=one.execution, error=error.code)
+            return None
+        except _FAULTS:
+            log.exception("analytics.profile_broken", execution_id=one.execution)
             return None
         return str(told["workflow"]), one.ended_ms // (DAY_S * 1_000), made
 
