@@ -13,10 +13,9 @@ from typing import Any
 
 import anyio
 
-from bench.load import drive, request
-from bench.machine import cpu_ms, fsync_ms
-from bench.scenarios import SCENARIOS
-from bench.serving import Served, served
+from bench.beside import steps
+from bench.machine import fsync_ms
+from bench.serving import served
 from orchestra.clock import SystemClock, system_random
 from orchestra.log import configure
 from orchestra.monitoring.analytics import keeping
@@ -214,7 +213,7 @@ def _beside_steps(durability: str, place: Path, rounds: int, executions: int) ->
     for _ in range(rounds):
         for rate, runs in found.items():
             with served(place, durability, options=("--profiles-per-s", rate)) as server:
-                runs.append(_steps(server, executions))
+                runs.append(steps(server, executions))
     sums = {
         rate: [statistics.median(runs) for runs in zip(*each, strict=True)]
         for rate, each in found.items()
@@ -225,15 +224,3 @@ def _beside_steps(durability: str, place: Path, rounds: int, executions: int) ->
         "rounds": rounds,
         "executions": executions,
     }
-
-
-def _steps(server: Served, executions: int) -> tuple[float, float]:
-    scenario = SCENARIOS["W1"]
-    workflow = server.call("POST", "/api/workflows/", scenario.definition)["id"]
-    path, host = f"/api/workflows/{workflow}/execute", f"127.0.0.1:{server.port}"
-    one = request("POST", host, path, b'{"input_data":{}}', "Prefer: wait=30")
-    drive(server.port, [one] * max(1, executions // 5), scenario.concurrency)
-    before = cpu_ms(server.pid)
-    run = drive(server.port, [one] * executions, scenario.concurrency)
-    used = cpu_ms(server.pid) - before
-    return executions * len(scenario.steps) / run.seconds, used / executions

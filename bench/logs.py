@@ -9,7 +9,6 @@ import functools
 import os
 import statistics
 import time
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -17,11 +16,10 @@ from typing import Any
 
 import anyio
 
-from bench.load import drive, request
+from bench.beside import steps
 from bench.log_lines import lines
 from bench.machine import cpu_ms, fsync_ms, peak_rss_mb
-from bench.scenarios import SCENARIOS
-from bench.serving import Served, served
+from bench.serving import served
 from orchestra.clock import SystemClock, system_random
 from orchestra.log import configure
 from orchestra.monitoring.logs.asking import Asking, Wanted
@@ -142,7 +140,7 @@ def _beside_steps(durability: str, place: Path, rounds: int, part: int) -> dict[
         for keep_mb, runs in found.items():
             options = ("--log-lines", str(RATE), "--log-keep-mb", keep_mb)
             with served(place, durability, options=options) as server:
-                runs.append(_steps(server, 1_000 // part))
+                runs.append(steps(server, 1_000 // part))
     off, on = ([statistics.median(runs) for runs in zip(*found[one], strict=True)] for one in found)
     return {
         "steps_per_s": {"not gathered": round(off[0]), "gathered": round(on[0])},
@@ -153,17 +151,3 @@ def _beside_steps(durability: str, place: Path, rounds: int, part: int) -> dict[
         },
         "rounds": rounds,
     }
-
-
-def _steps(server: Served, executions: int) -> tuple[float, float]:
-    scenario = SCENARIOS["W1"]
-    workflow = server.call("POST", "/api/workflows/", scenario.definition)["id"]
-    path, host = f"/api/workflows/{workflow}/execute", f"127.0.0.1:{server.port}"
-    one = request("POST", host, path, b'{"input_data":{}}', "Prefer: wait=30")
-    drive(server.port, [one] * max(1, executions // 5), scenario.concurrency)
-    before = cpu_ms(server.pid)
-    run = drive(server.port, [one] * executions, scenario.concurrency)
-    wrong: Sequence[Any] = [one for one in run.samples if one.status != 200]
-    assert not wrong, wrong[0]
-    used = cpu_ms(server.pid) - before
-    return executions * len(scenario.steps) / run.seconds, used / executions

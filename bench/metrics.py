@@ -10,10 +10,10 @@ from typing import Any
 
 import anyio
 
+from bench.beside import steps
 from bench.load import drive, request
-from bench.machine import cpu_ms, fsync_ms
-from bench.scenarios import SCENARIOS
-from bench.serving import Served, served
+from bench.machine import fsync_ms
+from bench.serving import served
 from orchestra.clock import ManualClock, SystemClock, system_random
 from orchestra.instruments import Counter, Histogram
 from orchestra.log import configure
@@ -171,7 +171,7 @@ async def _memory(store: Store) -> int:
 def _overview(durability: str, place: Path, executions: int) -> dict[str, Any]:
     """Each asks for another window, so that each is made anew."""
     with served(place, durability) as server:
-        _steps(server, executions)
+        steps(server, executions)
         host = f"127.0.0.1:{server.port}"
         paths = [f"/api/dashboard/overview?window={1_200 + i}m" for i in range(GLANCES)]
         run = drive(server.port, [request("GET", host, path) for path in paths], 1)
@@ -190,7 +190,7 @@ def _beside_steps(durability: str, place: Path, rounds: int, executions: int) ->
     for _ in range(rounds):
         for monitoring, runs in found.items():
             with served(place, durability, options=("--monitoring", monitoring)) as server:
-                runs.append(_steps(server, executions))
+                runs.append(steps(server, executions))
     off, on = ([statistics.median(runs) for runs in zip(*found[one], strict=True)] for one in found)
     return {
         "steps_per_s": {"off": round(off[0]), "on": round(on[0])},
@@ -198,15 +198,3 @@ def _beside_steps(durability: str, place: Path, rounds: int, executions: int) ->
         "server_cpu_ms_an_execution": {"off": round(off[1], 3), "on": round(on[1], 3)},
         "rounds": rounds,
     }
-
-
-def _steps(server: Served, executions: int) -> tuple[float, float]:
-    scenario = SCENARIOS["W1"]
-    workflow = server.call("POST", "/api/workflows/", scenario.definition)["id"]
-    path, host = f"/api/workflows/{workflow}/execute", f"127.0.0.1:{server.port}"
-    one = request("POST", host, path, b'{"input_data":{}}', "Prefer: wait=30")
-    drive(server.port, [one] * max(1, executions // 5), scenario.concurrency)
-    before = cpu_ms(server.pid)
-    run = drive(server.port, [one] * executions, scenario.concurrency)
-    used = cpu_ms(server.pid) - before
-    return executions * len(scenario.steps) / run.seconds, used / executions

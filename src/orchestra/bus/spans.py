@@ -20,14 +20,7 @@ def delivering(
     tracing.come(trace)
     if trace is None or not tracing.collected():
         return tracing.NOTHING
-    known = {
-        names.MESSAGING_SYSTEM: MESSAGING,
-        names.MESSAGING_OPERATION: "send",
-        names.MESSAGING_DESTINATION: place[1],
-        names.MESSAGING_MESSAGE: delivery,
-        names.EVENT_TYPE: event_type,
-        names.TENANT: str(place[0]),
-    }
+    known = _known(place, "send", delivery) | {names.EVENT_TYPE: event_type}
     return _linked(tracing.span("deliver webhook", "producer", known), trace)
 
 
@@ -38,15 +31,18 @@ def working(
     tracing.come(trace)
     if trace is None or not tracing.collected():
         return tracing.NOTHING
-    known = {
+    known = _known(place, "process", message) | {names.ATTEMPT: attempt}
+    return _linked(tracing.span(f"process {place[1]}", "consumer", known), trace)
+
+
+def _known(place: tuple[Tenant, str], operation: str, message: str) -> dict[str, str | int]:
+    return {
         names.MESSAGING_SYSTEM: MESSAGING,
-        names.MESSAGING_OPERATION: "process",
+        names.MESSAGING_OPERATION: operation,
         names.MESSAGING_DESTINATION: place[1],
         names.MESSAGING_MESSAGE: message,
-        names.ATTEMPT: attempt,
         names.TENANT: str(place[0]),
     }
-    return _linked(tracing.span(f"process {place[1]}", "consumer", known), trace)
 
 
 def _linked(span: "Span | Nothing", trace: Trace) -> "Span | Nothing":

@@ -1,10 +1,9 @@
 """The events of one replica, put together: published, kept, read, and told as they happen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import anyio
 from litestar import Router, asgi
-from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from orchestra.bus import Source
@@ -29,6 +28,7 @@ from orchestra.bus.signals.steps import Steps
 from orchestra.bus.types.records import Types
 from orchestra.bus.types.routes import TypeRoutes
 from orchestra.clock import Clock, Ids, Random
+from orchestra.provided import provided
 from orchestra.security import Permission, requires
 from orchestra.store.client import Store
 from orchestra.store.wakes import Topics
@@ -70,15 +70,12 @@ class EventParts:
             "reader_letters": Letters(store),
             "clock": clock,
         }
-        provided = {
-            name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
-        }
         self.routes: Sequence[ControllerRouterHandler] = (
             asgi("/api/events/ws", guards=[_LISTENS], copy_scope=True)(Sockets(self.live)),
             Router(
                 "/",
                 route_handlers=[EventRoutes, SubscriptionRoutes, ReaderRoutes, TypeRoutes],
-                dependencies=provided,
+                dependencies=provided(parts),
             ),
         )
 
@@ -92,10 +89,3 @@ class EventParts:
             group.start_soon(self.steps.serve)
             group.start_soon(self._keeper.serve)
             group.start_soon(self._store.follow, self._topics)
-
-
-def _constant(part: object) -> Callable[[], object]:
-    def provide() -> object:
-        return part
-
-    return provide

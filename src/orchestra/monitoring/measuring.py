@@ -1,13 +1,12 @@
 """The metrics part of monitoring: wiring and lifetime."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
 import structlog
 from litestar import Router
-from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from orchestra import __version__
@@ -31,14 +30,15 @@ from orchestra.monitoring.overview import Overview, Sources
 from orchestra.monitoring.pulse import Pulse
 from orchestra.monitoring.services import Services
 from orchestra.monitoring.surveying import Surveying
+from orchestra.monitoring.tending import tend
 from orchestra.monitoring.uptime import Uptime
 from orchestra.monitoring.windows import Windows
+from orchestra.provided import provided
 from orchestra.store.client import Store
 
 log = structlog.get_logger(__name__)
 
 FLUSH_S: Final = 1.0
-AGAIN_S: Final = 5.0
 _LAST_S: Final = 2.0
 _FLUSH = histogram("orchestra_flush_seconds")
 
@@ -74,12 +74,11 @@ class MetricsPart:
             "uptime": Uptime(self.windows, clock),
             "clock": clock,
         }
-        provided = {
-            name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
-        }
         self.routes: Sequence[ControllerRouterHandler] = (
             Router(
-                "/", route_handlers=[MetricRoutes, DashboardRoutes, scraped], dependencies=provided
+                "/",
+                route_handlers=[MetricRoutes, DashboardRoutes, scraped],
+                dependencies=provided(parts),
             ),
         )
 
@@ -87,26 +86,17 @@ class MetricsPart:
     async def running(self) -> AsyncIterator[None]:
         """Hand over once a second what is measured; the last of it at the exit."""
         async with anyio.create_task_group() as group, self.leading.running():
-            group.start_soon(self._kept, self._flush_always)
-            group.start_soon(self._kept, self._seal_always)
-            group.start_soon(self._kept, self.counting.serve)
-            group.start_soon(self._kept, self.pulse.serve)
-            group.start_soon(self._kept, self.services.serve)
-            group.start_soon(self._kept, self.surveying.serve)
+            group.start_soon(tend, self._flush_always, self._clock)
+            group.start_soon(tend, self._seal_always, self._clock)
+            group.start_soon(tend, self.counting.serve, self._clock)
+            group.start_soon(tend, self.pulse.serve, self._clock)
+            group.start_soon(tend, self.services.serve, self._clock)
+            group.start_soon(tend, self.surveying.serve, self._clock)
             yield
             group.cancel_scope.cancel()
         with anyio.move_on_after(_LAST_S, shield=True):
             await self.flush()
             await self.services.leave()
-
-    async def _kept(self, serve: Callable[[], Awaitable[None]]) -> None:
-        """Go on whatever happens: what only watches must not end what it watches."""
-        while True:
-            try:
-                await serve()
-            except Exception:  # the edge of a task: it is told, and begun anew
-                log.exception("monitoring.task_failed", task=serve.__qualname__)
-            await self._clock.sleep(AGAIN_S)
 
     async def quiesce(self) -> None:
         """Nothing is refused: the last of it is handed over at the exit."""
@@ -139,10 +129,3 @@ class MetricsPart:
                     await self.sealer.look()
                 except OrchestraError as away:
                     log.debug("metrics.not_sealed", error=away.code)
-
-
-def _constant(part: object) -> Callable[[], object]:
-    def provide() -> object:
-        return part
-
-    return provide

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 from litestar import Router
-from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from orchestra.agents import Agents
 from orchestra.clock import Clock, Ids, Random
 from orchestra.errors import Unavailable
 from orchestra.instruments import measure
+from orchestra.provided import provided
 from orchestra.settings import Settings
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
@@ -92,10 +92,9 @@ class WorkflowsModule:
             "signals": self.signals,
             "listing": self.listing,
         }
-        provided = {
-            name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
-        }
-        return Router("/", route_handlers=[WorkflowRoutes, ExecutionRoutes], dependencies=provided)
+        return Router(
+            "/", route_handlers=[WorkflowRoutes, ExecutionRoutes], dependencies=provided(parts)
+        )
 
     def _spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
         assert self._group is not None, "the engine runs only inside `running`"
@@ -161,10 +160,3 @@ def suppress_stop() -> Iterator[None]:
         yield
     except* _Stopped:
         pass
-
-
-def _constant(part: object) -> Callable[[], object]:
-    def provide() -> object:
-        return part
-
-    return provide

@@ -1,12 +1,11 @@
 """The webhooks of one replica, put together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import anyio
 import msgspec
 from litestar import Router
-from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from orchestra.bus import Filters
@@ -25,6 +24,7 @@ from orchestra.bus.webhooks.routes import WebhookRoutes
 from orchestra.bus.webhooks.sending import GuardedPost
 from orchestra.bus.wiring import EventParts
 from orchestra.clock import Clock, Ids, Random
+from orchestra.provided import provided
 from orchestra.security.destinations import policy
 from orchestra.security.ourselves import keep_judged, policy_of
 from orchestra.security.outbound import Outbound
@@ -84,14 +84,11 @@ class WebhookParts:
             "receiver": Receiver(store, hooks, events.published.publish, clock),
             "base_url": needs.settings.public_url or "",
         }
-        provided = {
-            name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
-        }
         self.routes: Sequence[ControllerRouterHandler] = (
             Router(
                 "/",
                 route_handlers=[WebhookRoutes, DeliveryRoutes, HookRoutes],
-                dependencies=provided,
+                dependencies=provided(parts),
             ),
         )
 
@@ -117,10 +114,3 @@ class WebhookParts:
 
     async def _keep_judged(self) -> None:
         await keep_judged(self.outbound, self._settings, lambda: self._store.servers, self._clock)
-
-
-def _constant(part: object) -> Callable[[], object]:
-    def provide() -> object:
-        return part
-
-    return provide

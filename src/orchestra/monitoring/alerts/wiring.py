@@ -7,7 +7,6 @@ from typing import Any, Final, Protocol
 import anyio
 import structlog
 from litestar import Router
-from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from orchestra.clock import Clock, Ids
@@ -28,12 +27,13 @@ from orchestra.monitoring.alerts.rules import Rules
 from orchestra.monitoring.alerts.windows import Windows
 from orchestra.monitoring.logs.asking import Asking
 from orchestra.monitoring.measuring import MetricsPart
+from orchestra.monitoring.tending import tend
+from orchestra.provided import provided
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 
 log = structlog.get_logger(__name__)
 
-AGAIN_S: Final = 5.0
 LISTED: Final = 10
 
 
@@ -83,11 +83,8 @@ class AlertsPart:
             "store": store,
             "hushed": self._hushed,
         }
-        provided = {
-            name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
-        }
         self.routes: Sequence[ControllerRouterHandler] = (
-            Router("/", route_handlers=[RuleRoutes, AlertRoutes], dependencies=provided),
+            Router("/", route_handlers=[RuleRoutes, AlertRoutes], dependencies=provided(parts)),
         )
 
     def hush(self, matches: Matches) -> None:
@@ -120,7 +117,7 @@ class AlertsPart:
     async def running(self) -> AsyncIterator[None]:
         """Rules are judged for the duration of the block, while this replica leads."""
         async with anyio.create_task_group() as group:
-            group.start_soon(self._kept, self.evaluator.serve)
+            group.start_soon(tend, self.evaluator.serve, self._clock)
             yield
             group.cancel_scope.cancel()
 
@@ -132,23 +129,7 @@ class AlertsPart:
         found = await self._matches(tenant, labels)
         return found.id if found else None
 
-    async def _kept(self, serve: Callable[[], Awaitable[None]]) -> None:
-        """Go on whatever happens: one broken round must not end all watching."""
-        while True:
-            try:
-                await serve()
-            except Exception:  # the edge of a task: it is told, and begun anew
-                log.exception("alert.evaluator_failed")
-            await self._clock.sleep(AGAIN_S)
-
 
 def source(store: Store) -> AlertSource:
     """What is said of alerts, for the bus."""
     return AlertSource(store)
-
-
-def _constant(part: object) -> Callable[[], object]:
-    def provide() -> object:
-        return part
-
-    return provide

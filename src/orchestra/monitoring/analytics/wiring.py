@@ -1,13 +1,12 @@
 """The analytics of one replica, put together: a part of monitoring."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
 import structlog
 from litestar import Router
-from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from orchestra.clock import Clock
@@ -23,6 +22,7 @@ from orchestra.monitoring.analytics.of_workflows import OfWorkflows
 from orchestra.monitoring.analytics.reading import ALL_PER_S, PER_S, Reader
 from orchestra.monitoring.analytics.routes import AnalyticsRoutes
 from orchestra.monitoring.measuring import MetricsPart
+from orchestra.provided import provided
 from orchestra.store.client import Store
 
 log = structlog.get_logger(__name__)
@@ -57,11 +57,8 @@ class AnalyticsPart:
             "moving": self.moving,
             "advice": self.advice,
         }
-        provided = {
-            name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
-        }
         self.routes: Sequence[ControllerRouterHandler] = (
-            Router("/", route_handlers=[AnalyticsRoutes], dependencies=provided),
+            Router("/", route_handlers=[AnalyticsRoutes], dependencies=provided(parts)),
         )
 
     @asynccontextmanager
@@ -84,10 +81,3 @@ class AnalyticsPart:
             except Exception:  # the edge of a task: it is told, and begun anew
                 log.exception("analytics.reader_failed")
             await self._clock.sleep(AGAIN_S)
-
-
-def _constant(part: object) -> Callable[[], object]:
-    def provide() -> object:
-        return part
-
-    return provide

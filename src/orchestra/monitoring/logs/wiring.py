@@ -1,11 +1,10 @@
 """The logs of one replica, put together: a part of monitoring."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
 from litestar import Router
-from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from orchestra.clock import Clock, Ids
@@ -16,6 +15,7 @@ from orchestra.monitoring.logs.routes import LogRoutes
 from orchestra.monitoring.logs.shelf import Keeping, Shelf
 from orchestra.monitoring.logs.shipping import Shipping
 from orchestra.monitoring.logs.streaming import Streaming
+from orchestra.provided import provided
 from orchestra.settings import Settings
 from orchestra.store.client import Store
 from orchestra.tap import Tap
@@ -37,11 +37,8 @@ class LogParts:
             "streaming": self.streaming,
             "clock": clock,
         }
-        provided = {
-            name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
-        }
         self.routes: Sequence[ControllerRouterHandler] = (
-            Router("/", route_handlers=[LogRoutes], dependencies=provided),
+            Router("/", route_handlers=[LogRoutes], dependencies=provided(parts)),
         )
 
     @asynccontextmanager
@@ -59,10 +56,3 @@ class LogParts:
     async def quiesce(self) -> None:
         """Streams end, so that their clients go to another replica."""
         self.streaming.close()
-
-
-def _constant(part: object) -> Callable[[], object]:
-    def provide() -> object:
-        return part
-
-    return provide

@@ -1,13 +1,12 @@
 """The notifications part of monitoring: wiring and lifetime."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
 import structlog
 from litestar import Router
-from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from orchestra.bus import Reading
@@ -21,6 +20,8 @@ from orchestra.monitoring.notifications.routes import ContactRoutes, SilenceRout
 from orchestra.monitoring.notifications.shelf import Shelf
 from orchestra.monitoring.notifications.telling import Teller
 from orchestra.monitoring.notifications.timing import Lead, Timekeeper
+from orchestra.monitoring.tending import tend
+from orchestra.provided import provided
 from orchestra.store.client import Store
 
 log = structlog.get_logger(__name__)
@@ -34,7 +35,6 @@ READING: Final = Reading(
     backoff_ms=(100, 1_000, 5_000, 15_000, 60_000),
 )
 """The store may be away for a quarter of an hour before a word is given up."""
-AGAIN_S: Final = 5.0
 
 
 class NotificationsPart:
@@ -63,37 +63,20 @@ class NotificationsPart:
             "new_ids": ids,
             "store": store,
         }
-        provided = {
-            name: Provide(_constant(part), sync_to_thread=False) for name, part in parts.items()
-        }
         self.routes: Sequence[ControllerRouterHandler] = (
-            Router("/", route_handlers=[ContactRoutes, SilenceRoutes], dependencies=provided),
+            Router(
+                "/", route_handlers=[ContactRoutes, SilenceRoutes], dependencies=provided(parts)
+            ),
         )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Groups are looked at for the duration of the block, where this replica leads."""
         async with anyio.create_task_group() as group:
-            group.start_soon(self._kept, self.timekeeper.serve)
-            group.start_soon(self._kept, self.timekeeper.serve_watchdog)
+            group.start_soon(tend, self.timekeeper.serve, self._clock)
+            group.start_soon(tend, self.timekeeper.serve_watchdog, self._clock)
             yield
             group.cancel_scope.cancel()
 
     async def quiesce(self) -> None:
         """Nothing waits here: what is decided is in the store."""
-
-    async def _kept(self, serve: Callable[[], Awaitable[None]]) -> None:
-        """Go on whatever happens."""
-        while True:
-            try:
-                await serve()
-            except Exception:  # the edge of a task: it is told, and begun anew
-                log.exception("monitoring.task_failed", task=serve.__qualname__)
-            await self._clock.sleep(AGAIN_S)
-
-
-def _constant(part: object) -> Callable[[], object]:
-    def provide() -> object:
-        return part
-
-    return provide
