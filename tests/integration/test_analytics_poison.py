@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from test_analytics_kept import DEFAULT_TENANT as HOME
-from test_analytics_kept import START_MS, Ends, a_reader
+from profile_ends import Ends, a_reader
+from simulated_profiles import START_MS
 
 from orchestra.monitoring.analytics.keeping import DAY_S, Shelf
 from orchestra.store import profile_keys
 from orchestra.store.client import Store
+from orchestra.store.keys import DEFAULT_TENANT as HOME
 
 pytestmark = pytest.mark.anyio
 
