@@ -249,3 +249,14 @@ def test_names_of_senders_are_one_line() -> None:
     of = Address("Ö", "a", "b")
     made = composed(a_message(), of, ["c@d"], 1_700_000_000_000)
     assert made["Date"] == "Tue, 14 Nov 2023 22:13:20 +0000"
+
+
+def test_mail_is_for_servers_that_take_seven_bits_and_short_lines() -> None:
+    of = sender("alerts@example.com")
+    assert of is not None
+    message = Message("k", ("a@example.com",), "— é", "é" * 2_000, "<p>" + "é" * 2_000 + "</p>")
+
+    sent = composed(message, of, message.to, 0).as_bytes()
+
+    assert sent.isascii()
+    assert max(map(len, sent.split(b"\r\n"))) <= 78

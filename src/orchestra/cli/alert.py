@@ -41,18 +41,20 @@ def list_alerts(client: Client, as_json: bool, **given: Any) -> None:
       orchestra alert list --state firing --severity critical
     """
     given["rule"] = given.pop("rule_id")
+    asked = given["rule"] or given["state"] or given["severity"]
     answer = client.get(AT, **given)
     if as_json:
         print_json(answer.body)
         return
     found = answer.read(dict[str, Any])["alerts"]
-    rows = table("state", "severity", "since", "what", "alert")
-    for one in found:
-        rows.add_row(
-            status(_state(one)), plain(one["severity"]), one["since"], plain(one["summary"]),
-            plain(one["id"]),
-        )  # fmt: skip
-    console().print(rows if found else "Nothing fires.")
+    for one in found:  # an id is copied: it is never broken
+        console().print(
+            f"{_state(one)}  {plain(one['severity'])}  since {one['since']}  {plain(one['id'])}\n"
+            f"    {_line(one['summary'])}",
+            soft_wrap=True,
+        )
+    if not found:
+        console().print("There is none of these." if asked else "Nothing fires.")
 
 
 @alert.command("show")
@@ -116,17 +118,24 @@ def history(client: Client, limit: int, as_json: bool) -> None:
 
 def _print(one: dict[str, Any]) -> None:
     seen = one["acknowledged"]
+    value = None if one["value"] is None else f"{one['value']:.6g}"
+    times = "once" if one["episode"] == 1 else f"{one['episode']} times"
     lines = (
         ("alert", one["id"]), ("rule", f"{one['name']} ({one['rule_id']})"),
         ("state", f"{_state(one)} since {one['since']}"), ("severity", one["severity"]),
-        ("what", one["summary"]), ("value", one["value"]), ("fired at", one["fired_at"]),
-        ("fired", f"{one['episode']} times"), ("runbook", one["runbook"]),
+        ("what", one["summary"]), ("value", value), ("fired at", one["fired_at"]),
+        ("fired", times), ("runbook", one["runbook"]),
         ("seen to by", f"{seen['by']} since {seen['at']}" if seen else None),
         ("silenced by", one["silenced_by"]),
     )  # fmt: skip
     for name, value in lines:
         if value not in (None, ""):
-            console().print(f"{name:12} {plain(value)}", soft_wrap=True)
+            console().print(f"{name:12} {_line(value)}", soft_wrap=True)
+
+
+def _line(text: object) -> str:
+    """On one line: what follows is ours again."""
+    return " ".join(plain(text).split())
 
 
 def _state(one: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from orchestra.cli.client import Client, segment
 from orchestra.cli.options import bytes_of, remote
-from orchestra.cli.printing import console, plain, print_document, print_json, status, table
+from orchestra.cli.printing import console, plain, print_document, print_json, table
 
 AT = "/api/alerts/rules"
 RULE = click.argument("rule_id", metavar="RULE")
@@ -48,14 +48,14 @@ def list_rules(client: Client, as_json: bool) -> None:
     if as_json:
         print_document({"rules": found})
         return
-    rows = table("rule", "name", "severity", "state", "watches")
-    for one in found:
+    for one in found:  # an id is copied: it is never broken
         state = one["evaluation"]["state"] if one["enabled"] else "disabled"
-        rows.add_row(
-            plain(one["id"]), plain(one["name"]), plain(one["severity"]), status(state),
-            plain(_watches(one)),
-        )  # fmt: skip
-    console().print(rows)
+        told = {"no_data": "no data yet"}.get(state, plain(state))
+        console().print(
+            f"{plain(one['id'])}  {told}, {plain(one['severity'])}\n"
+            f"    {' '.join(plain(one['name']).split())}: {plain(_watches(one))}",
+            soft_wrap=True,
+        )
 
 
 @rule.command("show")

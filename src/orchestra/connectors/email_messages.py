@@ -75,7 +75,10 @@ def composed(message: Message, of: Address, to: Sequence[str], now_ms: int) -> E
     made["Date"] = format_datetime(datetime.fromtimestamp(now_ms / 1_000, UTC))
     made["Message-ID"] = message_id(message.key, of.domain)
     made["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody answers from a holiday
-    made.set_content(_IN_TEXT.sub(" ", message.text)[:TEXT_MAX])
+    # Not every server takes eight bits (RFC 6152), nor long lines.
+    text = _IN_TEXT.sub(" ", message.text)[:TEXT_MAX]
+    made.set_content(text, cte="quoted-printable")
     if message.html:
-        made.add_alternative(_IN_TEXT.sub(" ", message.html)[:TEXT_MAX], subtype="html")
+        shown = _IN_TEXT.sub(" ", message.html)[:TEXT_MAX]
+        made.add_alternative(shown, subtype="html", cte="quoted-printable")
     return made

@@ -110,3 +110,19 @@ def test_a_file_that_holds_no_rules_is_a_mistake_of_usage(run: Run, tmp_path: Pa
     for text in ("[]", '{"rules": 1}', "{"):
         file.write_text(text)
         assert run("alert", "rule", "test", str(file), "--url", "http://127.0.0.1:9").exit_code == 2
+
+
+def test_ids_of_alerts_and_rules_are_never_broken(server: FakeServer, run: Run) -> None:
+    name = f"alr_01a207a2-17d8-7888-bf81-221c5a9f95cf.{'f' * 12}"
+    server.answers(
+        "GET", ALERTS, (200, {"alerts": [ALERT | {"id": name, "summary": "x\nfiring  all"}]})
+    )
+    server.answers("GET", f"{ALERTS}{name}", (200, ALERT | {"episode": 1, "value": 12.0}))
+
+    listed = run("alert", "list", "--url", server.url)
+    shown = run("alert", "show", name, "--url", server.url)
+
+    assert name in listed.stdout
+    assert len(listed.stdout.splitlines()) == 2
+    assert "fired        once" in shown.stdout
+    assert "value        12\n" in shown.stdout
