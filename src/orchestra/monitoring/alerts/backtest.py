@@ -1,6 +1,6 @@
 """Back-tests: when a rule would have fired. Measured, judged and moved on as it is alive."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 import anyio
@@ -160,7 +160,7 @@ class Trial:
             bounded["window_s"] = coarse
         until = self._clock.monotonic() + SPENT_MAX_S
         for begin_s, end_s, step_s in sections:
-            for at_s in range(begin_s + step_s, end_s + 1, step_s):
+            for at_s in moments(begin_s, end_s, step_s):
                 await self._look(at_s)
                 if self._looks % BREATH == 0:
                     await anyio.lowlevel.checkpoint()
@@ -239,6 +239,14 @@ class Trial:
             if after.state not in OPEN:
                 episode.resolved_ms = at_ms
                 del self._open[name]
+
+
+def moments(begin_s: int, end_s: int, step_s: int) -> Iterator[int]:
+    """Every step, and the end."""
+    at_s = begin_s
+    while at_s < end_s:
+        at_s = min(at_s + step_s, end_s)
+        yield at_s
 
 
 def _worse(rule: Rule, had: float | None, value: float | None) -> float | None:
