@@ -7,8 +7,11 @@ import msgspec
 import pytest
 from alert_hall import HOUR_MS, Hall
 
+from orchestra.monitoring.alerts import windows
 from orchestra.monitoring.alerts.evaluating import BREATH_S, Evaluator
 from orchestra.monitoring.alerts.facts import AlertSource
+from orchestra.monitoring.alerts.ring import Ring
+from orchestra.monitoring.alerts.windows import Windows
 from orchestra.store import alert_keys
 from orchestra.store.client import Store
 from orchestra.store.keys import DEFAULT_TENANT, Tenant
@@ -146,3 +149,27 @@ async def test_a_rule_that_is_deleted_under_a_clock_set_back_resolves(store: Sto
     await hall.tick()
 
     assert await hall.said() == ["fired", "resolved"]
+
+
+async def test_windows_of_the_past_are_kept_up_to_so_many_rows(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "ROWS_MAX", 20)
+    hall = Hall(store)
+    for n in range(3):
+        await hall.record("level", 5.0, room=f"r{n}")
+    past = Windows(hall.answers, Ring(store, hall.admission), hall.clock)
+    most = 0
+
+    for n in range(40):
+        hall.clock.advance(60_000)
+        await past.prepare({}, hall.clock.now_ms() // 1_000)
+        rows = await past.rows((DEFAULT_TENANT, "level"), 7_200 + n)
+        most = max(most, past.kept_rows)
+        assert len(rows) == 3
+    again = await past.rows((DEFAULT_TENANT, "level"), 7_200 + 39)
+
+    assert again is rows
+    assert 10 <= most <= 20
+    past.forget()
+    assert past.kept_rows == 0

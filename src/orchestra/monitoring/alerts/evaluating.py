@@ -35,7 +35,7 @@ REST: Final = 20.0
 """A round comes every two seconds, and up to five when it takes more than a twentieth of them."""
 GAP_MS: Final = 30_000
 SETTLE_MAX_MS: Final = 600_000
-TURN: Final = 1_000
+TURN: Final = 200
 BREATH_S: Final = 0.01
 """After so much work a look at what else this process has to do."""
 AT_S: Final = 86_400
@@ -217,7 +217,7 @@ class Evaluator:
         return dropped
 
     async def _send(self, moves: Sequence[Move], token: int, now_ms: int) -> None:
-        """All of them in one pipeline, in pieces of a thousand."""
+        """All of them, so many in one pipeline: a thousand would hold up others."""
         units = {id(move.rule): await self._meter.unit(move.rule) for move in moves}
         for start in range(0, len(moves), TURN):
             part = moves[start : start + TURN]

@@ -11,7 +11,8 @@ from orchestra.monitoring.metrics.admission import About
 from orchestra.monitoring.metrics.answering import Answers
 from orchestra.monitoring.metrics.asking import Question
 
-KEPT_MAX: Final = 2_000
+ROWS_MAX: Final = 100_000
+"""Rows in memory, 0.2 to 2 KiB each. Windows that were read longest ago go first."""
 FRESH_MAX_S: Final = 60
 OLD_FRESH_S: Final = 60
 """What lies a while back changes no more; so often is it read again."""
@@ -23,12 +24,14 @@ class Windows:
     def __init__(self, answers: Answers, ring: Ring, clock: Clock) -> None:
         self._answers, self._ring, self._clock = answers, ring, clock
         self._kept: dict[tuple[Name, int, int], list[Row]] = {}
+        self.kept_rows = 0
         self._ration = Ration(clock)
 
     def forget(self) -> None:
         """Somebody else looked for a while: read all of it anew."""
         self._ring.clear()
         self._kept.clear()
+        self.kept_rows = 0
         self._ration = Ration(self._clock)
 
     async def prepare(self, wanted: Mapping[Name, int], now_s: int) -> None:
@@ -66,7 +69,13 @@ class Windows:
             for labels, bins in await self._answers.window(name[0], asked)
         ]
         self._ration.spent(key, began)
-        if len(self._kept) >= KEPT_MAX:
-            self._kept.clear()
-        self._kept[key] = found
+        self._keep(key, found)
         return found
+
+    def _keep(self, key: tuple[Name, int, int], found: list[Row]) -> None:
+        if key in self._kept:
+            self.kept_rows -= len(self._kept.pop(key)) + 1
+        while self._kept and self.kept_rows + len(found) >= ROWS_MAX:
+            self.kept_rows -= len(self._kept.pop(next(iter(self._kept)))) + 1
+        self._kept[key] = found
+        self.kept_rows += len(found) + 1  # one of nothing takes its place, too
