@@ -1,10 +1,15 @@
 """What cannot be read or told, and tenants in whom everything fires: the others are told."""
 
+from typing import cast
+
 import msgspec
 import pytest
-from notice_replicas import World
+from notice_replicas import IDS, World
 
+from orchestra.errors import Unavailable
+from orchestra.monitoring.notifications.contacts import Contacts
 from orchestra.monitoring.notifications.matching import graves
+from orchestra.monitoring.notifications.ports import Hooks
 from orchestra.monitoring.notifications.records import Letter, Standing
 from orchestra.monitoring.notifications.shelf import BATCH
 from orchestra.store import frames, notice_keys
@@ -119,3 +124,29 @@ def test_what_is_critical_is_found_by_its_labels() -> None:
 
     assert graves(firing) == {frozenset({("x", "1")}): [("a.1", "m")]}
     assert graves(None) == {}
+
+
+class Full:
+    """Webhooks that take no more endpoints."""
+
+    async def admit(self, url: str) -> None:
+        """Any."""
+        assert url
+
+    async def keep(self, *_: object) -> str | None:
+        """None any more."""
+        raise Unavailable("no room")
+
+
+async def test_a_contact_that_cannot_be_made_leaves_the_default_one_as_it_was(store: Store) -> None:
+    world = World(store)
+    before = await world.contact()
+    book = world.replica().book
+    contacts = Contacts(book, cast("Hooks", Full()), world.clock, IDS)
+    body = {"name": "pager", "kind": "webhook", "url": "http://one.test/", "default": True}
+
+    with pytest.raises(Unavailable):
+        await contacts.create(HOME, msgspec.json.encode(body))
+
+    assert await book.default(HOME) == before.id
+    assert [one.id for one in await book.of_tenant(HOME)] == [before.id]

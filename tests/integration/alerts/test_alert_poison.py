@@ -10,6 +10,7 @@ from alert_hall import HOUR_MS, Hall
 from orchestra.monitoring.alerts import windows
 from orchestra.monitoring.alerts.evaluating import BREATH_S, Evaluator
 from orchestra.monitoring.alerts.facts import AlertSource
+from orchestra.monitoring.alerts.judging import Row
 from orchestra.monitoring.alerts.ring import Ring
 from orchestra.monitoring.alerts.windows import Windows
 from orchestra.store import alert_keys
@@ -78,7 +79,7 @@ async def test_a_rule_whose_judging_breaks_fails_alone(
     hall = Hall(store)
     bad = await hall.a_rule(OTHER, metric="other")
     await hall.a_rule()
-    meter = hall.evaluator._meter  # pyright: ignore[reportPrivateUsage]  # what breaks is inside
+    meter = hall.evaluator._meter
     real = meter.measure
 
     async def measure(rule: Any) -> Any:
@@ -104,7 +105,7 @@ async def test_others_have_their_turn_between_rules_that_take_long(
         await hall.a_rule()
     turns: list[int] = []
     judged: list[int] = []
-    real = Evaluator._judge  # pyright: ignore[reportPrivateUsage]  # what takes long is inside
+    real = Evaluator._judge
 
     async def judge(self: Evaluator, *args: Any) -> Any:
         hall.clock.advance(int(BREATH_S * 1_000) + 1)
@@ -159,7 +160,7 @@ async def test_windows_of_the_past_are_kept_up_to_so_many_rows(
     for n in range(3):
         await hall.record("level", 5.0, room=f"r{n}")
     past = Windows(hall.answers, Ring(store, hall.admission), hall.clock)
-    most = 0
+    most, rows = 0, list[Row]()
 
     for n in range(40):
         hall.clock.advance(60_000)

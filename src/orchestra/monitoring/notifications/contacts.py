@@ -45,12 +45,14 @@ class Contacts:
         )
         contact, default = await self._judged(body, base)
         default = default is True
-        await self._book.put(contact, default=default)
+        await self._book.put(contact, default=False)
         try:
             secret = await self._endpoint(contact)
         except OrchestraError:
             await self._book.drop(tenant, contact.id)
             raise
+        if default:  # only now: one that cannot be made takes the place of nobody
+            await self._book.put(contact, default=True)
         told = shown(contact, contact.id if default else None, whole=True)
         return told | {"secret": secret}
 
