@@ -13,7 +13,7 @@ from orchestra.monitoring.alerts.facts import AlertSource
 from orchestra.monitoring.alerts.judging import Row
 from orchestra.monitoring.alerts.ring import Ring
 from orchestra.monitoring.alerts.windows import Windows
-from orchestra.store import alert_keys
+from orchestra.store import alert_keys, metric_keys
 from orchestra.store.client import Store
 from orchestra.store.keys import DEFAULT_TENANT, Tenant
 
@@ -174,3 +174,20 @@ async def test_windows_of_the_past_are_kept_up_to_so_many_rows(
     assert 10 <= most <= 20
     past.forget()
     assert past.kept_rows == 0
+
+
+@pytest.mark.parametrize("text", ["nonsense", "x y z w", ""])
+async def test_a_metric_whose_register_cannot_be_read_keeps_no_other_rule_from_firing(
+    store: Store, text: str
+) -> None:
+    hall = Hall(store)
+    await hall.a_rule(metric="other")
+    await hall.record("other", 50.0)
+    await hall.a_rule()
+    mon = metric_keys.monitoring(store.space)
+    await store.call(mon, "HSET", metric_keys.metrics(mon, DEFAULT_TENANT), "other", text)
+    hall.evaluator = hall.heir()
+
+    await hall.level(50)
+
+    assert "fired" in await hall.said()

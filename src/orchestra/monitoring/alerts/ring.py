@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
+import structlog
 
 from orchestra.instruments import Tally
 from orchestra.monitoring.alerts.judging import Row
@@ -33,6 +34,8 @@ from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.scripts import load_scripts
 
+log = structlog.get_logger(__name__)
+
 SPAN_MAX_S: Final = 3_600
 """Windows up to here are answered from memory."""
 NEWEST_S: Final = 30
@@ -43,6 +46,7 @@ REPLICAS_MAX: Final = 200
 CELLS_MAX: Final = 1_000_000
 """Slots in memory, 20 to 80 bytes each. Metrics beyond are answered from their chunks."""
 
+_UNREADABLE: Final = (msgspec.DecodeError, ValueError, LookupError, TypeError)
 Name = tuple[Tenant, str]
 Raw = bytes | list[bytes | None] | None
 """What a slot has in the store: of a gauge, of each replica."""
@@ -163,7 +167,12 @@ class Ring:
                 for tenant, name in part
             ]
             for name, (about, sids) in zip(part, sent, strict=True):
-                await self._known(name, wanted[name], await about, await sids)
+                row = (await about, await sids)
+                try:
+                    await self._known(name, wanted[name], *row)
+                except _UNREADABLE:  # of one metric: rules about others are judged
+                    log.exception("alert.metric_unreadable", metric=name[1], tenant=name[0])
+                    self._metrics.pop(name, None)
 
     async def _known(
         self, name: Name, span_s: int, about: bytes | None, sids: Iterable[bytes]
@@ -228,7 +237,10 @@ class Ring:
                 sent.append((part, first, slots, call))
         for part, first, slots, call in sent:
             for held, values in zip(part, await call, strict=True):
-                _take(held, first, slots, values, len(replicas))
+                try:
+                    _take(held, first, slots, values, len(replicas))
+                except _UNREADABLE:
+                    log.exception("alert.slot_unreadable", metric=held.series.name)
 
     def _newest(self, span: Span, number: int) -> list[int]:
         """Slots of a chunk that may still change."""
