@@ -22,7 +22,7 @@ from simulation.measured import Found, MeasuredReplica, Played, an_hour
 from simulation.ports import Wire
 from simulation.runs import quiet, server
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.hasty]
 
 LONG = os.environ.get("ORCHESTRA_TEST_CHAOS") == "long"
 SEEDS = tuple(range(1, 11)) if LONG else (1,)

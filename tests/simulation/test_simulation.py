@@ -14,7 +14,7 @@ from simulation.planted import PLANTED, SEEN, planted
 from simulation.ports import Wire
 from simulation.runs import first_caught, quiet, server, sweep
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.hasty]
 
 LONG = os.environ.get("ORCHESTRA_TEST_CHAOS") == "long"
 HISTORIES = int(os.environ.get("SIM_HISTORIES", "1000" if LONG else "150"))
