@@ -101,7 +101,7 @@ def test_while_it_drains_it_is_not_ready_and_still_answers(tmp_path: Path) -> No
             answer = client.get("/api/agents/")
         server.end(signal.SIGTERM)
 
-    assert probe.json()["status"] == "draining"
+    assert (probe.json()["status"], probe.json()["phase"]) == ("not-ready", "draining")
     assert answer.status_code == 200
 
 

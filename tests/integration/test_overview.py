@@ -75,7 +75,9 @@ async def test_every_member_is_there_and_says_what_happened(store_url: str, tmp_
             while True:
                 found = await overview(one)
                 ended = found["executions"]["completed"] + found["executions"]["failed"]
-                if ended == 4 and found["agents"]["capacity"] and found["system"]["replicas"]:
+                told = [found["agents"]["capacity"], found["system"]["replicas"]]
+                told.append(found["system"]["store"]["memory_bytes"])  # not in the first second
+                if ended == 4 and all(told):
                     break
                 await anyio.sleep(0.1)
 

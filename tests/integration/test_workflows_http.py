@@ -458,7 +458,7 @@ async def test_prefer_wait_answers_200_with_the_status_if_it_ends_in_time(api: A
     quick = await api.save(a_value("a", {"x": 1}))
     answer = await api.run(quick["id"])
     assert answer.status_code == 200
-    assert answer.headers["preference-applied"] == "wait=10"
+    assert answer.headers["preference-applied"] == "wait=60"
     assert answer.json()["output"] == {"x": 1}
 
     slow = await api.save(HOLD)

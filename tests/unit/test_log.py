@@ -17,6 +17,7 @@ from orchestra.settings import Settings
 def out() -> Iterator[io.StringIO]:
     """What is written, as JSON at level info."""
     stream = io.StringIO()
+    TAP.replica = ""  # that of a server another test ran
     configure(Settings(log_format="json"), stream)
     yield stream
     structlog.reset_defaults()
