@@ -72,7 +72,7 @@ def logging_to_the_tap() -> Iterator[io.StringIO]:
     try:
         yield out
     finally:
-        TAP.open = False
+        TAP.open, TAP.replica = False, ""
         structlog.reset_defaults()
         structlog.contextvars.clear_contextvars()
 
