@@ -145,6 +145,7 @@ Point = tuple[Letter, float, Mapping[str, str]]
 BAD: Mapping[str, tuple[Point, ...]] = {
     "agent_errors": (("c", 5, {"agent": "a", "outcome": "failed"}), ("c", 5, {"agent": "a"})),
     "agent_unhealthy": (("g", 4, {"agent": "a"}),),
+    "agent_missing": (("g", 3, {"agent_type": "t"}),),
     "executions_failed": (
         ("c", 2, {"workflow": "w", "outcome": "failed"}),
         ("c", 8, {"workflow": "w", "outcome": "completed"}),

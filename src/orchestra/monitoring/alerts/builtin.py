@@ -49,6 +49,18 @@ _OF_TENANTS: Final[tuple[dict[str, Any], ...]] = (
         "summary": "${labels.agent} is unhealthy, offline or refused",
     },
     {
+        "id": "agent_missing",
+        "name": "Nobody of a wanted type",
+        "metric": "orchestra_agent_wanted",
+        "agg": "max",
+        "by": ("agent_type",),
+        "window_s": MINUTE // 2,
+        "threshold": 0,
+        "for_s": MINUTE // 2,
+        "severity": "critical",
+        "summary": "${labels.agent_type}: ${value} tasks asked for it, and nobody is there",
+    },
+    {
         "id": "executions_failed",
         "name": "Executions fail",
         "metric": "orchestra_executions_total",
