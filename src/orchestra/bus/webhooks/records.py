@@ -93,15 +93,3 @@ class Endpoint(msgspec.Struct, frozen=True):
     secrets: tuple[SigningKey, ...] = ()
     managed_by: str = ""
     """Whose it is, when it is told only what another module says; see `managed`."""
-
-
-class Delivery(msgspec.Struct, frozen=True):
-    """An event on its way to an endpoint. The id is the same on every try."""
-
-    id: str
-    endpoint: str
-    event: str
-    type: str
-    key: str
-    attempt: int = 1
-    replay_of: str | None = None

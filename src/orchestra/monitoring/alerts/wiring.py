@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 
 import anyio
-import structlog
 from litestar import Router
 from litestar.types import ControllerRouterHandler
 
@@ -31,8 +30,6 @@ from orchestra.monitoring.tending import tend
 from orchestra.provided import provided
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
-
-log = structlog.get_logger(__name__)
 
 LISTED: Final = 10
 

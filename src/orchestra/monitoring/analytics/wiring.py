@@ -2,10 +2,8 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
 
 import anyio
-import structlog
 from litestar import Router
 from litestar.types import ControllerRouterHandler
 
@@ -22,12 +20,9 @@ from orchestra.monitoring.analytics.of_workflows import OfWorkflows
 from orchestra.monitoring.analytics.reading import ALL_PER_S, PER_S, Reader
 from orchestra.monitoring.analytics.routes import AnalyticsRoutes
 from orchestra.monitoring.measuring import MetricsPart
+from orchestra.monitoring.tending import tend
 from orchestra.provided import provided
 from orchestra.store.client import Store
-
-log = structlog.get_logger(__name__)
-
-AGAIN_S: Final = 5.0
 
 
 class AnalyticsPart:
@@ -66,18 +61,9 @@ class AnalyticsPart:
         """Profiles are gathered for the duration of the block, on the replica that leads."""
         async with anyio.create_task_group() as group:
             if self._per_s:
-                group.start_soon(self._read_always)
+                group.start_soon(tend, self.reader.serve, self._clock)
             yield
             group.cancel_scope.cancel()
 
     async def quiesce(self) -> None:
         """Nobody waits here."""
-
-    async def _read_always(self) -> None:
-        """Go on whatever happens: what only watches must not end what it watches."""
-        while True:
-            try:
-                await self.reader.serve()
-            except Exception:  # the edge of a task: it is told, and begun anew
-                log.exception("analytics.reader_failed")
-            await self._clock.sleep(AGAIN_S)

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
-import structlog
 from litestar import Router
 from litestar.types import ControllerRouterHandler
 
@@ -23,8 +22,6 @@ from orchestra.monitoring.notifications.timing import Lead, Timekeeper
 from orchestra.monitoring.tending import tend
 from orchestra.provided import provided
 from orchestra.store.client import Store
-
-log = structlog.get_logger(__name__)
 
 READER: Final = "notifications"
 PATTERNS: Final = ("alert.*", "webhook.exhausted", "webhook.disabled")
