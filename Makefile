@@ -6,7 +6,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lint types contracts tidy bench chaos chaos-long chaos-events chaos-metrics fuzz docker docs lock clean setup setup-test setup-peers
+.PHONY: help demo serve test check format lint types contracts tidy bench chaos chaos-long chaos-events chaos-metrics fuzz docker docs lock clean setup setup-test setup-peers setup-browser
 
 bin := .venv/bin
 ARGS ?=
@@ -26,13 +26,16 @@ setup-test:
 setup-peers: setup-test
 	@scripts/peers
 
+setup-browser: ## install chromium for the browser tests, when it may
+	@scripts/browser
+
 demo: setup ## see it work: three agents handle real customer messages, in one process
 	@$(bin)/orchestra demo $(ARGS)
 
 serve: setup ## run the server on http://127.0.0.1:8000, data in ./.orchestra
 	@$(bin)/orchestra serve $(ARGS)
 
-test: setup-peers ## unit, contract, integration and end-to-end tests
+test: setup-peers setup-browser ## unit, contract, integration, end-to-end and browser tests
 	@$(bin)/python -m pytest -m 'not chaos' $(ARGS)
 
 check: format lint types contracts tidy test ## all that a change must pass

@@ -26,6 +26,8 @@ from orchestra.bus.webhooks.matching import WorkflowOf
 from orchestra.bus.webhooks.wiring import Needs
 from orchestra.clock import Clock, Ids, Random, SystemClock, system_random
 from orchestra.connectors.builtin import BUILT_IN
+from orchestra.dashboard import Web
+from orchestra.dashboard.module import DashboardModule
 from orchestra.errors import NotFound
 from orchestra.health import Check, Health
 from orchestra.module import Module, run_modules
@@ -58,6 +60,7 @@ from orchestra.security.master_key import master_key_of
 from orchestra.security.request_spans import Traced
 from orchestra.security.secret_routes import SecretsModule
 from orchestra.security.secrets import Secrets
+from orchestra.security.sessions import Sessions
 from orchestra.settings import MODULES, Settings
 from orchestra.store.client import Store
 from orchestra.store.durability import Durability
@@ -151,6 +154,8 @@ def build_modules(
     # The first to start is the last to stop: it gathers what the others log at their end.
     everywhere = (MonitoringModule(watching), requests, SecretsModule(agents.secrets))
     parts = split(everywhere, (agents, workflows, bus), settings, ports.clock)
+    web = Web(Assets(folder("static")).url, folder("templates"))
+    parts = (*parts, DashboardModule(web, bus.live, ports.clock, ports.ids))
     for part in parts:
         if part.name in MODULES:  # as it is here: itself, or what stands for it
             checks[{"bus": "communication"}.get(part.name, part.name)] = part.check
@@ -208,6 +213,8 @@ async def running(
             doors.begin(app, pepper, stage.mode)
             stage.health.processes = doors.processes
         stage.gateway.verifier = ring
+        for pages in (one for one in modules if isinstance(one, DashboardModule)):
+            pages.begin(app, Sessions(store, ring, ports.clock, pepper), stage.gateway)
         stage.health.durability, stage.health.store = store.durability, store.shown
         stage.health.checks = {"store": store.check} | {one.name: one.check for one in modules}
         async with run_modules(modules):

@@ -35,6 +35,7 @@ from orchestra.security.local_trust import (
     not_local_because,
 )
 from orchestra.security.roles import DEVELOPER
+from orchestra.security.sessions import Session, Sessions, signed_in
 
 log = structlog.get_logger(__name__)
 
@@ -121,6 +122,7 @@ class Gateway:
         self.application = application
         self.policy = Policy(mode="required")
         self.verifier: Verifier | None = None
+        self.sessions: Sessions | None = None
         self._clock, self._random, self._is_own = clock, chance, is_own or Owners().is_own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,7 +148,8 @@ class Gateway:
             crossed = navigated and isinstance(refused, CrossSite)
             await (answer.link(scope) if crossed else answer.problem(refused))
             return
-        answer.lasting = self._lasting(scope["principal"], credential(fields))
+        text = credential(fields)
+        answer.lasting = self._signed(scope) or self._lasting(scope["principal"], text)
         scope["show_key"] = partial(self._shown, answer)
         if scope["principal"]:
             structlog.contextvars.bind_contextvars(tenant=scope["principal"].tenant)
@@ -163,8 +166,10 @@ class Gateway:
             await answer.problem(problems.Internal(problems.INTERNAL_DETAIL))
 
     def _always(self, scope: Scope) -> tuple[Header, ...]:
-        secure = self.policy.tls or scope["scheme"] in ("https", "wss")
-        return (*HEADERS, STRICT_TRANSPORT) if secure else HEADERS
+        return (*HEADERS, STRICT_TRANSPORT) if self._is_secure(scope) else HEADERS
+
+    def _is_secure(self, scope: Scope) -> bool:
+        return self.policy.tls or scope["scheme"] in ("https", "wss")
 
     async def _admitted(self, scope: Scope, fields: Fields) -> Principal | None:
         """Who asks; None for nobody we know. Raises for what goes no further."""
@@ -189,7 +194,16 @@ class Gateway:
             return None
         if text is not None:
             return await self._verified(text)
-        return self._developer(scope, fields) if self.policy.mode == "developer" else None
+        if self.policy.mode == "developer":
+            return self._developer(scope, fields)
+        return await self._signed_in(scope, fields)
+
+    async def _signed_in(self, scope: Scope, fields: Fields) -> Principal | None:
+        if self.sessions is None or b"cookie" not in fields:
+            return None
+        session = await signed_in(self.sessions, scope, fields, tls=self._is_secure(scope))
+        scope["session_of"] = session
+        return session.principal if session is not None else None
 
     async def _verified(self, text: str) -> Principal:
         if self.verifier is None:
@@ -210,6 +224,13 @@ class Gateway:
         if self.verifier is None or not isinstance(principal, Principal):
             return None
         return Lasting(self.verifier, text, principal, self._clock) if text else None
+
+    def _signed(self, scope: Scope) -> Lasting | None:
+        """For browsers that are signed in: a session may end, too."""
+        session = scope.get("session_of")
+        if self.sessions is None or not isinstance(session, Session):
+            return None
+        return Lasting(self.sessions, session.id, session.principal, self._clock)
 
     def _developer(self, scope: Scope, fields: Fields) -> Principal | None:
         # A WebSocket is no safe method: a page of another site may open one, and read.

@@ -113,6 +113,17 @@ class KeyRing:
         key, principal = await self._verified(text)
         return principal, key.kind
 
+    async def holder(self, key_id: str) -> Principal | None:
+        """Who has the key of this id; None once it stands no more. Raises Unavailable."""
+        handle, now_s = key_id.removeprefix("key_"), self._clock.monotonic()
+        found = self._remembered.get(handle)
+        if found is None or now_s - found.read_at_s > CACHE_S:
+            found = await self._read(handle, now_s)
+        key = found.key
+        if key is None or key.kind != "live" or key.expires_at <= self._clock.now_ms():
+            return None
+        return found.principal
+
     async def revoke(self, key_id: str, tenant: Tenant = DEFAULT_TENANT) -> None:
         """Here at once, in other replicas within 5 s. Raises NotFound."""
         handle = key_id.removeprefix("key_")

@@ -16,7 +16,7 @@ from orchestra.bus.live.missed import between
 from orchestra.bus.live.recent import Recent, Told
 from orchestra.bus.live.watcher import Watcher
 from orchestra.bus.patterns import matcher
-from orchestra.bus.positions import parsed
+from orchestra.bus.positions import encoded, parsed
 from orchestra.errors import OrchestraError
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
@@ -67,6 +67,10 @@ class Hub:
     def positions(self) -> Mapping[str, str]:
         """How far each stream was read. Changes with the next turn of the loop."""
         return self._tail.positions
+
+    def position(self) -> str | None:
+        """Where to go on from, behind everything read so far; None while nothing is read."""
+        return encoded(self._tail.positions) if self._following.is_set() else None
 
     def recent(self, key: str, at: str, most: int) -> list[Told] | None:
         """The next entries of a stream behind `at`; None when they must be read from the store."""

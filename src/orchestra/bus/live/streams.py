@@ -49,6 +49,10 @@ class Live:
         """A place for one stream. Raises StreamsExhausted."""
         return await self._places.take(tenant, actor)
 
+    def position(self) -> str | None:
+        """Where to go on from now; None when nobody watches, and so nobody knows."""
+        return self._hub.position()
+
     def close(self) -> None:
         """Every stream ends, with where it was, so that clients go to another replica."""
         self._hub.end()

@@ -1,0 +1,135 @@
+"""Asks the interface over HTTP from inside this process, as the viewer of a page.
+
+No socket: the application is called as the gateway calls it, with the principal of the viewer. So
+every permission, limit and check of the interface holds for the dashboard, too.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+from urllib.parse import quote, urlencode
+
+import anyio
+import msgspec
+from litestar import Litestar
+
+from orchestra.errors import OrchestraError, Unavailable
+from orchestra.security import Principal
+
+DEADLINE_S: Final = 10.0
+JSON: Final = (b"content-type", b"application/json")
+
+Document = dict[str, Any]
+Query = Mapping[str, object]
+
+
+class Refused(OrchestraError):
+    """The interface said no. `document` is its problem document."""
+
+    def __init__(self, status: int, document: Document) -> None:
+        super().__init__(str(document.get("detail", "the request was refused")))
+        self.answer_status, self.document = status, document
+
+    @property
+    def code(self) -> str:
+        """That of the problem."""
+        return str(self.document.get("code", "refused"))
+
+    @property
+    def title(self) -> str:
+        """That of the problem."""
+        return str(self.document.get("title", "Refused"))
+
+
+class Viewer(msgspec.Struct, frozen=True):
+    """On whose behalf is asked, and in the course of which request."""
+
+    principal: Principal
+    request_id: str = "req_dashboard"
+
+
+class Api:
+    """The interface. `begin` once the application is there."""
+
+    def __init__(self) -> None:
+        self._app: Litestar | None = None
+
+    def begin(self, app: Litestar) -> None:
+        """Requests can be answered from now on."""
+        self._app = app
+
+    async def get(self, viewer: Viewer, path: str, query: Query | None = None) -> Document:
+        """The document at `path`. Raises Refused, Unavailable after 10 s."""
+        body = await self._ask(viewer, "GET", path, query)
+        return cast("Document", msgspec.json.decode(body)) if body else {}
+
+    async def send(
+        self, viewer: Viewer, method: str, path: str, body: bytes | object = b"",
+        **headers: str,
+    ) -> Document:  # fmt: skip
+        """Do something. `body` that is no bytes is sent as JSON. Raises as `get` does."""
+        raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        named = [(k.replace("_", "-").encode(), v.encode("latin-1")) for k, v in headers.items()]
+        answer = await self._ask(viewer, method, path, None, raw, named)
+        return cast("Document", msgspec.json.decode(answer)) if answer else {}
+
+    async def _ask(
+        self, viewer: Viewer, method: str, path: str, query: Query | None,
+        body: bytes = b"", headers: list[tuple[bytes, bytes]] | None = None,
+    ) -> bytes:  # fmt: skip
+        assert self._app is not None, "the dashboard answers only once it has begun"
+        given = {name: value for name, value in (query or {}).items() if value not in (None, "")}
+        asked = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": quote(path).encode(),
+            "query_string": urlencode(given, doseq=True).encode(),
+            "root_path": "",
+            "headers": [(b"host", b"localhost"), JSON, *(headers or [])],
+            "client": None,
+            "server": None,
+            "state": {},
+            "extensions": {},
+            "request_id": viewer.request_id,
+            "principal": viewer.principal,
+        }
+        exchange = _Exchange(body)
+        with anyio.move_on_after(DEADLINE_S):
+            await self._app(asked, exchange.receive, exchange.send)  # type: ignore[arg-type]  # ASGI
+        if not exchange.whole:
+            raise Unavailable("this part did not answer in time", retry_after_ms=1_000)
+        answer = bytes(exchange.answer)
+        if exchange.status >= 400:
+            raise Refused(exchange.status, _problem(answer))
+        return answer
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body: bytes | None = body
+        self.status, self.answer, self.whole = 500, bytearray(), False
+
+    async def receive(self) -> Document:
+        if self._body is None:
+            await anyio.sleep_forever()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.status = int(message["status"])
+        elif message["type"] == "http.response.body":
+            self.answer += message.get("body", b"")
+            self.whole = not message.get("more_body", False)
+
+
+def _problem(body: bytes) -> Document:
+    try:
+        return cast("Document", msgspec.json.decode(body))
+    except msgspec.DecodeError:
+        return {}

@@ -1,0 +1,37 @@
+"""Pictures of definitions, drawn once for each version, in a thread."""
+
+from collections import OrderedDict
+from typing import Any, Final
+
+import anyio.to_thread
+import msgspec
+
+from orchestra.dashboard.asking import Api, Viewer
+from orchestra.dashboard.graph import Picture, scope_of
+
+KEPT_MAX: Final = 256
+
+
+class Drawings:
+    """Draws, and remembers. The key is the digest of a definition: its content never changes."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._kept: OrderedDict[str, Picture] = OrderedDict()
+
+    async def of(self, viewer: Viewer, workflow: dict[str, Any]) -> Picture:
+        """That of a version of a workflow, as the interface shows it. Raises Refused."""
+        digest = str(workflow["digest"])
+        found = self._kept.get(digest)
+        if found is None:
+            text = msgspec.json.encode(workflow["definition"])
+            checked = await self._api.send(viewer, "POST", "/api/workflows/validate", text)
+            found = await self.drawn(str(workflow["name"]), checked["graph"])
+            self._kept[digest] = found
+            if len(self._kept) > KEPT_MAX:
+                self._kept.popitem(last=False)
+        return found
+
+    async def drawn(self, name: str, graph: dict[str, Any]) -> Picture:
+        """That of a graph, not remembered."""
+        return await anyio.to_thread.run_sync(lambda: Picture(scope_of(name, graph)))

@@ -1,0 +1,151 @@
+"""`/ui/live`: an open page is told what changed, as server-sent events of finished markup.
+
+Nothing is lost: a page says where it was when it was made, or where it is since (`Last-Event-ID`),
+and the bus goes on from there; what cannot be replayed is told anew as a whole. The latest of each
+thing is told, at once and then at most every 100 ms.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import anyio
+import structlog
+from litestar import asgi
+from litestar.handlers import ASGIRouteHandler
+
+from orchestra.bus import Event, Missed, PositionInvalid
+from orchestra.bus.live.streams import Filter
+from orchestra.dashboard.site import Site
+from orchestra.dashboard.telling import OVERVIEW, TOPICS, Thing, Untold, topics_of
+from orchestra.dashboard.things import Things
+from orchestra.errors import Forbidden
+from orchestra.security import Permission, Principal, requires
+
+log = structlog.get_logger(__name__)
+
+FLUSH_S: Final = 0.1
+QUIET_S: Final = 5.0
+"""After so long without news figures that are no events are told, too."""
+SLOW_S: Final = 1.0
+"""The overview is told at most so often."""
+HEADERS: Final = (
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+)
+LAST_MAX: Final = 16_384
+
+Send = Callable[[Any], Awaitable[None]]
+
+
+class Stream:
+    """One open page."""
+
+    def __init__(self, site: Site, things: Things, principal: Principal, untold: Untold) -> None:
+        self._site, self._things = site, things
+        self._principal, self._untold = principal, untold
+        self._told: dict[str, int] = {}
+        self._overview_at = 0.0
+
+    async def listen(self, place: Any, wanted: Filter, since: str | None) -> None:
+        """Mark what happens, until the bus ends the stream."""
+        untold, first = self._untold, since is None
+        async for position, told in self._site.streams.parts(place, wanted, since):
+            if position is not None:
+                untold.position = position
+            if first or isinstance(told, Missed):
+                untold.everything()
+                first = False
+            elif isinstance(told, Event):
+                untold.happened(told)
+            else:  # a beat: where it is now is told, so that it never falls behind
+                untold.news.set()
+
+    async def tell(self, send: Send) -> None:
+        """Tell it, for as long as somebody listens."""
+        while True:
+            with anyio.move_on_after(QUIET_S):
+                await self._untold.news.wait()
+            await send(
+                {"type": "http.response.body", "body": await self._frame(), "more_body": True}
+            )
+            await anyio.sleep(FLUSH_S)
+
+    async def _frame(self) -> bytes:
+        now = self._site.clock.monotonic()
+        quiet = not self._untold.news.is_set()
+        things, stale, fresh, position = self._untold.take()
+        if quiet and "overview" in self._told:
+            things.append(OVERVIEW)
+        if OVERVIEW in things and now - self._overview_at < SLOW_S:
+            things.remove(OVERVIEW)  # later, with whatever comes next
+            self._untold.later(OVERVIEW)
+        markup: list[str] = []
+        for thing in things:
+            markup += await self._news_of(thing, now)
+        stale += ["execution"] if any(kind == "run" for kind, _ in things) else []
+        parts = [f"event: stale-{topic}\ndata: 1\n\n" for topic in stale]
+        parts += [f"event: fresh\ndata: {fresh}\n\n"] if fresh else []
+        lines = "".join(f"data: {line}\n" for line in "".join(markup).splitlines())
+        lines = lines if position is None else f"id: {position}\n{lines}"
+        parts += [f"{lines}\n"] if lines else []
+        return ("".join(parts) or ": hb\n\n").encode()
+
+    async def _news_of(self, thing: Thing, now: float) -> list[str]:
+        """The parts of a thing that differ from what this page was told last."""
+        made = await self._things.made(self._principal, thing, now)
+        if thing == OVERVIEW:
+            self._overview_at = now
+            self._told["overview"] = 1
+        found: list[str] = []
+        for place, text in made.items():
+            name, mark = f"{thing[0]} {thing[1]} {place}", hash(text)
+            if self._told.get(name) == mark:
+                continue
+            if thing[0] != "row":  # there are as many of those as one likes
+                self._told[name] = mark
+            found.append(text)
+        return found
+
+
+def live(site: Site) -> ASGIRouteHandler:
+    """The route."""
+    things = Things(site)
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        headers = dict(scope["headers"])
+        topics = topics_of(query.get("t", [""])[0])
+        principal: Principal = scope["principal"]
+        patterns: list[str] = []
+        for topic in topics:
+            permission, types = TOPICS[topic.partition(":")[0]]
+            if not principal.may(permission):
+                raise Forbidden(f"this needs the permission {permission}", permission=permission)
+            patterns += types
+        since = headers.get(b"last-event-id", b"").decode("latin-1") or query.get("since", [""])[0]
+        wanted = Filter(tuple(dict.fromkeys(patterns)) or ("alert.*",))
+        place = await site.streams.admit(principal.tenant, principal.actor)
+        await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS]})
+        stream = Stream(site, things, principal, Untold(topics))
+        opening = b"retry: 1000\n\n"
+        await send({"type": "http.response.body", "body": opening, "more_body": True})
+        async with anyio.create_task_group() as group:
+            group.start_soon(_until_left, receive, group.cancel_scope)
+            group.start_soon(stream.tell, send)
+            try:
+                await stream.listen(place, wanted, since[:LAST_MAX] or None)
+            except PositionInvalid:  # of another store, or made up: it knows nothing
+                await stream.listen(place, wanted, None)
+            group.cancel_scope.cancel()
+        await send({"type": "http.response.body", "body": b"event: bye\ndata: 1\n\n"})
+
+    guards = [requires(Permission.EXECUTIONS_READ)]
+    return asgi("/ui/live", guards=guards, copy_scope=True)(serve)
+
+
+async def _until_left(receive: Any, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()

@@ -1,0 +1,93 @@
+"""The dashboard module: wiring and lifetime."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import cast
+
+from litestar import Litestar, Request, Router
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from orchestra.clock import Clock, Ids
+from orchestra.dashboard import (
+    Streams,
+    Web,
+    agents,
+    editor,
+    executions,
+    overview,
+    signing_in,
+    traffic,
+    watching,
+    workflows,
+)
+from orchestra.dashboard.asking import Api
+from orchestra.dashboard.drawings import Drawings
+from orchestra.dashboard.failing import Failing
+from orchestra.dashboard.live import live
+from orchestra.dashboard.rendering import Pages
+from orchestra.dashboard.site import Asking, Parts, Site
+from orchestra.security.gateway import Gateway
+from orchestra.security.sessions import Sessions
+
+PAGES = (
+    signing_in.login, signing_in.sign_in, signing_in.sign_out,
+    overview.overview, overview.figures, overview.demo,
+    workflows.workflows, workflows.one, workflows.run, workflows.start, workflows.archive,
+    editor.new, editor.edit, editor.validate, editor.create, editor.save,
+    executions.executions, executions.rows, executions.one, executions.main,
+    executions.confirm, executions.confirm_dialog, executions.control,
+    agents.agents, agents.cards, agents.one, agents.operate,
+    traffic.events, traffic.event_rows, traffic.queues, traffic.queue, traffic.redrive,
+    traffic.webhooks, traffic.webhook, traffic.operate, traffic.redeliver,
+    watching.monitoring, watching.logs,
+)  # fmt: skip
+
+
+class DashboardModule:
+    """The pages of this process. A `Module`; it runs in every process, and asks the others."""
+
+    name = "dashboard"
+
+    def __init__(self, web: Web, streams: Streams, clock: Clock, ids: Ids) -> None:
+        api = Api()
+        pages = Pages(web.templates, web.url)
+        self._site = Site(Parts(pages, api, streams, Drawings(api), clock, ids))
+        site = self._site
+        router = Router(
+            "/",
+            route_handlers=PAGES,
+            dependencies={"site": Provide(lambda: site, sync_to_thread=False)},
+            exception_handlers=Failing(site).handlers(),
+            include_in_schema=False,
+            request_class=Request,
+            before_request=where(site),
+        )
+        self.routes: Sequence[ControllerRouterHandler] = (live(site), router)
+
+    def begin(self, app: Litestar, sessions: Sessions, gateway: Gateway) -> None:
+        """The application is there, and who signs in at `/login` is known at the gateway."""
+        self._site.api.begin(app)
+        gateway.sessions = self._site.sessions = sessions
+        self._site.mode, self._site.tls = gateway.policy.mode, gateway.policy.tls
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Nothing of it runs by itself."""
+        yield
+
+    async def quiesce(self) -> None:
+        """Its streams are those of the bus, which ends them."""
+
+    async def check(self) -> None:
+        """It is as well as what it shows."""
+
+
+def where(site: Site) -> Callable[[Asking], Awaitable[None]]:
+    """Before any state is read: where the stream of the page begins."""
+
+    async def note(request: Asking) -> None:
+        if request.method == "GET" and not request.url.path.startswith("/ui/"):
+            cast("dict[str, object]", request.scope)["since"] = site.streams.position()
+
+    return note  # a function: Litestar copies whatever else it is given

@@ -1,0 +1,61 @@
+"""`/login`: a key is shown once, a cookie is known afterwards. And the way out."""
+
+from typing import Final
+
+from litestar import Response, get, post
+
+from orchestra.dashboard.forms import form
+from orchestra.dashboard.site import Answer, Asking, There, gone_to, known, session_of
+from orchestra.errors import Forbidden, Unauthenticated
+from orchestra.security import public
+from orchestra.security.sessions import cookie_line, same_origin
+
+_ANYBODY = [public("the way in")]
+NEXT_MAX: Final = 2_048
+
+
+@get("/login", guards=_ANYBODY)
+async def login(request: Asking, site: There) -> Answer:
+    """The form, for who is not signed in."""
+    target = own(request.query_params.get("next", "/"))
+    if known(request) is not None:
+        return gone_to(target)
+    return site.page(request, "pages/login.html", target=target, wrong=False)
+
+
+@post("/ui/login", guards=_ANYBODY)
+async def sign_in(request: Asking, site: There) -> Answer:
+    """Show the key."""
+    fields = {name: [value] for name, value in request.scope["headers"]}
+    if not same_origin(request.scope, fields):
+        raise Forbidden("another site may not sign you in here")
+    given = await form(request)
+    target = own(given.get("next", "/"))
+    if site.sessions is None or site.mode == "developer":
+        return gone_to(target)
+    try:
+        session = await site.sessions.begin(given.get("key", "").strip())
+    except Unauthenticated:
+        return site.page(request, "pages/login.html", status=422, target=target, wrong=True)
+    cookie = cookie_line(session.id, tls=site.tls or request.scope["scheme"] == "https")
+    return Response(b"", status_code=303, headers={"location": target, "set-cookie": cookie})
+
+
+@post("/ui/logout", guards=_ANYBODY)
+async def sign_out(request: Asking, site: There) -> Answer:
+    """End the session."""
+    session = session_of(request)
+    headers = {"location": "/login"}
+    if session is not None and site.sessions is not None:
+        await form(request)
+        await site.sessions.end(session.id)
+        secure = site.tls or request.scope["scheme"] == "https"
+        headers["set-cookie"] = cookie_line("", tls=secure)
+    return Response(b"", status_code=303, headers=headers)
+
+
+def own(target: str) -> str:
+    """A path of ours, or `/`: nobody is sent elsewhere."""
+    sound = target.startswith("/") and not target.startswith(("//", "/\\", "/ui/", "/login"))
+    clean = sound and len(target) <= NEXT_MAX and target.isprintable() and "\\" not in target
+    return target if clean else "/"

@@ -1,0 +1,159 @@
+"""What every page is made with: who looks, what is in the navigation, how answers are sent."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, cast
+
+import msgspec
+from litestar import Request, Response
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
+
+from orchestra import __version__
+from orchestra.clock import Clock, Ids
+from orchestra.dashboard import Streams
+from orchestra.dashboard.asking import Api, Viewer
+from orchestra.dashboard.drawings import Drawings
+from orchestra.dashboard.rendering import PACKED_MIN_BYTES, Pages, packed
+from orchestra.security import Permission, Principal
+from orchestra.security.local_trust import Mode
+from orchestra.security.sessions import Session, Sessions
+
+Asking = Request[Any, Any, Any]
+Answer = Response[bytes]
+HTML: Final = "text/html"
+
+
+class Place(msgspec.Struct, frozen=True):
+    """An entry of the navigation. `key` after `g` goes there."""
+
+    href: str
+    name: str
+    icon: str
+    permission: Permission
+    key: str
+
+
+PLACES: Final = (
+    Place("/", "Overview", "home", Permission.METRICS_READ, "o"),
+    Place("/workflows", "Workflows", "flow", Permission.WORKFLOWS_READ, "w"),
+    Place("/executions", "Executions", "play", Permission.EXECUTIONS_READ, "e"),
+    Place("/agents", "Agents", "agent", Permission.AGENTS_READ, "a"),
+    Place("/events", "Events", "bolt", Permission.EVENTS_READ, "v"),
+    Place("/queues", "Queues", "tray", Permission.QUEUES_READ, "q"),
+    Place("/webhooks", "Webhooks", "hook", Permission.WEBHOOKS_READ, "h"),
+    Place("/monitoring", "Monitoring", "chart", Permission.METRICS_READ, "m"),
+    Place("/logs", "Logs", "lines", Permission.LOGS_READ, "l"),
+)
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What a site is made of."""
+
+    pages: Pages
+    api: Api
+    streams: Streams
+    drawings: Drawings
+    clock: Clock
+    ids: Ids
+    places: tuple[Place, ...] = PLACES
+
+
+class Site:
+    """The dashboard of this process."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.pages, self.api, self.streams = parts.pages, parts.api, parts.streams
+        self.drawings, self.clock, self.ids = parts.drawings, parts.clock, parts.ids
+        self.places = parts.places
+        self.sessions: Sessions | None = None
+        self.mode: Mode = "required"
+        self.tls = False
+
+    def page(
+        self, request: Asking, template: str, *, status: int = 200,
+        headers: Mapping[str, str] | None = None, **context: object,
+    ) -> Answer:  # fmt: skip
+        """A whole page. `since` is asked for before the state is read: see `now`."""
+        return self._answer(request, template, status, headers, context)
+
+    def fragment(
+        self, request: Asking, template: str, *, status: int = 200,
+        headers: Mapping[str, str] | None = None, **context: object,
+    ) -> Answer:  # fmt: skip
+        """A part of a page."""
+        return self._answer(request, template, status, headers, context)
+
+    def text(self, request: Asking, template: str, context: Mapping[str, object]) -> str:
+        """The markup alone."""
+        return self.pages.render(template, self._seen(request) | dict(context))
+
+    def _answer(
+        self, request: Asking, template: str, status: int,
+        headers: Mapping[str, str] | None, context: Mapping[str, object],
+    ) -> Answer:  # fmt: skip
+        body = self.text(request, template, context).encode()
+        named = {"vary": "accept-encoding", **(headers or {})}
+        if len(body) >= PACKED_MIN_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
+            body, named["content-encoding"] = packed(body), "gzip"
+        return Response(body, status_code=status, media_type=HTML, headers=named)
+
+    def _seen(self, request: Asking) -> dict[str, Any]:
+        """What every template may ask for."""
+        principal = known(request)
+        session = session_of(request)
+        return {
+            "viewer": principal,
+            "signed_in": session is not None,
+            "csrf": session.token if session is not None else "",
+            "developer": self.mode == "developer",
+            "path": request.url.path,
+            "here": f"{request.url.scheme}://{request.headers.get('host', 'localhost')}",
+            "places": [
+                place for place in self.places if principal and principal.may(place.permission)
+            ],
+            "release": __version__,
+            "may": may(principal.permissions if principal else frozenset()),
+            "live": "",
+            "since": cast("Mapping[str, object]", request.scope).get("since") or "",
+        }
+
+
+def may(permissions: Collection[str]) -> Callable[[str], bool]:
+    """What templates ask before they offer something."""
+
+    def allowed(name: str) -> bool:
+        return name in permissions
+
+    return allowed
+
+
+def known(request: Asking) -> Principal | None:
+    """Who looks, if that is known."""
+    principal = cast("Mapping[str, object]", request.scope).get("principal")
+    return principal if isinstance(principal, Principal) else None
+
+
+def session_of(request: Asking) -> Session | None:
+    """The session of who looks; None for the developer, and for who has a key."""
+    session = cast("Mapping[str, object]", request.scope).get("session_of")
+    return session if isinstance(session, Session) else None
+
+
+def viewer(request: Asking) -> Viewer:
+    """On whose behalf a page asks."""
+    principal = known(request)
+    assert principal is not None, "the guard of the page lets nobody through whom we do not know"
+    return Viewer(principal, str(cast("Mapping[str, object]", request.scope).get("request_id")))
+
+
+There = NamedDependency[SkipValidation[Site]]
+
+
+def by_htmx(request: Asking) -> bool:
+    """Whether a script asks, which puts the answer into the page."""
+    return request.headers.get("hx-request") == "true"
+
+
+def gone_to(href: str) -> Answer:
+    """The page is elsewhere."""
+    return Response(b"", status_code=303, headers={"location": href})

@@ -1,0 +1,115 @@
+"""What an open page has not been told yet: the latest of each thing, and no more than it can take.
+
+Pure but for the events of anyio. A thing is `(kind, id)`: `("run", "exe_…")`. More than 64 of a
+kind make the topic stale as a whole, so a slow reader never grows memory.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import anyio
+
+from orchestra.bus import Event
+from orchestra.errors import Invalid, Problem
+from orchestra.security import Permission
+
+TOPICS_MAX: Final = 16
+THINGS_MAX: Final = 64
+# topic -> the permission it takes, the patterns of its events
+TOPICS: Final[dict[str, tuple[Permission, tuple[str, ...]]]] = {
+    "overview": (Permission.EXECUTIONS_READ, ("workflow.*", "agent.*")),
+    "executions": (Permission.EXECUTIONS_READ, ("workflow.*",)),
+    "execution": (Permission.EXECUTIONS_READ, ("workflow.*", "step.*")),
+    "workflows": (Permission.WORKFLOWS_READ, ()),
+    "agents": (Permission.AGENTS_READ, ("agent.*",)),
+    "events": (Permission.EVENTS_READ, ("**",)),
+    "queues": (Permission.QUEUES_READ, ()),
+    "webhooks": (Permission.WEBHOOKS_READ, ("webhook.*",)),
+    "alerts": (Permission.METRICS_READ, ("alert.*",)),
+    "logs": (Permission.LOGS_READ, ()),
+    "metrics": (Permission.METRICS_READ, ()),
+}
+
+Thing = tuple[str, str]
+OVERVIEW: Final[Thing] = ("overview", "")
+
+
+class TopicUnknown(Invalid):
+    """The page asks to be told of something nobody tells of."""
+
+
+def topics_of(text: str) -> tuple[str, ...]:
+    """Those of `t=overview,execution:exe_…`. Raises TopicUnknown."""
+    names = tuple(dict.fromkeys(name for name in text.split(",") if name))
+    known = all(name.partition(":")[0] in TOPICS for name in names)
+    if not names or len(names) > TOPICS_MAX or not known or len(text) > 2_048:
+        finding = Problem("/query/t", "value", f"up to {TOPICS_MAX} of {', '.join(TOPICS)}")
+        raise TopicUnknown("no such topic", [finding])
+    return names
+
+
+class Untold:
+    """Of one page."""
+
+    def __init__(self, topics: Iterable[str]) -> None:
+        self._topics = frozenset(topics)
+        self._runs = frozenset(
+            name.partition(":")[2] for name in self._topics if name.startswith("execution:")
+        )
+        self.news = anyio.Event()
+        self.things: dict[Thing, None] = {}
+        self.stale: set[str] = set()
+        self.fresh = 0
+        self.position: str | None = None
+
+    def everything(self) -> None:
+        """It knows nothing: each of its topics is told anew."""
+        for run in self._runs:
+            self._mark(("run", run))
+        if "overview" in self._topics:
+            self._mark(OVERVIEW)
+        self.stale |= {name for name in self._topics if name != "overview" and ":" not in name}
+        self.news.set()
+
+    def happened(self, event: Event) -> None:
+        """Mark what an event changes."""
+        kind = event.type.partition(".")[0]
+        if event.key in self._runs and kind in ("workflow", "step"):
+            self._mark(("run", event.key))
+        if "executions" in self._topics and kind == "workflow":
+            self._mark(("row", event.key))
+            self.fresh += event.type == "workflow.accepted"
+        if "overview" in self._topics and kind in ("workflow", "agent"):
+            self._mark(OVERVIEW)
+        if "agents" in self._topics and kind == "agent":
+            self._stale("agents")
+        if "webhooks" in self._topics and kind == "webhook":
+            self._stale("webhooks")
+        if "alerts" in self._topics and kind == "alert":
+            self._stale("alerts")
+        if "events" in self._topics:
+            self._stale("events")
+
+    def take(self) -> tuple[list[Thing], list[str], int, str | None]:
+        """Everything to be told now: things, stale topics, how many runs are new, the position."""
+        taken = [*self.things], sorted(self.stale), self.fresh, self.position
+        self.news, self.things, self.stale = anyio.Event(), {}, set()
+        self.fresh, self.position = 0, None
+        return taken
+
+    def later(self, thing: Thing) -> None:
+        """It could not be told yet."""
+        self._mark(thing)
+
+    def _stale(self, topic: str) -> None:
+        self.stale.add(topic)
+        self.news.set()
+
+    def _mark(self, thing: Thing) -> None:
+        if thing[0] == "row" and "executions" in self.stale:
+            return
+        self.things[thing] = None
+        if len(self.things) > THINGS_MAX:
+            self.things = {one: None for one in self.things if one[0] != "row"}
+            self.stale.add("executions")
+        self.news.set()

@@ -1,0 +1,96 @@
+"""Things as markup that finds its own place in a page. Worked out once for all who look.
+
+Whoever asks while a thing is being made, after it had changed, gets the same: two hundred pages on
+one execution cost what one costs.
+"""
+
+from collections import OrderedDict
+from typing import Any, Final
+
+import anyio
+
+from orchestra.dashboard import graph
+from orchestra.dashboard.asking import Viewer
+from orchestra.dashboard.executions import verbs
+from orchestra.dashboard.overview import seen
+from orchestra.dashboard.site import Site, may
+from orchestra.dashboard.telling import Thing
+from orchestra.errors import OrchestraError
+from orchestra.security import Principal
+
+KEPT_MAX: Final = 512
+
+Made = dict[str, str]
+"""By place in the page: what stands there now."""
+
+
+class _Making:
+    __slots__ = ("began", "done", "made")
+
+    def __init__(self, began: float) -> None:
+        self.began, self.done = began, anyio.Event()
+        self.made: Made = {}
+
+
+class Things:
+    """Makes them, for one site."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._makings: OrderedDict[tuple[object, ...], _Making] = OrderedDict()
+
+    async def made(self, principal: Principal, thing: Thing, since: float) -> Made:
+        """A thing as it is at `since` (monotonic) or later; empty when it cannot be had."""
+        key = (principal.tenant, principal.permissions, *thing)
+        making = self._makings.get(key)
+        if making is not None and making.began >= since:
+            await making.done.wait()
+            return making.made
+        making = self._makings[key] = _Making(self._site.clock.monotonic())
+        if len(self._makings) > KEPT_MAX:
+            self._makings.popitem(last=False)
+        try:
+            making.made = await self._make(Viewer(principal), thing)
+        except OrchestraError:
+            making.made = {}
+        finally:
+            making.done.set()
+        return making.made
+
+    async def _make(self, viewer: Viewer, thing: Thing) -> Made:
+        kind, id_ = thing
+        if kind == "run":
+            return await self._run(viewer, id_)
+        if kind == "row":
+            return await self._row(viewer, id_)
+        figures = await seen(self._site.api, viewer)
+        text = self._text(viewer, "parts/overview.html", {"seen": figures})
+        return {"overview": _partial("#overview", "innerMorph", text)}
+
+    async def _row(self, viewer: Viewer, id_: str) -> Made:
+        run = await self._site.api.get(viewer, f"/api/executions/{id_}")
+        over = run["ended_at"] is not None
+        shown = {**run, "duration_ms": run["duration_ms"] if over else None}
+        row = self._text(viewer, "parts/execution_row.html", {"run": shown})
+        return {id_: _partial(f"#x-{id_}", "outerMorph", row)}
+
+    async def _run(self, viewer: Viewer, id_: str) -> Made:
+        run = await self._site.api.get(viewer, f"/api/executions/{id_}")
+        context = {"run": run, "verbs": verbs(run)}
+        head = self._text(viewer, "parts/execution_head.html", context)
+        made = {"head": _partial("#head", "innerMorph", head)}
+        rows = self._text(viewer, "parts/step_rows.html", context | {"chosen": "", "tab": "graph"})
+        made["rows"] = _partial("#steps", "innerMorph", rows)
+        for step in run["steps"]:
+            drawn = graph.state(step["path"], step["status"])
+            target = f"[data-path='{step['path']}']"
+            made[step["path"]] = _partial(target, "outerMorph strip:true", f"<svg>{drawn}</svg>")
+        return made
+
+    def _text(self, viewer: Viewer, template: str, context: dict[str, Any]) -> str:
+        names = viewer.principal.permissions
+        return self._site.pages.render(template, {"may": may(names), **context})
+
+
+def _partial(target: str, swap: str, markup: str) -> str:
+    return f'<hx-partial hx-target="{target}" hx-swap="{swap}">{markup}</hx-partial>'

@@ -1,0 +1,147 @@
+// Every page's script: is it live, what time is it here, what do the keys do.
+//
+// The sse extension of htmx reconnects by itself once it was connected, but gives up when the very
+// first request fails: that is handled here, and polling when nothing else works. Scripts stand at
+// the end of the body, this one first, none deferred: see docs/dashboard.md.
+(() => {
+'use strict';
+
+const POLL_MS = 5_000, AGAIN_MS_MAX = 10_000, POLL_AFTER_FAILURES = 3, TOAST_MS = 6_000;
+const stream = document.getElementById('live'), toasts = document.getElementById('toasts');
+let failures = 0, polling = 0;
+
+// the stream
+function say(state) {
+  if (stream.dataset.state === state) return;
+  stream.dataset.state = state;
+  stream.textContent = state;
+}
+
+function connected() {
+  failures = 0;
+  clearInterval(polling);
+  polling = 0;
+  say('live');
+}
+
+function failed() {
+  failures += 1;
+  if (failures >= POLL_AFTER_FAILURES && !polling) {
+    polling = setInterval(() => htmx.trigger(stream, 'poll'), POLL_MS);
+    htmx.trigger(stream, 'poll');
+  }
+  say(polling ? 'polling' : 'reconnecting');
+}
+
+function firstRequestFailed(event) {
+  if (event.target !== stream) return;
+  failed();
+  const wait = Math.min(AGAIN_MS_MAX, 500 * 2 ** failures) * (0.7 + 0.6 * Math.random());
+  setTimeout(() => htmx.trigger(stream, 'again'), wait);
+}
+
+if (stream) {
+  stream.addEventListener('htmx:sse:after:connection', connected);
+  stream.addEventListener('htmx:sse:error', failed);
+  stream.addEventListener('htmx:error', firstRequestFailed);
+  stream.addEventListener('htmx:response:error', firstRequestFailed);
+  stream.addEventListener('fresh', event => {
+    const more = document.getElementById('fresh');
+    if (!more) return;
+    more.dataset.count = Number(more.dataset.count || 0) + Number(event.detail.data);
+    more.textContent = `${more.dataset.count} new · show`;
+    more.hidden = false;
+  });
+}
+
+// times, as they are where the viewer is
+function local(root) {
+  for (const time of root.querySelectorAll('time[datetime]:not([title])')) {
+    const at = new Date(time.dateTime);
+    if (isNaN(at)) continue;
+    time.title = time.dateTime;
+    const near = time.dataset.form === 'near' && at.toDateString() === new Date().toDateString();
+    time.textContent = near || time.dataset.form === 'clock'
+      ? at.toLocaleTimeString(undefined, {hour12: false})
+      : at.toLocaleString(undefined, {dateStyle: 'medium', timeStyle: 'short', hour12: false});
+  }
+}
+
+function duration(ms) {
+  const s = ms / 1_000;
+  if (s < 60) return `${s.toFixed(1)} s`;
+  const m = Math.floor(s / 60);
+  return m < 60 ? `${m} m ${String(Math.floor(s % 60)).padStart(2, '0')} s` : `${Math.floor(m / 60)} h ${m % 60} m`;
+}
+
+function tick() {
+  for (const one of document.querySelectorAll('[data-since]')) {
+    one.textContent = duration(Math.max(0, Date.now() - Date.parse(one.dataset.since)));
+  }
+}
+
+local(document);
+setInterval(tick, 500);
+new MutationObserver(() => local(document)).observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ['datetime']});
+
+// toasts go by themselves; those of a broken answer are made here
+function toast(title, text) {
+  const box = document.createElement('div'), head = document.createElement('b');
+  box.className = 'toast';
+  box.dataset.tone = 'red';
+  box.setAttribute('role', 'alert');
+  head.textContent = title;
+  box.append(head, text);
+  toasts.append(box);
+}
+
+new MutationObserver(changes => {
+  for (const change of changes) {
+    for (const box of change.addedNodes) if (box.nodeType === 1) setTimeout(() => box.remove(), TOAST_MS);
+  }
+}).observe(toasts, {childList: true});
+
+document.addEventListener('htmx:before:swap', event => {
+  const {ctx} = event.detail;
+  if (!ctx?.response || ctx.response.status < 400 || ctx.response.status === 422) return;
+  if (ctx.response.headers.get('HX-Retarget')) return;
+  event.preventDefault();
+  toast('That did not work', `The server answered ${ctx.response.status}.`);
+});
+document.addEventListener('htmx:error', event => {
+  if (event.target !== stream) toast('The server cannot be reached', 'Nothing was changed. Try again.');
+});
+
+// dialogs: fetched into #dialog, shown at once, the focus goes back
+const dialog = document.getElementById('dialog');
+document.addEventListener('htmx:after:swap', () => {
+  if (dialog.childElementCount && !dialog.open) dialog.showModal();
+});
+dialog.addEventListener('click', event => {
+  if (event.target === dialog || event.target.closest('[data-close]')) {
+    event.preventDefault();
+    dialog.close();
+  }
+});
+dialog.addEventListener('submit', () => setTimeout(() => dialog.close(), 50));
+dialog.addEventListener('close', () => dialog.replaceChildren());
+
+// keys: g and a letter goes somewhere, / searches, j and k walk through rows
+let after = '';
+document.addEventListener('keydown', event => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input, textarea, select')) return;
+  const key = event.key, was = after;
+  after = key === 'g' ? 'g' : '';
+  if (was === 'g') {
+    const place = document.querySelector(`.nav a[data-key="${CSS.escape(key)}"]`);
+    if (place) place.click();
+  } else if (key === '/') {
+    const field = document.querySelector('input[type=search]');
+    if (field) { event.preventDefault(); field.focus(); }
+  } else if (key === 'j' || key === 'k') {
+    const rows = [...document.querySelectorAll('a.row')], at = rows.indexOf(document.activeElement);
+    const next = rows[at + (key === 'j' ? 1 : -1)] ?? (at < 0 ? rows[0] : null);
+    if (next) next.focus();
+  }
+});
+})();

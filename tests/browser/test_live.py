@@ -1,0 +1,78 @@
+"""Pages are told what happens, and nothing is lost."""
+
+from browsing import Opener, Site, live
+from playwright.sync_api import BrowserContext, Route, expect
+
+HIDE = """(hidden) => {
+  Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+
+def test_a_change_between_page_and_stream_is_not_lost(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    execution = site.run("patience", text="hello")
+    page = context.new_page()
+
+    def late(route: Route) -> None:
+        site.ask("POST", f"/api/executions/{execution}/signal", {"name": "wake"})
+        site.ended(execution)
+        route.continue_()
+
+    page.route("**/ui/live*", late, times=1)
+    page.goto(f"{site.url}/executions/{execution}")
+
+    expect(page.locator("[data-path='leave']")).to_have_attribute("data-state", "completed")
+    expect(page.locator("#head .badge").first).to_have_text("completed")
+
+
+def test_a_row_of_the_list_changes_in_its_place_and_new_ones_are_announced(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    execution = site.run("patience", text="hello")
+    page = live(watched(context, f"{site.url}/executions"))
+    row = page.locator(f"#x-{execution}")
+    expect(row).to_contain_text("running")
+
+    site.ask("POST", f"/api/executions/{execution}/cancel")
+    site.run("mood", text="new")
+
+    expect(row).to_contain_text("cancelled")
+    expect(page.locator("#fresh")).to_contain_text("new · show")
+
+
+def test_without_a_stream_the_page_polls(
+    context: BrowserContext, watched: Opener, wrong: list[str], site: Site
+) -> None:
+    execution = site.run("patience", text="hello")
+    page = context.new_page()
+    page.route("**/ui/live*", lambda route: route.abort())
+    page.goto(f"{site.url}/executions")
+    expect(page.locator("#live")).to_have_text("polling")
+
+    site.ask("POST", f"/api/executions/{execution}/cancel")
+
+    expect(page.locator(f"#x-{execution}")).to_contain_text("cancelled")
+
+
+def test_a_hidden_page_catches_up(context: BrowserContext, watched: Opener, site: Site) -> None:
+    execution = site.run("patience", text="hello")
+    page = live(watched(context, f"{site.url}/executions/{execution}"))
+
+    page.evaluate(HIDE, True)
+    site.ask("POST", f"/api/executions/{execution}/signal", {"name": "wake"})
+    site.ended(execution)
+    page.evaluate(HIDE, False)
+
+    expect(page.locator("#head .badge").first).to_have_text("completed")
+
+
+def test_a_burst_ends_right(context: BrowserContext, watched: Opener, site: Site) -> None:
+    page = live(watched(context, site.url))
+
+    last = [site.run("mood", text=f"message {i}") for i in range(80)][-1]
+    site.ended(last)
+
+    row = page.locator(f"tr:has(a[href='/executions/{last}'])")
+    expect(row).to_contain_text("completed")

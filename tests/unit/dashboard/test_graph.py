@@ -1,0 +1,68 @@
+"""Workflows as pictures."""
+
+from typing import Any
+
+from orchestra.dashboard.graph import Picture, scope_of
+
+
+def node(path: str, pointer: str, parent: str | None = None, kind: str = "agent") -> dict[str, Any]:
+    return {"id": path, "type": kind, "name": "", "parent": parent, "pointer": pointer}
+
+
+GRAPH: dict[str, Any] = {
+    "nodes": [
+        node("check", "/steps/0"),
+        node("route", "/steps/1", kind="switch"),
+        node("route/yes", "/steps/1/cases/0/steps/0", "route"),
+        node("route/no", "/steps/1/default/0", "route"),
+        node("last", "/steps/2"),
+    ],
+    "edges": [
+        {"from": "check", "to": "route", "kind": "declared"},
+        {"from": "route", "to": "last", "kind": "declared"},
+        {"from": "check", "to": "last", "kind": "inferred"},
+    ],
+}
+
+
+def test_scopes_are_drawn_inside_their_step_under_their_names() -> None:
+    scope = scope_of("order", GRAPH)
+
+    route = scope.steps[1]
+    assert [inner.label for inner in route.scopes] == ["case 1", "default"]
+    assert [step.path for inner in route.scopes for step in inner.steps] == [
+        "route/yes",
+        "route/no",
+    ]
+    assert 'aria-label="order, 5 steps"' in Picture(scope).shown()
+
+
+def test_an_implied_edge_is_drawn_only_where_it_says_something_new() -> None:
+    assert not scope_of("order", GRAPH).inferred
+
+    alone = {**GRAPH, "edges": [GRAPH["edges"][2]]}
+    assert scope_of("order", alone).inferred == {("check", "last")}
+
+
+def test_each_step_has_its_state_in_colour_icon_and_word() -> None:
+    picture = Picture(scope_of("order", GRAPH))
+
+    shown = picture.shown({"check": "completed", "route/yes": "rolled_back"}, chosen="check")
+
+    assert 'data-path="check" data-state="completed" data-tone="green"' in shown
+    assert '<use href="#i-back"' in shown
+    assert "rolled back</text>" in shown
+    assert shown.count("aria-current") == 1
+    assert shown.count('data-state="waiting"') == 3
+    assert "switch</text>" in picture.shown()
+
+
+def test_hostile_names_stay_text() -> None:
+    evil = "<script>\"'"
+    graph = {"nodes": [node(evil, "/steps/0", kind=evil)], "edges": []}
+
+    picture = Picture(scope_of(evil, graph))
+
+    for shown in (picture.shown(), picture.shown({evil: evil}), picture.shown({}, evil, evil)):
+        assert "<script>" not in shown
+        assert "style=" not in shown

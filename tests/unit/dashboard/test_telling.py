@@ -1,0 +1,61 @@
+"""What an open page has not been told yet."""
+
+import msgspec
+import pytest
+
+from orchestra.bus import Event
+from orchestra.dashboard.telling import OVERVIEW, THINGS_MAX, TopicUnknown, Untold, topics_of
+from orchestra.store.keys import DEFAULT_TENANT
+
+
+def an_event(kind: str, key: str = "exe_1") -> Event:
+    raw = msgspec.Raw(b"{}")
+    return Event("evt", kind, "/x", key, DEFAULT_TENANT, "engine", 0, raw)
+
+
+def test_the_latest_of_each_thing_is_told_once() -> None:
+    untold = Untold(["executions", "overview"])
+
+    for _ in range(3):
+        untold.happened(an_event("workflow.completed"))
+
+    assert untold.news.is_set()
+    assert untold.take()[0] == [("row", "exe_1"), OVERVIEW]
+    assert untold.take()[0] == []
+
+
+def test_more_than_a_page_can_show_makes_the_topic_stale() -> None:
+    untold = Untold(["executions", "execution:exe_1"])
+
+    untold.happened(an_event("step.started"))
+    for i in range(THINGS_MAX + 50):
+        untold.happened(an_event("workflow.accepted", f"exe_{i}"))
+
+    things, stale, fresh, _ = untold.take()
+    assert things == [("run", "exe_1")]
+    assert stale == ["executions"]
+    assert fresh == THINGS_MAX + 50
+
+
+def test_a_page_is_told_only_of_what_it_shows() -> None:
+    untold = Untold(["execution:exe_1", "agents"])
+
+    untold.happened(an_event("step.started", "exe_2"))
+    untold.happened(an_event("workflow.accepted", "exe_2"))
+    assert not untold.news.is_set()
+    untold.happened(an_event("agent.unhealthy", "agt_1"))
+    assert untold.take()[1] == ["agents"]
+
+
+def test_a_page_that_knows_nothing_is_told_everything() -> None:
+    untold = Untold(["execution:exe_1", "agents", "overview"])
+
+    untold.everything()
+
+    assert untold.take()[:2] == ([("run", "exe_1"), OVERVIEW], ["agents"])
+
+
+@pytest.mark.parametrize("text", ["", ",", "nothing", "execution:a,bogus", "x" * 3_000])
+def test_nobody_listens_to_what_is_no_topic(text: str) -> None:
+    with pytest.raises(TopicUnknown):
+        topics_of(text)
