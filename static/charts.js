@@ -33,7 +33,7 @@ function draw(box) {
   const bar = data.kind === 'bar';
   const alone = (values, n) => (values[n - 1] ?? null) === null && (values[n + 1] ?? null) === null;
   const tint = (name, i) => colour({completed: 'green', failed: 'red', cancelled: 'orange', rolled_back: 'magenta'}[name] ?? '') || COLOURS[i % 8];
-  new Chart(canvas, {
+  box.chart = new Chart(canvas, {
     type: bar ? 'bar' : 'line',
     data: {datasets: data.series.map((series, i) => ({
       label: series.name, borderColor: tint(series.name, i), borderDash: DASHES[i % 8],
@@ -62,4 +62,28 @@ function draw(box) {
 }
 
 for (const box of document.querySelectorAll('.chart')) draw(box);
+
+// Every 10 s the same page is read again, and its figures are put into the charts that are there.
+let read = Date.now();
+document.getElementById('live')?.addEventListener('stale-metrics', async () => {
+  if (Date.now() - read < 10_000) return;
+  read = Date.now();
+  const answer = await fetch(location.href, {headers: {Accept: 'text/html'}}).catch(() => null);
+  if (!answer?.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  const boxes = [...page.querySelectorAll('.chart')];
+  for (const [i, box] of [...document.querySelectorAll('.chart')].entries()) {
+    const text = boxes[i]?.querySelector('script')?.textContent;
+    if (!text) return location.reload();
+    const data = JSON.parse(text), from = Date.parse(data.from);
+    const sets = box.chart.data.datasets, scale = box.chart.options.scales.x;
+    if (data.series.length !== sets.length) return location.reload();
+    data.series.forEach((series, n) => {
+      sets[n].data = series.values.map((y, k) => ({x: from + k * data.step_s * 1000, y}));
+    });
+    scale.min = from;
+    scale.max = from + data.series[0].values.length * data.step_s * 1000;
+    box.chart.update('none');
+  }
+});
 })();

@@ -40,6 +40,8 @@ PAGES = [
     "/webhooks",
     "/monitoring",
     "/logs",
+    "/alerts",
+    "/alerts?tab=rules",
 ]
 FIRST_VISIT_MAX_BYTES = 40 * 1024
 WITH_CHARTS_MAX_BYTES = 115 * 1024

@@ -32,7 +32,7 @@ class Refused(OrchestraError):
     @property
     def code(self) -> str:
         """That of the problem."""
-        return str(self.document.get("code", "refused"))
+        return str(vars(self).get("document", {}).get("code", "refused"))
 
     @property
     def title(self) -> str:

@@ -55,10 +55,10 @@ class Stream:
             if position is not None:
                 untold.position = position
             if first or isinstance(told, Missed):
-                untold.everything()
+                untold.everything(self._now())
                 first = False
             elif isinstance(told, Event):
-                untold.happened(told)
+                untold.happened(told, self._now())
             else:  # a beat: where it is now is told, so that it never falls behind
                 untold.news.set()
 
@@ -72,18 +72,22 @@ class Stream:
             )
             await anyio.sleep(FLUSH_S)
 
+    def _now(self) -> float:
+        return self._site.clock.monotonic()
+
     async def _frame(self) -> bytes:
-        now = self._site.clock.monotonic()
+        now = self._now()
         quiet = not self._untold.news.is_set()
         things, stale, fresh, position = self._untold.take()
-        if quiet and "overview" in self._told:
-            things.append(OVERVIEW)
+        if quiet:
+            stale += self._untold.moving()
+            if "overview" in self._told:
+                things[OVERVIEW] = now - SLOW_S  # what another page was told just now will do
         if OVERVIEW in things and now - self._overview_at < SLOW_S:
-            things.remove(OVERVIEW)  # later, with whatever comes next
-            self._untold.later(OVERVIEW)
+            self._untold.later(OVERVIEW, things.pop(OVERVIEW))  # with whatever comes next
         markup: list[str] = []
-        for thing in things:
-            markup += await self._news_of(thing, now)
+        for thing, since in things.items():
+            markup += await self._news_of(thing, since)
         stale += ["execution"] if any(kind == "run" for kind, _ in things) else []
         parts = [f"event: stale-{topic}\ndata: 1\n\n" for topic in stale]
         parts += [f"event: fresh\ndata: {fresh}\n\n"] if fresh else []
@@ -92,11 +96,11 @@ class Stream:
         parts += [f"{lines}\n"] if lines else []
         return ("".join(parts) or ": hb\n\n").encode()
 
-    async def _news_of(self, thing: Thing, now: float) -> list[str]:
+    async def _news_of(self, thing: Thing, since: float) -> list[str]:
         """The parts of a thing that differ from what this page was told last."""
-        made = await self._things.made(self._principal, thing, now)
+        made = await self._things.made(self._principal, thing, since)
         if thing == OVERVIEW:
-            self._overview_at = now
+            self._overview_at = self._now()
             self._told["overview"] = 1
         found: list[str] = []
         for place, text in made.items():

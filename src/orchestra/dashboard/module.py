@@ -13,6 +13,7 @@ from orchestra.dashboard import (
     Streams,
     Web,
     agents,
+    alerts,
     editor,
     executions,
     overview,
@@ -40,7 +41,7 @@ PAGES = (
     agents.agents, agents.cards, agents.one, agents.operate,
     traffic.events, traffic.event_rows, traffic.queues, traffic.queue, traffic.redrive,
     traffic.webhooks, traffic.webhook, traffic.operate, traffic.redeliver,
-    watching.monitoring, watching.logs,
+    watching.monitoring, watching.logs, alerts.alerts, alerts.fresh, alerts.acknowledge,
 )  # fmt: skip
 
 

@@ -42,6 +42,7 @@ PLACES: Final = (
     Place("/queues", "Queues", "tray", Permission.QUEUES_READ, "q"),
     Place("/webhooks", "Webhooks", "hook", Permission.WEBHOOKS_READ, "h"),
     Place("/monitoring", "Monitoring", "chart", Permission.METRICS_READ, "m"),
+    Place("/alerts", "Alerts", "bell", Permission.ALERTS_READ, "r"),
     Place("/logs", "Logs", "lines", Permission.LOGS_READ, "l"),
 )
 
@@ -107,6 +108,7 @@ class Site:
             "csrf": session.token if session is not None else "",
             "developer": self.mode == "developer",
             "path": request.url.path,
+            "address": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             "here": f"{request.url.scheme}://{request.headers.get('host', 'localhost')}",
             "places": [
                 place for place in self.places if principal and principal.may(place.permission)

@@ -25,13 +25,14 @@ TOPICS: Final[dict[str, tuple[Permission, tuple[str, ...]]]] = {
     "events": (Permission.EVENTS_READ, ("**",)),
     "queues": (Permission.QUEUES_READ, ()),
     "webhooks": (Permission.WEBHOOKS_READ, ("webhook.*",)),
-    "alerts": (Permission.METRICS_READ, ("alert.*",)),
+    "alerts": (Permission.ALERTS_READ, ("alert.*",)),
     "logs": (Permission.LOGS_READ, ()),
     "metrics": (Permission.METRICS_READ, ()),
 }
 
 Thing = tuple[str, str]
 OVERVIEW: Final[Thing] = ("overview", "")
+MOVING: Final = ("queues", "logs", "metrics", "workflows")
 
 
 class TopicUnknown(Invalid):
@@ -57,30 +58,30 @@ class Untold:
             name.partition(":")[2] for name in self._topics if name.startswith("execution:")
         )
         self.news = anyio.Event()
-        self.things: dict[Thing, None] = {}
+        self.things: dict[Thing, float] = {}
         self.stale: set[str] = set()
         self.fresh = 0
         self.position: str | None = None
 
-    def everything(self) -> None:
+    def everything(self, now: float) -> None:
         """It knows nothing: each of its topics is told anew."""
         for run in self._runs:
-            self._mark(("run", run))
+            self._mark(("run", run), now)
         if "overview" in self._topics:
-            self._mark(OVERVIEW)
+            self._mark(OVERVIEW, now)
         self.stale |= {name for name in self._topics if name != "overview" and ":" not in name}
         self.news.set()
 
-    def happened(self, event: Event) -> None:
-        """Mark what an event changes."""
+    def happened(self, event: Event, now: float) -> None:
+        """Mark what an event changes. `now`: monotonic, so that what is made later counts."""
         kind = event.type.partition(".")[0]
         if event.key in self._runs and kind in ("workflow", "step"):
-            self._mark(("run", event.key))
+            self._mark(("run", event.key), now)
         if "executions" in self._topics and kind == "workflow":
-            self._mark(("row", event.key))
+            self._mark(("row", event.key), now)
             self.fresh += event.type == "workflow.accepted"
         if "overview" in self._topics and kind in ("workflow", "agent"):
-            self._mark(OVERVIEW)
+            self._mark(OVERVIEW, now)
         if "agents" in self._topics and kind == "agent":
             self._stale("agents")
         if "webhooks" in self._topics and kind == "webhook":
@@ -90,26 +91,30 @@ class Untold:
         if "events" in self._topics:
             self._stale("events")
 
-    def take(self) -> tuple[list[Thing], list[str], int, str | None]:
+    def take(self) -> tuple[dict[Thing, float], list[str], int, str | None]:
         """Everything to be told now: things, stale topics, how many runs are new, the position."""
-        taken = [*self.things], sorted(self.stale), self.fresh, self.position
+        taken = self.things, sorted(self.stale), self.fresh, self.position
         self.news, self.things, self.stale = anyio.Event(), {}, set()
         self.fresh, self.position = 0, None
         return taken
 
-    def later(self, thing: Thing) -> None:
+    def later(self, thing: Thing, since: float) -> None:
         """It could not be told yet."""
-        self._mark(thing)
+        self._mark(thing, since)
+
+    def moving(self) -> list[str]:
+        """Topics whose figures move without an event."""
+        return [name for name in MOVING if name in self._topics]
 
     def _stale(self, topic: str) -> None:
         self.stale.add(topic)
         self.news.set()
 
-    def _mark(self, thing: Thing) -> None:
+    def _mark(self, thing: Thing, now: float) -> None:
         if thing[0] == "row" and "executions" in self.stale:
             return
-        self.things[thing] = None
+        self.things[thing] = now
         if len(self.things) > THINGS_MAX:
-            self.things = {one: None for one in self.things if one[0] != "row"}
+            self.things = {one: at for one, at in self.things.items() if one[0] != "row"}
             self.stale.add("executions")
         self.news.set()

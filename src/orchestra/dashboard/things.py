@@ -18,7 +18,7 @@ from orchestra.dashboard.telling import Thing
 from orchestra.errors import OrchestraError
 from orchestra.security import Principal
 
-KEPT_MAX: Final = 512
+KEPT_MAX: Final = 128
 
 Made = dict[str, str]
 """By place in the page: what stands there now."""

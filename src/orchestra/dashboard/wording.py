@@ -12,7 +12,7 @@ _INVISIBLE: Final = re.compile(
 )
 # state -> colour, icon. Colour alone tells nobody anything: the word stands beside it.
 STATES: Final[dict[str, tuple[str, str]]] = {
-    **dict.fromkeys(("pending", "waiting", "ready", "unknown"), ("slate", "ring")),
+    **dict.fromkeys(("pending", "waiting", "ready", "unknown", "no_data"), ("slate", "ring")),
     **dict.fromkeys(("running", "delivering"), ("cyan", "arc")),
     **dict.fromkeys(
         ("retrying", "degraded", "stale", "warning", "misconfigured", "half_open", "failing"),

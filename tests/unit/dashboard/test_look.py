@@ -1,8 +1,6 @@
-"""What holds for every template, style and script: contrast, the policy, vendored files."""
+"""What holds for every template, style and script: contrast and the policy."""
 
-import hashlib
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -91,17 +89,6 @@ def test_a_script_evaluates_nothing_and_writes_no_markup(path: Path) -> None:
     assert not re.search(
         r"\beval\b|new Function|innerHTML|outerHTML|insertAdjacent|\.style\b", text
     )
-
-
-def test_vendored_files_are_as_they_were_published() -> None:
-    folder = ROOT / "static" / "vendor"
-    listed = tomllib.loads((folder / "VENDOR.toml").read_text("utf-8"))["file"]
-
-    for one in listed:
-        assert hashlib.sha256((folder / one["name"]).read_bytes()).hexdigest() == one["sha256"]
-        assert (folder / one["licence_file"]).is_file()
-    names = {path.name for path in folder.glob("*.js")}
-    assert names == {one["name"] for one in listed}
 
 
 def test_the_style_is_small_and_asks_nobody() -> None:

@@ -17,22 +17,22 @@ def test_the_latest_of_each_thing_is_told_once() -> None:
     untold = Untold(["executions", "overview"])
 
     for _ in range(3):
-        untold.happened(an_event("workflow.completed"))
+        untold.happened(an_event("workflow.completed"), 1.0)
 
     assert untold.news.is_set()
-    assert untold.take()[0] == [("row", "exe_1"), OVERVIEW]
-    assert untold.take()[0] == []
+    assert [*untold.take()[0]] == [("row", "exe_1"), OVERVIEW]
+    assert untold.take()[0] == {}
 
 
 def test_more_than_a_page_can_show_makes_the_topic_stale() -> None:
     untold = Untold(["executions", "execution:exe_1"])
 
-    untold.happened(an_event("step.started"))
+    untold.happened(an_event("step.started"), 1.0)
     for i in range(THINGS_MAX + 50):
-        untold.happened(an_event("workflow.accepted", f"exe_{i}"))
+        untold.happened(an_event("workflow.accepted", f"exe_{i}"), 1.0)
 
     things, stale, fresh, _ = untold.take()
-    assert things == [("run", "exe_1")]
+    assert things == {("run", "exe_1"): 1.0}
     assert stale == ["executions"]
     assert fresh == THINGS_MAX + 50
 
@@ -40,19 +40,21 @@ def test_more_than_a_page_can_show_makes_the_topic_stale() -> None:
 def test_a_page_is_told_only_of_what_it_shows() -> None:
     untold = Untold(["execution:exe_1", "agents"])
 
-    untold.happened(an_event("step.started", "exe_2"))
-    untold.happened(an_event("workflow.accepted", "exe_2"))
+    untold.happened(an_event("step.started", "exe_2"), 1.0)
+    untold.happened(an_event("workflow.accepted", "exe_2"), 1.0)
     assert not untold.news.is_set()
-    untold.happened(an_event("agent.unhealthy", "agt_1"))
+    untold.happened(an_event("agent.unhealthy", "agt_1"), 1.0)
     assert untold.take()[1] == ["agents"]
 
 
 def test_a_page_that_knows_nothing_is_told_everything() -> None:
     untold = Untold(["execution:exe_1", "agents", "overview"])
 
-    untold.everything()
+    untold.everything(1.0)
 
-    assert untold.take()[:2] == ([("run", "exe_1"), OVERVIEW], ["agents"])
+    things, stale, *_ = untold.take()
+    assert [*things] == [("run", "exe_1"), OVERVIEW]
+    assert stale == ["agents"]
 
 
 @pytest.mark.parametrize("text", ["", ",", "nothing", "execution:a,bogus", "x" * 3_000])
