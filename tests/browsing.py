@@ -20,7 +20,7 @@ from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 ROOT = Path(__file__).parents[1]
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 PAYLOAD = (
     '<img src=x onerror="window.hit=1"><script>window.hit=1</script>{{7*7}}"\'><b>\u202eabc 🦊'
 )

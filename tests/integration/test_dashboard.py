@@ -52,7 +52,8 @@ def pages(made: dict[str, str]) -> list[str]:
         f"{workflow}/run", "/executions", execution, f"{execution}?step=first",
         *(f"{execution}?tab={tab}" for tab in ("timeline", "events", "logs", "context")),
         f"{execution}/confirm?do=cancel", "/agents", f"/agents/{made['agent']}", "/events",
-        "/queues", "/queues/mail", "/queues/mail?tab=dead", "/webhooks", "/monitoring", "/logs", *(f"/alerts?tab={tab}" for tab in ("now", "history", "rules", "silences")),
+        "/queues", "/queues/mail", "/queues/mail?tab=dead", "/webhooks", "/monitoring", "/logs",
+        *(f"/alerts?tab={tab}" for tab in ("now", "history", "rules", "silences")),
     ]  # fmt: skip
 
 
