@@ -9,6 +9,7 @@ COPY requirements.lock ./
 RUN python -m pip --python /opt/orchestra/bin/python install --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY static static
+COPY templates templates
 COPY src src
 # What only builds goes again: the last line leaves an environment without tools.
 RUN python -m pip --python /opt/orchestra/bin/python install --no-deps --no-build-isolation . \
