@@ -36,6 +36,7 @@ class Site:
     folder: Path
     options: tuple[str, ...] = ()
     port: int = 0
+    key: str = ""
     made: dict[str, str] = field(default_factory=dict[str, str])
     _process: subprocess.Popen[bytes] | None = None
 
@@ -71,8 +72,10 @@ class Site:
 
     def ask(self, method: str, path: str, body: object = None) -> Document:
         data = None if body is None else json.dumps(body).encode()
+        headers = {"content-type": "application/json"}
+        headers |= {"x-api-key": self.key} if self.key else {}
         request = urllib.request.Request(  # noqa: S310  # loopback
-            self.url + path, data, {"content-type": "application/json"}, method=method
+            self.url + path, data, headers, method=method
         )
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  # loopback
             return json.loads(answer.read() or b"{}")
