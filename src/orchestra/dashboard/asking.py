@@ -12,7 +12,7 @@ import anyio
 import msgspec
 from litestar import Litestar
 
-from orchestra.errors import OrchestraError, Unavailable
+from orchestra.errors import BadRequest, OrchestraError, Unavailable
 from orchestra.security import Principal
 
 DEADLINE_S: Final = 10.0
@@ -68,7 +68,9 @@ class Api:
     ) -> Document:  # fmt: skip
         """Do something. `body` that is no bytes is sent as JSON. Raises as `get` does."""
         raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
-        named = [(k.replace("_", "-").encode(), v.encode("latin-1")) for k, v in headers.items()]
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
+            raise BadRequest("a hidden field of this form was changed: load the page again")
+        named = [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()]
         answer = await self._ask(viewer, method, path, None, raw, named)
         return cast("Document", msgspec.json.decode(answer)) if answer else {}
 

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from typing import Any, Final
 
+import anyio
 import anyio.to_thread
 import msgspec
 
@@ -17,6 +18,7 @@ class Drawings:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._limiter = anyio.CapacityLimiter(1)  # more at once would only stall the others
         self._kept: OrderedDict[str, Picture] = OrderedDict()
 
     async def of(self, viewer: Viewer, workflow: dict[str, Any]) -> Picture:
@@ -34,4 +36,6 @@ class Drawings:
 
     async def drawn(self, name: str, graph: dict[str, Any]) -> Picture:
         """That of a graph, not remembered."""
-        return await anyio.to_thread.run_sync(lambda: Picture(scope_of(name, graph)))
+        return await anyio.to_thread.run_sync(
+            lambda: Picture(scope_of(name, graph)), limiter=self._limiter
+        )

@@ -75,10 +75,10 @@ async def create(request: Asking, site: There) -> Answer:
     """Save it as a new workflow."""
     given = await form(request)
     asker, text = viewer(request), given.get("definition", "")
-    key = given.get("key", "")
+    key = given.get("key") or site.ids.new("new")
     try:
         made = await site.api.send(
-            asker, "POST", "/api/workflows", text.encode(), idempotency_key=key or "none"
+            asker, "POST", "/api/workflows", text.encode(), idempotency_key=key
         )
     except Refused as refused:
         return await _again(request, site, None, given, refused)

@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException
 
 from orchestra.dashboard.asking import Refused
 from orchestra.dashboard.site import Answer, Asking, Site, by_htmx, known
-from orchestra.errors import NotFound, OrchestraError, Unauthenticated
+from orchestra.errors import BadRequest, NotFound, OrchestraError, TooLarge, Unauthenticated
 from orchestra.problems import INTERNAL_DETAIL, Internal, MethodNotAllowed, headers
 
 log = structlog.get_logger(__name__)
@@ -77,9 +77,13 @@ class Failing:
         """Litestar's own refusals, in our words."""
         if error.status_code >= 500:
             return self.unexpected(request, error)
-        told: OrchestraError = NotFound("there is no page at this address")
-        if error.status_code == 405:
+        told: OrchestraError = BadRequest("the request cannot be read")
+        if error.status_code == 404:
+            told = NotFound("there is no page at this address")
+        elif error.status_code == 405:
             told = MethodNotAllowed("this address does not take this method")
+        elif error.status_code == 413:
+            told = TooLarge("the form is too long")
         return self.deliberate(request, told)
 
     def unexpected(self, request: Asking, error: Exception) -> Answer:

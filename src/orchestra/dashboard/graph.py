@@ -4,6 +4,7 @@ A step is a link, its state is colour, icon and word; that part has no geometry,
 sent alone while an execution runs. Every text is escaped, nothing has a style.
 """
 
+import functools
 import html
 import urllib.parse
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,9 @@ LABEL_MAX: Final = 20
 FITS: Final = 1_500
 """Up to this width a drawing may be made smaller to be seen as a whole."""
 DRAWN_MAX: Final = 400
+EDGES_MAX: Final = 2_000
+"""So many of the edges are drawn: a definition may hold 100,000 of them."""
+_Edge = Mapping[str, Any]
 MARK: Final = "\0"
 """No path and no text holds one: they are refused where they come in."""
 
@@ -156,6 +160,7 @@ def path(points: Sequence[layout.Point]) -> str:
 def scope_of(label: str, graph: Mapping[str, Any]) -> Scope:
     """The drawing of what the validator says of a definition: `graph` with nodes and edges."""
     nodes: list[dict[str, Any]] = list(graph.get("nodes", ()))[:DRAWN_MAX]
+    edges = _nearest(graph.get("edges", ()), nodes)
     inside: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for node in nodes:
         place = str(node["pointer"]).rpartition("/")[0]
@@ -163,7 +168,7 @@ def scope_of(label: str, graph: Mapping[str, Any]) -> Scope:
 
     def made(label: str, members: Sequence[Mapping[str, Any]]) -> Scope:
         mine = {str(node["id"]) for node in members}
-        written, implied = _edges(graph, mine)
+        written, implied = _edges(edges, mine)
         steps = tuple(
             Step(
                 node["id"],
@@ -181,11 +186,20 @@ def scope_of(label: str, graph: Mapping[str, Any]) -> Scope:
     return made(label, [node for part in inside.get("", {}).values() for node in part])
 
 
-def _edges(graph: Mapping[str, Any], mine: set[str]) -> tuple[list[layout.Edge], list[layout.Edge]]:
+def _nearest(edges: Sequence[_Edge], nodes: Sequence[Mapping[str, Any]]) -> Sequence[_Edge]:
+    """All of them; of too many those between the steps that stand nearest to each other."""
+    if len(edges) <= EDGES_MAX:
+        return edges
+    at = {str(node["id"]): i for i, node in enumerate(nodes)}
+    known = [edge for edge in edges if edge["from"] in at and edge["to"] in at]
+    return sorted(known, key=lambda edge: abs(at[edge["from"]] - at[edge["to"]]))[:EDGES_MAX]
+
+
+def _edges(edges: Sequence[_Edge], mine: set[str]) -> tuple[list[layout.Edge], list[layout.Edge]]:
     """Those of one scope: the written ones, and the implied ones that say anything new."""
     written: list[layout.Edge] = []
     implied: list[layout.Edge] = []
-    for edge in graph.get("edges", ()):
+    for edge in edges:
         if edge["from"] in mine and edge["to"] in mine:
             to = implied if edge["kind"] == "inferred" else written
             to.append((edge["from"], edge["to"]))
@@ -193,18 +207,16 @@ def _edges(graph: Mapping[str, Any], mine: set[str]) -> tuple[list[layout.Edge],
     for tail, head in written:
         after.setdefault(tail, []).append(head)
 
-    def reached(tail: str, head: str) -> bool:
-        seen, left = {tail}, [tail]
+    @functools.cache
+    def reached(tail: str) -> set[str]:
+        seen, left = set[str](), [tail]
         while left:
-            for other in after.get(left.pop(), ()):
-                if other == head:
-                    return True
-                if other not in seen:
-                    seen.add(other)
-                    left.append(other)
-        return False
+            fresh = [other for other in after.get(left.pop(), ()) if other not in seen]
+            seen.update(fresh)
+            left += fresh
+        return seen
 
-    return written, [edge for edge in implied if not reached(*edge)]
+    return written, [(tail, head) for tail, head in implied if head not in reached(tail)]
 
 
 def _title(pointer: str) -> str:

@@ -16,7 +16,7 @@ Point = tuple[float, float]
 Lists = list[list[int]]
 
 COLUMN_GAP, ROW_GAP, BEND_HEIGHT = 64.0, 28.0, 8.0
-SWEEPS, TRANSPOSE_NODES_MAX = 8, 3_000
+SWEEPS, TRANSPOSE_NODES_MAX, BENDS_MAX = 8, 3_000, 2_000
 STARTS_BY_SIZE = ((150, 12), (600, 6), (3_000, 3))
 
 
@@ -30,8 +30,7 @@ class Box(NamedTuple):
 class Drawing(msgspec.Struct, frozen=True):
     """Where everything is. `centers` are middles of boxes; `routes` go from box edge to box edge.
 
-    Edges in `back` close a cycle; they run against the flow. Refusing cycles is the validator's
-    business: a drawing shows what is there.
+    Edges in `back` close a cycle; they run against the flow. The validator refuses them, not we.
     """
 
     centers: dict[str, Point]
@@ -55,7 +54,10 @@ class _Graph:
 
     def _chain(self, tail: int, head: int) -> list[int]:
         chain = [tail]
-        for rank in range(self.rank[tail] + 1, self.rank[head]):
+        between = range(self.rank[tail] + 1, self.rank[head])
+        if len(self.boxes) - self.steps + len(between) > BENDS_MAX:
+            return [tail, head]  # straight, behind whatever stands there
+        for rank in between:
             chain.append(len(self.boxes))
             self.boxes.append(Box(0.0, BEND_HEIGHT))
             self.rank.append(rank)
@@ -79,7 +81,6 @@ def layout(boxes: Mapping[str, Box], edges: Iterable[Edge]) -> Drawing:
     columns, crossings = _order(graph)
     ys = _rows(graph, columns)
     xs, width = _columns(graph, columns)
-
     routes: dict[Edge, tuple[Point, ...]] = {}
     for (tail, head), chain in zip(forward, graph.chains, strict=True):
         start = (xs[tail] + graph.boxes[tail].width / 2, ys[tail])

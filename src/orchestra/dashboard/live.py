@@ -6,6 +6,7 @@ thing is told, at once and then at most every 100 ms.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -19,7 +20,7 @@ from orchestra.bus.live.streams import Filter
 from orchestra.dashboard.site import Site
 from orchestra.dashboard.telling import OVERVIEW, TOPICS, Thing, Untold, topics_of
 from orchestra.dashboard.things import Things
-from orchestra.errors import Forbidden
+from orchestra.errors import Forbidden, OrchestraError
 from orchestra.security import Permission, Principal, requires
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ class Stream:
         self._principal, self._untold = principal, untold
         self._told: dict[str, int] = {}
         self._overview_at = 0.0
+        self._pause = FLUSH_S
 
     async def listen(self, place: Any, wanted: Filter, since: str | None) -> None:
         """Mark what happens, until the bus ends the stream."""
@@ -70,7 +72,8 @@ class Stream:
             await send(
                 {"type": "http.response.body", "body": await self._frame(), "more_body": True}
             )
-            await anyio.sleep(FLUSH_S)
+            await anyio.sleep(self._pause)
+            self._pause = FLUSH_S
 
     def _now(self) -> float:
         return self._site.clock.monotonic()
@@ -99,6 +102,10 @@ class Stream:
     async def _news_of(self, thing: Thing, since: float) -> list[str]:
         """The parts of a thing that differ from what this page was told last."""
         made = await self._things.made(self._principal, thing, since)
+        if made is None:  # not to be had just now: asked for again, a little later
+            self._untold.later(thing, since)
+            self._pause = SLOW_S
+            return []
         if thing == OVERVIEW:
             self._overview_at = self._now()
             self._told["overview"] = 1
@@ -141,7 +148,9 @@ def live(site: Site) -> ASGIRouteHandler:
             try:
                 await stream.listen(place, wanted, since[:LAST_MAX] or None)
             except PositionInvalid:  # of another store, or made up: it knows nothing
-                await stream.listen(place, wanted, None)
+                with suppress(OrchestraError):  # its place was given back
+                    place = await site.streams.admit(principal.tenant, principal.actor)
+                    await stream.listen(place, wanted, None)
             group.cancel_scope.cancel()
         await send({"type": "http.response.body", "body": b"event: bye\ndata: 1\n\n"})
 

@@ -25,6 +25,7 @@ from orchestra.dashboard import (
 from orchestra.dashboard.asking import Api
 from orchestra.dashboard.drawings import Drawings
 from orchestra.dashboard.failing import Failing
+from orchestra.dashboard.forms import judged
 from orchestra.dashboard.live import live
 from orchestra.dashboard.rendering import Pages
 from orchestra.dashboard.site import Asking, Parts, Site
@@ -85,9 +86,10 @@ class DashboardModule:
 
 
 def where(site: Site) -> Callable[[Asking], Awaitable[None]]:
-    """Before any state is read: where the stream of the page begins."""
+    """Before any state is read: is the change asked for by a page, where its stream begins."""
 
     async def note(request: Asking) -> None:
+        await judged(request)
         if request.method == "GET" and not request.url.path.startswith("/ui/"):
             cast("dict[str, object]", request.scope)["since"] = site.streams.position()
 

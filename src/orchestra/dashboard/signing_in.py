@@ -26,8 +26,10 @@ async def login(request: Asking, site: There) -> Answer:
 @post("/ui/login", guards=_ANYBODY)
 async def sign_in(request: Asking, site: There) -> Answer:
     """Show the key."""
-    fields = {name: [value] for name, value in request.scope["headers"]}
-    if not same_origin(request.scope, fields):
+    fields: dict[bytes, list[bytes]] = {}
+    for name, value in request.scope["headers"]:
+        fields.setdefault(name, []).append(value)
+    if not same_origin(request.scope, fields, tls=site.tls):
         raise Forbidden("another site may not sign you in here")
     given = await form(request)
     target = own(given.get("next", "/"))
@@ -37,6 +39,9 @@ async def sign_in(request: Asking, site: There) -> Answer:
         session = await site.sessions.begin(given.get("key", "").strip())
     except Unauthenticated:
         return site.page(request, "pages/login.html", status=422, target=target, wrong=True)
+    before = session_of(request)
+    if before is not None:
+        await site.sessions.end(before.id)
     cookie = cookie_line(session.id, tls=site.tls or request.scope["scheme"] == "https")
     return Response(b"", status_code=303, headers={"location": target, "set-cookie": cookie})
 
@@ -57,5 +62,6 @@ async def sign_out(request: Asking, site: There) -> Answer:
 def own(target: str) -> str:
     """A path of ours, or `/`: nobody is sent elsewhere."""
     sound = target.startswith("/") and not target.startswith(("//", "/\\", "/ui/", "/login"))
-    clean = sound and len(target) <= NEXT_MAX and target.isprintable() and "\\" not in target
+    plain = target.isascii() and target.isprintable() and "\\" not in target
+    clean = sound and plain and len(target) <= NEXT_MAX
     return target if clean else "/"

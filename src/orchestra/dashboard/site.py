@@ -102,13 +102,14 @@ class Site:
         """What every template may ask for."""
         principal = known(request)
         session = session_of(request)
+        path = "/" + request.url.path.lstrip("/")  # two of them would begin with another host
         return {
             "viewer": principal,
             "signed_in": session is not None,
             "csrf": session.token if session is not None else "",
             "developer": self.mode == "developer",
-            "path": request.url.path,
-            "address": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            "path": path,
+            "address": path + (f"?{request.url.query}" if request.url.query else ""),
             "here": f"{request.url.scheme}://{request.headers.get('host', 'localhost')}",
             "places": [
                 place for place in self.places if principal and principal.may(place.permission)

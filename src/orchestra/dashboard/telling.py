@@ -4,6 +4,7 @@ Pure but for the events of anyio. A thing is `(kind, id)`: `("run", "exe_…")`.
 kind make the topic stale as a whole, so a slow reader never grows memory.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -30,6 +31,8 @@ TOPICS: Final[dict[str, tuple[Permission, tuple[str, ...]]]] = {
     "metrics": (Permission.METRICS_READ, ()),
 }
 
+_EXECUTION: Final = re.compile(r"exe_[0-9A-Za-z_-]{1,64}")
+
 Thing = tuple[str, str]
 OVERVIEW: Final[Thing] = ("overview", "")
 MOVING: Final = ("queues", "logs", "metrics", "workflows")
@@ -42,11 +45,21 @@ class TopicUnknown(Invalid):
 def topics_of(text: str) -> tuple[str, ...]:
     """Those of `t=overview,execution:exe_…`. Raises TopicUnknown."""
     names = tuple(dict.fromkeys(name for name in text.split(",") if name))
-    known = all(name.partition(":")[0] in TOPICS for name in names)
+    known = all(name in TOPICS or _is_run(name) for name in names)
     if not names or len(names) > TOPICS_MAX or not known or len(text) > 2_048:
         finding = Problem("/query/t", "value", f"up to {TOPICS_MAX} of {', '.join(TOPICS)}")
         raise TopicUnknown("no such topic", [finding])
     return names
+
+
+def _is_run(name: str) -> bool:
+    topic, _, id_ = name.partition(":")
+    return topic == "execution" and is_execution(id_)
+
+
+def is_execution(id_: str) -> bool:
+    """Whether this may be the id of one: it becomes part of an address."""
+    return _EXECUTION.fullmatch(id_) is not None
 
 
 class Untold:
@@ -77,7 +90,7 @@ class Untold:
         kind = event.type.partition(".")[0]
         if event.key in self._runs and kind in ("workflow", "step"):
             self._mark(("run", event.key), now)
-        if "executions" in self._topics and kind == "workflow":
+        if "executions" in self._topics and kind == "workflow" and is_execution(event.key):
             self._mark(("row", event.key), now)
             self.fresh += event.type == "workflow.accepted"
         if "overview" in self._topics and kind in ("workflow", "agent"):

@@ -5,12 +5,13 @@ one execution cost what one costs.
 """
 
 from collections import OrderedDict
+from html import escape
 from typing import Any, Final
 
 import anyio
 
 from orchestra.dashboard import graph
-from orchestra.dashboard.asking import Viewer
+from orchestra.dashboard.asking import Refused, Viewer
 from orchestra.dashboard.executions import verbs
 from orchestra.dashboard.overview import seen
 from orchestra.dashboard.site import Site, may
@@ -25,11 +26,12 @@ Made = dict[str, str]
 
 
 class _Making:
-    __slots__ = ("began", "done", "made")
+    __slots__ = ("began", "done", "made", "whole")
 
     def __init__(self, began: float) -> None:
         self.began, self.done = began, anyio.Event()
-        self.made: Made = {}
+        self.made: Made | None = None
+        self.whole = False
 
 
 class Things:
@@ -39,21 +41,29 @@ class Things:
         self._site = site
         self._makings: OrderedDict[tuple[object, ...], _Making] = OrderedDict()
 
-    async def made(self, principal: Principal, thing: Thing, since: float) -> Made:
-        """A thing as it is at `since` (monotonic) or later; empty when it cannot be had."""
+    async def made(self, principal: Principal, thing: Thing, since: float) -> Made | None:
+        """A thing as it is at `since` (monotonic) or later.
+
+        Empty when there is no such thing for this viewer, None when it cannot be had just now.
+        """
         key = (principal.tenant, principal.permissions, *thing)
-        making = self._makings.get(key)
-        if making is not None and making.began >= since:
+        while (making := self._makings.get(key)) is not None and making.began >= since:
             await making.done.wait()
-            return making.made
+            if making.whole:  # else whoever made it has left meanwhile
+                return making.made
         making = self._makings[key] = _Making(self._site.clock.monotonic())
         if len(self._makings) > KEPT_MAX:
             self._makings.popitem(last=False)
         try:
             making.made = await self._make(Viewer(principal), thing)
-        except OrchestraError:
-            making.made = {}
+            making.whole = True
+        except OrchestraError as error:
+            status = error.answer_status if isinstance(error, Refused) else error.status
+            making.made = None if status >= 500 or status == 429 else {}
+            making.whole = True
         finally:
+            if making.made is None and self._makings.get(key) is making:
+                del self._makings[key]  # nobody after is told of a failure that may be over
             making.done.set()
         return making.made
 
@@ -83,7 +93,7 @@ class Things:
         made["rows"] = _partial("#steps", "innerMorph", rows)
         for step in run["steps"]:
             drawn = graph.state(step["path"], step["status"])
-            target = f"[data-path='{step['path']}']"
+            target = f"""[data-path="{step["path"]}"]"""
             made[step["path"]] = _partial(target, "outerMorph strip:true", f"<svg>{drawn}</svg>")
         return made
 
@@ -93,4 +103,4 @@ class Things:
 
 
 def _partial(target: str, swap: str, markup: str) -> str:
-    return f'<hx-partial hx-target="{target}" hx-swap="{swap}">{markup}</hx-partial>'
+    return f'<hx-partial hx-target="{escape(target)}" hx-swap="{swap}">{markup}</hx-partial>'

@@ -168,11 +168,11 @@ async def start(workflow: FromPath[str], request: Asking, site: There) -> Answer
     """Start it: on to the new execution, or the form again with what is wrong."""
     given = await form(request)
     asker = viewer(request)
-    text, key = given.get("input", ""), given.get("key", "")
+    text, key = given.get("input", ""), given.get("key") or site.ids.new("run")
     path = f"/api/workflows/{workflow}/execute"
     body = b'{"input_data":' + (text.strip() or "{}").encode() + b"}"
     try:
-        made = await site.api.send(asker, "POST", path, body, idempotency_key=key or "none")
+        made = await site.api.send(asker, "POST", path, body, idempotency_key=key)
     except Refused as refused:
         if refused.answer_status not in (400, 422):
             raise

@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping, MutableMapping, Sequence
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final, cast
 
 import msgspec
@@ -62,11 +61,13 @@ class Sessions:
 
     async def begin(self, key: str) -> Session:
         """A session for who shows `key`. Raises Unauthenticated."""
-        principal = (await self._ring.verify(key)).principal
+        shown = await self._ring.verify(key)
+        if shown.kind != "live":
+            raise Unauthenticated(KEY_NEEDED)
         text = secrets.token_urlsafe(32)
         now = self._clock.now_ms()
-        await self._put(text, _Record(principal.actor, now, now))
-        return Session(text, principal, self.token(text))
+        await self._put(text, _Record(shown.id, now, now))
+        return Session(text, shown.principal, self.token(text))
 
     async def find(self, text: str) -> Session | None:
         """The session of a cookie; None when there is none, or no more."""
@@ -110,14 +111,16 @@ class Sessions:
             return None
         if now - record.touched_ms >= TOUCH_MS:
             record = msgspec.structs.replace(record, touched_ms=now)
-            await self._put(text, record)
+            # Only one that is still there: who signs out meanwhile stays signed out.
+            return record if await self._put(text, record, "XX") else None
         return record
 
-    async def _put(self, text: str, record: _Record) -> None:
+    async def _put(self, text: str, record: _Record, *only: str) -> bool:
         left = min(IDLE_MS, record.created_ms + ABSOLUTE_MS - record.touched_ms)
         name = session_keys.session(self._prefix, _hash(text))
         body = frames.pack(msgspec.json.encode(record))
-        await self._store.call(self._prefix, "SET", name, body, "PX", max(1, left))
+        made = await self._store.call(self._prefix, "SET", name, body, "PX", max(1, left), *only)
+        return made is not None
 
 
 async def signed_in(
@@ -134,35 +137,55 @@ async def signed_in(
         return None
     method: str = scope.get("method", "POST")
     if method in ("GET", "HEAD", "OPTIONS"):
-        return session
-    if not same_origin(scope, fields):
+        return None if _embedded(fields) else session
+    if not same_origin(scope, fields, tls=tls):
         raise TokenMissing("another site may not act as you here")
-    given = fields.get(b"x-csrf-token", (b"",))[0].decode("latin-1")
-    if not str(scope["path"]).startswith("/ui/") and not hmac.compare_digest(given, session.token):
+    given = fields.get(b"x-csrf-token", (b"",))[0]
+    right = hmac.compare_digest(given, session.token.encode())
+    if not right and not str(scope["path"]).startswith("/ui/"):
         raise TokenMissing("send X-CSRF-Token, as the pages do")
     return session
 
 
-def same_origin(scope: Mapping[str, Any], fields: Mapping[bytes, Sequence[bytes]]) -> bool:
-    """Whether the browser says that one of our own pages asks."""
+def _embedded(fields: Mapping[bytes, Sequence[bytes]]) -> bool:
+    """Whether a page of somebody else reads, rather than a person who follows a link.
+
+    Cookies go to every port of localhost, and every port is the same site: a page there could
+    take the places of our streams.
+    """
+    sites = fields.get(b"sec-fetch-site", ())
+    if any(site not in (b"same-origin", b"none") for site in sites):
+        return list(fields.get(b"sec-fetch-mode", ())) != [b"navigate"]
+    return False
+
+
+def same_origin(
+    scope: Mapping[str, Any], fields: Mapping[bytes, Sequence[bytes]], *, tls: bool = False
+) -> bool:
+    """Whether the browser says that one of our own pages asks. `tls`: it asks by https."""
     sites = list(fields.get(b"sec-fetch-site", ()))
     if sites:
         return sites == [b"same-origin"]
     host = fields.get(b"host", (b"",))[0]
-    return list(fields.get(b"origin", ())) == [f"{scope['scheme']}://".encode() + host]
+    scheme = "https" if tls else scope["scheme"]
+    return list(fields.get(b"origin", ())) == [f"{scheme}://".encode() + host]
 
 
 def cookie_in(headers: Mapping[bytes, Sequence[bytes]], *, tls: bool) -> str | None:
-    """What the browser says its session is."""
+    """What the browser says its session is; None if it says two things.
+
+    One of two may come from elsewhere: other hosts of a domain, and other ports of localhost, set
+    cookies for us, too. Cookies of others may hold anything and are passed over.
+    """
     name = UNDER_TLS if tls else PLAIN
+    found: set[str] = set()
     for line in headers.get(b"cookie", ()):
-        try:
-            found = SimpleCookie(line.decode("latin-1")).get(name)
-        except CookieError:
-            continue
-        if found is not None and 20 <= len(found.value) <= 64:
-            return found.value
-    return None
+        for part in line.decode("latin-1").split(";"):
+            before, _, value = part.partition("=")
+            if before.strip() == name:
+                found.add(value.strip())
+    text = found.pop() if len(found) == 1 else ""
+    return text if 20 <= len(text) <= 64 and text.isascii() else None
 
 
 def cookie_line(text: str, *, tls: bool) -> str:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from orchestra.dashboard.graph import Picture, scope_of
+from orchestra.dashboard import layout
+from orchestra.dashboard.graph import EDGES_MAX, Picture, scope_of
 
 
 def node(path: str, pointer: str, parent: str | None = None, kind: str = "agent") -> dict[str, Any]:
@@ -66,3 +67,27 @@ def test_hostile_names_stay_text() -> None:
     for shown in (picture.shown(), picture.shown({evil: evil}), picture.shown({}, evil, evil)):
         assert "<script>" not in shown
         assert "style=" not in shown
+
+
+def test_far_too_many_edges_are_drawn_in_part_and_led_straight() -> None:
+    nodes = [
+        {"id": f"s{i}", "pointer": f"/steps/{i}", "parent": None, "type": "set"} for i in range(400)
+    ]
+    for kind in ("declared", "inferred"):
+        edges = [
+            {"from": f"s{j}", "to": f"s{i}", "kind": kind} for i in range(400) for j in range(i)
+        ]
+        shown = Picture(scope_of("all", {"nodes": nodes, "edges": edges})).shown()
+
+        assert 399 <= shown.count('class="e') <= EDGES_MAX
+        assert shown.count('class="n"') == 400
+        assert len(shown) < 2_000_000
+
+
+def test_long_edges_bend_only_so_often() -> None:
+    boxes = {f"s{i}": layout.Box() for i in range(100)}
+    edges = [(f"s{j}", f"s{i}") for i in range(100) for j in range(i)]
+    drawing = layout.layout(boxes, edges)
+
+    assert len(drawing.routes) == len(edges)
+    assert sum(len(points) - 2 for points in drawing.routes.values()) <= layout.BENDS_MAX

@@ -57,7 +57,18 @@ def test_a_page_that_knows_nothing_is_told_everything() -> None:
     assert stale == ["agents"]
 
 
-@pytest.mark.parametrize("text", ["", ",", "nothing", "execution:a,bogus", "x" * 3_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ",",
+        "nothing",
+        "execution:exe_a,bogus",
+        "x" * 3_000,
+        "execution:exe_1/steps",
+        "overview:a",
+    ],
+)
 def test_nobody_listens_to_what_is_no_topic(text: str) -> None:
     with pytest.raises(TopicUnknown):
         topics_of(text)
