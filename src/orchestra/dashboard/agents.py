@@ -103,3 +103,6 @@ async def operate(
     return site.fragment(
         request, "parts/toast.html", status=200, kind="ok", title="Done", said=f"{verb}: accepted"
     )
+
+
+ROUTES = (agents, cards, one, operate)

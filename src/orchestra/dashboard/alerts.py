@@ -52,3 +52,6 @@ async def acknowledge(alert: FromPath[str], request: Asking, site: There) -> Ans
     await form(request)
     await site.api.send(viewer(request), "POST", f"/api/alerts/{alert}/acknowledge")
     return gone_to("/alerts")
+
+
+ROUTES = (alerts, fresh, acknowledge)

@@ -147,3 +147,6 @@ def _to(request: Asking, target: str) -> Answer:
     if request.headers.get("hx-request") == "true":
         return Response(b"", status_code=200, headers={"HX-Redirect": target})
     return gone_to(target)
+
+
+ROUTES = (new, edit, validate, create, save)

@@ -171,3 +171,6 @@ async def control(
     return site.fragment(
         request, "parts/toast.html", status=200, kind="ok", title="Done", said=said
     )
+
+
+ROUTES = (executions, rows, one, main, confirm, confirm_dialog, control)

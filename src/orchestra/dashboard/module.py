@@ -33,17 +33,16 @@ from orchestra.security.gateway import Gateway
 from orchestra.security.sessions import Sessions
 
 PAGES = (
-    signing_in.login, signing_in.sign_in, signing_in.sign_out,
-    overview.overview, overview.figures, overview.demo,
-    workflows.workflows, workflows.one, workflows.run, workflows.start, workflows.archive,
-    editor.new, editor.edit, editor.validate, editor.create, editor.save,
-    executions.executions, executions.rows, executions.one, executions.main,
-    executions.confirm, executions.confirm_dialog, executions.control,
-    agents.agents, agents.cards, agents.one, agents.operate,
-    traffic.events, traffic.event_rows, traffic.queues, traffic.queue, traffic.redrive,
-    traffic.webhooks, traffic.webhook, traffic.operate, traffic.redeliver,
-    watching.monitoring, watching.logs, alerts.alerts, alerts.fresh, alerts.acknowledge,
-)  # fmt: skip
+    *signing_in.ROUTES,
+    *overview.ROUTES,
+    *workflows.ROUTES,
+    *editor.ROUTES,
+    *executions.ROUTES,
+    *agents.ROUTES,
+    *traffic.ROUTES,
+    *watching.ROUTES,
+    *alerts.ROUTES,
+)
 
 
 class DashboardModule:

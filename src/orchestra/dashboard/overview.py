@@ -106,3 +106,6 @@ async def _begin(site: Site, asker: Viewer) -> None:
 
 def _shipped(name: str) -> bytes:
     return (files("orchestra") / "demo" / name).read_bytes()
+
+
+ROUTES = (overview, figures, demo)

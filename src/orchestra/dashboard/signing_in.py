@@ -65,3 +65,6 @@ def own(target: str) -> str:
     plain = target.isascii() and target.isprintable() and "\\" not in target
     clean = sound and plain and len(target) <= NEXT_MAX
     return target if clean else "/"
+
+
+ROUTES = (login, sign_in, sign_out)

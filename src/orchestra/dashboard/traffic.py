@@ -126,3 +126,6 @@ async def redeliver(
     path = f"/api/webhooks/{webhook}/deliveries/{delivery}/redeliver"
     await site.api.send(viewer(request), "POST", path)
     return gone_to(f"/webhooks/{webhook}")
+
+
+ROUTES = (events, event_rows, queues, queue, redrive, webhooks, webhook, operate, redeliver)

@@ -145,3 +145,6 @@ async def _histogram(site: Site, asker: Viewer, listed: Filtered) -> object:
     values = [float(sum(one[level] for level in LEVELS)) for one in buckets]
     told = f"{count(sum(values))} lines, in {len(values)} parts of the time that is shown"
     return columns(Columns(values, day(answer["from"])[5:16], day(answer["to"])[5:16], told))
+
+
+ROUTES = (monitoring, logs)

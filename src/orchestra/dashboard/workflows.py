@@ -196,3 +196,6 @@ def _onwards(request: Asking, target: str) -> Answer:
     if by_htmx(request):
         return Response(b"", status_code=200, headers={"HX-Redirect": target})
     return gone_to(target)
+
+
+ROUTES = (workflows, one, run, start, archive)
