@@ -1,4 +1,4 @@
-"""`/executions`: the list with its filters, and one execution as it runs."""
+"""`/executions/{id}`: one execution as it runs."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,20 +7,13 @@ from litestar import get, post
 from litestar.params import FromPath
 
 from orchestra.dashboard.asking import Refused, Viewer
-from orchestra.dashboard.filters import Filtered
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, viewer
 from orchestra.dashboard.timeline import timeline
 from orchestra.errors import NotFound
 from orchestra.security import Permission, requires
 
-PAGE: Final = 50
 LINES: Final = 200
-STATES: Final = (
-    "pending", "running", "paused", "rolling_back", "completed", "failed", "cancelled",
-    "rolled_back",
-)  # fmt: skip
-FILTERS: Final = ("status", "workflow", "label", "q", "started_after", "started_before")
 TABS: Final = ("graph", "timeline", "events", "logs", "context")
 VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "pending": ("pause", "cancel", "rollback"),
@@ -35,29 +28,6 @@ _READ: Final = [requires(Permission.EXECUTIONS_READ)]
 _OPERATE: Final = [requires(Permission.EXECUTIONS_OPERATE)]
 
 Document = dict[str, Any]
-
-
-@get("/executions", guards=_READ)
-async def executions(request: Asking, site: There) -> Answer:
-    """The list."""
-    listed = await _listed(request, site)
-    return site.page(
-        request, "pages/executions.html", listed=listed, states=STATES, live="executions"
-    )
-
-
-@get("/ui/executions/rows", guards=_READ)
-async def rows(request: Asking, site: There) -> Answer:
-    """The rows of the list, for a page that was told that they are stale."""
-    listed = await _listed(request, site)
-    items = listed.document["items"]
-    return site.fragment(request, "parts/execution_rows.html", items=items)
-
-
-async def _listed(request: Asking, site: Site) -> Filtered:
-    listed = Filtered("/api/executions", FILTERS, request.query_params, {"limit": PAGE})
-    await listed.ask(site, viewer(request))
-    return listed
 
 
 @get("/executions/{execution:str}", guards=_READ)
@@ -173,4 +143,4 @@ async def control(
     )
 
 
-ROUTES = (executions, rows, one, main, confirm, confirm_dialog, control)
+ROUTES = (one, main, confirm, confirm_dialog, control)
