@@ -1,40 +1,115 @@
-// The text of a definition: line numbers, Tab leaves, a finding takes you to its place.
+// The text of a definition: the one truth that the editor, the canvas and the form share.
+//
+// `orchestraText` works over the bare textarea at once; CodeMirror takes its place once it is there
+// (`adopt`), and keeps the textarea in step. After each check `orchestra:findings` is told.
 (() => {
 'use strict';
 
-const text = document.querySelector('textarea[name=definition]');
-if (!text) return;
+const area = document.querySelector('textarea[name=definition]');
+if (!area) return;
+const listeners = new Set();
+
+// over the bare textarea
+const plain = {
+  get: () => area.value,
+
+  // By the browser's own command: so it is one step of its undo history.
+  edit(from, to, insert) {
+    const before = document.activeElement, {scrollTop} = area;
+    area.focus({preventScroll: true});
+    area.setSelectionRange(from, to);
+    const done = insert ? document.execCommand('insertText', false, insert)
+      : from === to || document.execCommand('delete');
+    if (!done) {
+      area.setRangeText(insert, from, to, 'end');
+      area.dispatchEvent(new Event('input', {bubbles: true}));
+    }
+    area.scrollTop = scrollTop;
+    if (before && before !== area) before.focus({preventScroll: true});
+  },
+
+  select(from, to) {
+    area.focus();
+    area.setSelectionRange(from, to);
+    const line = area.value.slice(0, from).split('\n').length;
+    area.scrollTop = Math.max(0, (line - 8) * 21.6);
+  },
+};
+
+let text = plain;
+window.orchestraText = {
+  /** What is written now. */
+  get: () => text.get(),
+  /** Put `insert` in place of what stands from `from` to `to`: one step to undo. */
+  edit: (from, to, insert) => text.edit(from, to, insert),
+  /** Show a stretch of the text, and put the focus there. */
+  select: (from, to) => text.select(from, to),
+  /** Call `listener(text)` after each change; the answer is a function that stops that. */
+  onChange(listener) {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  },
+  /** What the last check found. */
+  findings: [],
+  /** Another editor takes over. */
+  adopt(other) { text = other; },
+};
+area.addEventListener('input', () => { for (const listener of listeners) listener(text.get()); });
+
+// line numbers, as long as there is nothing better
 const gutter = document.createElement('pre');
 gutter.className = 'gutter';
 gutter.setAttribute('aria-hidden', 'true');
-text.before(gutter);
+area.before(gutter);
 
 function number() {
-  const lines = text.value.split('\n').length;
+  const lines = area.value.split('\n').length;
   if (Number(gutter.dataset.lines) === lines) return;
   gutter.dataset.lines = lines;
   gutter.textContent = Array.from({length: lines}, (_, i) => i + 1).join('\n');
 }
 
+area.addEventListener('input', number);
+area.addEventListener('scroll', () => { gutter.scrollTop = area.scrollTop; });
+number();
+
+// findings: told to whoever listens, and each leads to its place
 function offset(line, column) {
-  const before = text.value.split('\n').slice(0, line - 1).join('\n').length;
-  return before + (line > 1 ? 1 : 0) + column - 1;
+  let at = 0;
+  for (let now = 1; now < line; now += 1) {
+    const end = text.get().indexOf('\n', at);
+    if (end < 0) return text.get().length;
+    at = end + 1;
+  }
+  return Math.min(at + column - 1, text.get().length);
 }
 
-text.addEventListener('input', number);
-text.addEventListener('scroll', () => { gutter.scrollTop = text.scrollTop; });
+function tell() {
+  const told = document.getElementById('findings');
+  const findings = told ? JSON.parse(told.dataset.findings) : [];
+  for (const one of findings) {
+    if (!one.range) continue;
+    one.from = offset(one.range.line, one.range.column);
+    one.to = Math.max(one.from, offset(one.range.end_line, one.range.end_column));
+  }
+  window.orchestraText.findings = findings;
+  document.dispatchEvent(new CustomEvent('orchestra:findings', {detail: {findings}}));
+}
+
+document.addEventListener('htmx:after:swap', event => {
+  if (event.detail?.ctx?.target?.id === 'checked') tell();
+});
+document.addEventListener('DOMContentLoaded', tell);
+
 document.addEventListener('click', event => {
   const to = event.target.closest('[data-line]');
   if (!to) return;
   event.preventDefault();
   const {line, column, endLine, endColumn} = to.dataset;
   const from = offset(Number(line), Number(column));
-  text.focus();
-  text.setSelectionRange(from, Math.max(from + 1, offset(Number(endLine), Number(endColumn))));
-  text.scrollTop = Math.max(0, (Number(line) - 8) * 21.6);
+  text.select(from, Math.max(from + 1, offset(Number(endLine), Number(endColumn))));
 });
-text.addEventListener('keydown', event => {
-  if ((event.ctrlKey || event.metaKey) && event.key === 'Enter') text.form.requestSubmit();
+area.form.addEventListener('keydown', event => {
+  if ((event.ctrlKey || event.metaKey) && event.key === 'Enter') area.form.requestSubmit();
 });
-number();
 })();

@@ -8,6 +8,7 @@ from litestar.params import FromPath
 
 from orchestra.dashboard.asking import Refused, Viewer
 from orchestra.dashboard.forms import form
+from orchestra.dashboard.rendering import Typed
 from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, viewer
 from orchestra.dashboard.workflows import shown_version
 from orchestra.errors import BadRequest
@@ -140,7 +141,10 @@ async def _checked(site: Site, asker: Viewer, text: str) -> Document:
     picture = ""
     if checked["graph"]["nodes"]:
         picture = (await site.drawings.drawn("preview", checked["graph"])).shown()
-    return {"valid": checked["valid"], "checked": checked["findings"], "picture": picture}
+    return {
+        "valid": checked["valid"], "checked": checked["findings"], "picture": picture,
+        "findings_json": Typed(msgspec.json.encode(checked["findings"]).decode()),
+    }  # fmt: skip
 
 
 def _to(request: Asking, target: str) -> Answer:
