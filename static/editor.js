@@ -28,6 +28,9 @@ const plain = {
     if (before && before !== area) before.focus({preventScroll: true});
   },
 
+  undo() { area.focus({preventScroll: true}); document.execCommand('undo'); },
+  redo() { area.focus({preventScroll: true}); document.execCommand('redo'); },
+
   select(from, to) {
     area.focus();
     area.setSelectionRange(from, to);
@@ -42,6 +45,9 @@ window.orchestraText = {
   get: () => text.get(),
   /** Put `insert` in place of what stands from `from` to `to`: one step to undo. */
   edit: (from, to, insert) => text.edit(from, to, insert),
+  /** Take the last edit back, or do it again; another editor than the bare text has these, too. */
+  undo: () => text.undo(),
+  redo: () => text.redo(),
   /** Show a stretch of the text, and put the focus there. */
   select: (from, to) => text.select(from, to),
   /** Call `listener(text)` after each change; the answer is a function that stops that. */
