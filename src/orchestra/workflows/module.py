@@ -22,6 +22,7 @@ from orchestra.workflows.catalogue.workflows import Workflows
 from orchestra.workflows.history.events import JournalSource
 from orchestra.workflows.history.executions import Executions
 from orchestra.workflows.history.figures import JournalFigures
+from orchestra.workflows.history.inspecting import Inspection
 from orchestra.workflows.history.listing import Listing
 from orchestra.workflows.history.profiles import Profiles
 from orchestra.workflows.history.reader import Reader
@@ -31,6 +32,7 @@ from orchestra.workflows.history.surveying import Surveyor
 from orchestra.workflows.history.traced import Traced
 from orchestra.workflows.routes.executions import ExecutionRoutes
 from orchestra.workflows.routes.hot import Parts
+from orchestra.workflows.routes.inspections import InspectionRoutes
 from orchestra.workflows.routes.workflows import WorkflowRoutes
 from orchestra.workflows.running.claims import Around
 from orchestra.workflows.running.engine import Engine
@@ -77,7 +79,7 @@ class WorkflowsModule:
         )  # fmt: skip
         self.surveyor = Surveyor(store)
         self.sweeper = Sweeper(store, self.catalogue, clock, chance)
-        self.listing = Listing(store, reader)
+        self.listing, self.inspection = Listing(store, reader), Inspection(reader)
         self.journal = JournalSource(store)
         self.figures = JournalFigures(store, self.catalogue)
         self.profiles = Profiles(store, reader, self.catalogue)
@@ -91,9 +93,12 @@ class WorkflowsModule:
             "executions": self.executions,
             "signals": self.signals,
             "listing": self.listing,
+            "inspection": self.inspection,
         }
         return Router(
-            "/", route_handlers=[WorkflowRoutes, ExecutionRoutes], dependencies=provided(parts)
+            "/",
+            route_handlers=[WorkflowRoutes, ExecutionRoutes, InspectionRoutes],
+            dependencies=provided(parts),
         )
 
     def _spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:

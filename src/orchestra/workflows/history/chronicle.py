@@ -73,11 +73,11 @@ class Line(NamedTuple):
         return int(parts[1]) + 1 if len(parts) > 2 else None
 
 
-def read(lines: list[bytes]) -> list[Line]:
-    """The stored list, parsed."""
+def read(lines: list[bytes], first: int = 1) -> list[Line]:
+    """The stored list, parsed. `first`: the number of its first line."""
     return [
         Line(seq, *(part.decode(errors="replace") for part in line.split(b"|", 4)))
-        for seq, line in enumerate(lines, 1)
+        for seq, line in enumerate(lines, first)
     ]
 
 

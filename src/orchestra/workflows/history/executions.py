@@ -12,7 +12,7 @@ from orchestra.errors import Conflict, Invalid, NotFound, Problem
 from orchestra.store import keys
 from orchestra.store.keys import Tenant
 from orchestra.workflows.catalogue.plans import Catalogue
-from orchestra.workflows.history import chronicle, retrying, showing
+from orchestra.workflows.history import attempts, chronicle, retrying, showing
 from orchestra.workflows.history.insisting import insist
 from orchestra.workflows.history.reader import NoSuchExecution, Reader
 from orchestra.workflows.history.stored import OVER, STATES, Stored
@@ -123,6 +123,11 @@ class Executions:
         lines = await self._reader.lines(stored)
         mine = [line for line in lines if line.path == path]
         shown["history"] = list(chronicle.logs(stored, mine, self._reader.tag(execution)))
+        record, over = stored.record(path), stored.letter in OVER
+        shown["tries"] = list(attempts.shown(mine, record, over=over))
+        shown["waits_on"] = _waits_on(stored, path)
+        if shown["status"] == "ready":
+            shown["line"] = await self._reader.line(stored, path)
         return shown
 
     async def steps(
@@ -149,16 +154,16 @@ class Executions:
         tag = self._reader.tag(execution)
         lines = await self._reader.lines(stored)
         found = [item for item in chronicle.logs(stored, lines, tag) if _wanted(item, want)]
+        found = found[::-1] if want.get("order") == "desc" else found
         more = found[limit - 1]["id"] if len(found) > limit else None
         return {"execution_id": execution, "logs": found[:limit], "next_cursor": more}
 
     async def history(
-        self, tenant: Tenant, execution: str, after: int, limit: int
+        self, tenant: Tenant, execution: str, after: int, limit: int, *, newest: bool = False
     ) -> dict[str, Json]:
-        """The document of `/history`; `after` is the last `seq` seen."""
+        """The document of `/history`; `after` is the last `seq` seen. `newest`: these first."""
         stored = await self._reader.read(tenant, execution)
-        lines = await self._reader.lines(stored)
-        rest = [line for line in lines if line.seq > after]
+        rest = await self._reader.window(stored, after, limit + 1, newest=newest)
         items = list(chronicle.history(stored, rest[:limit]))
         more = rest[limit - 1].seq if len(rest) > limit else None
         return {"execution_id": execution, "items": items, "next_cursor": more}
@@ -205,6 +210,15 @@ class Executions:
         return {"id": execution, "execution_id": execution, "status": STATES[state]}
 
 
+def _waits_on(stored: Stored, path: str) -> list[Json]:
+    """Steps that have to be done before this one may begin."""
+    node = stored.plan.nodes[path.removeprefix("~")]
+    if path[0] == "~" or stored.status(path) != "waiting":
+        return []
+    before = (*node.joins, *node.waits)
+    return [one for one in before if stored.mark(one) not in ("c", "f", "s", "k")]
+
+
 def _wrong_state(op: str, state: str) -> WrongState:
     shown, allowed = STATES[state], [name for name in _ALLOWED[state] if name != op]
     if op in _ALLOWED[state]:
@@ -228,6 +242,8 @@ def _wanted(item: dict[str, Json], want: Mapping[str, str | None]) -> bool:
         return False
     if (step and item["step"] != step) or (attempt and str(item["attempt"]) != attempt):
         return False
-    if after and item["id"] <= after:
+    if after and item["id"] == after:
+        return False
+    if after and (item["id"] > after) == (want.get("order") == "desc"):
         return False
     return not text or text.lower() in msgspec.json.encode(item).decode().lower()

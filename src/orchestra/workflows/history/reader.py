@@ -104,6 +104,38 @@ class Reader:
             stored.history = await self._store.read(prefix, "LRANGE", key, 0, -1)
         return chronicle.read(stored.history or [])
 
+    async def window(
+        self, stored: Stored, after: int, limit: int, *, newest: bool = False
+    ) -> list[chronicle.Line]:
+        """So many lines behind line `after`, or, the newest first, before it; 0: from the end."""
+        if newest:
+            last = after - 2 if after > 0 else -1
+            first = max(0, last - limit + 1) if after > 0 else -limit
+            if after == 1:
+                return []
+        else:
+            first, last = max(0, after), max(0, after) + limit - 1
+        if stored.history is not None:
+            lines = chronicle.read(stored.history)
+            found = lines[first : last + 1 if last != -1 else None]
+            return found[::-1] if newest else found
+        prefix = self._store.prefix(self.tag(stored.id))
+        key = keys.history(prefix, stored.id)
+        raw, length = await self._gather(prefix, ("LRANGE", key, first, last), ("LLEN", key))
+        begins = max(0, int(length) + first) if first < 0 else first
+        read = chronicle.read(raw, begins + 1)
+        return read[::-1] if newest else read
+
+    async def line(self, stored: Stored, path: str) -> dict[str, int | str]:
+        """Where a step that is ready stands in its line: how many are before it, in its part."""
+        prefix = self._store.prefix(self.tag(stored.id))
+        node = stored.plan.nodes[path.removeprefix("~")]
+        route = node.route if path[0] != "~" or node.undo is None else _route(node.undo.entry)
+        queue = route.partition("|")[2]
+        key, item = f"{prefix}q:{queue}", f"{route}|{stored.id}/{path}"
+        rank, length = await self._gather(prefix, ("ZRANK", key, item), ("ZCARD", key))
+        return {"queue": queue, "ahead": int(rank or 0), "length": int(length or 0)}
+
     async def archive_of(self, execution: str) -> tuple[Archive, str] | None:
         """All there is of an ended execution, blobs unfolded, and its tenant; None when gone."""
         prefix = self._store.prefix(self.tag(execution))
@@ -145,6 +177,11 @@ class Reader:
     async def _gather(self, prefix: str, *commands: tuple[Any, ...]) -> list[Any]:
         """Several reads in one round trip."""
         return await every([self._store.read(prefix, *words) for words in commands])
+
+
+def _route(entry: str) -> str:
+    """`class|queue` of an entry of the undo stack."""
+    return "|".join(entry.split("|", 2)[:2])
 
 
 async def every(sent: Sequence[Awaitable[Any]]) -> list[Any]:

@@ -11,6 +11,7 @@ from orchestra.workflows.planning.plan import Node, Rule, spawn_lines
 
 CRASH_LIMIT_LOCAL, CRASH_LIMIT_REMOTE = 3, 10
 MESSAGE_MAX = 4096
+CALL_MAX = 200
 _KEPT = ("agent", "usage", "queued_ms", "started_ms", "ended_ms", "attempts")
 
 _TRIED_AGAIN = frozenset(
@@ -118,7 +119,17 @@ def failed(work: Work, failure: Failure, uniform: Callable[[], float] | None = N
 def again(record: Record, shown: Record, delay_ms: int) -> Record:
     """What is kept of an attempt that another one follows: also what it took."""
     kept = {name: record[name] for name in _KEPT if name in record}
+    if calls := record.get("calls"):
+        kept["calls"] = [_brief(call) for call in calls]
     return {"status": "retrying", "error": shown, "delay_ms": delay_ms} | kept
+
+
+def _brief(call: Record) -> Record:
+    """A call with why its agent was chosen; what it said is cut, for every retry keeps it."""
+    error = call.get("error")
+    if not error:
+        return call
+    return {**call, "error": {**error, "message": str(error.get("message", ""))[:CALL_MAX]}}
 
 
 def broken(work: Work, error: TaskError) -> Completion:

@@ -20,7 +20,12 @@ from orchestra.workflows.history.executions import Control, NoSuchStep, WrongSta
 from orchestra.workflows.history.reader import NoSuchExecution
 from orchestra.workflows.history.signals import NoSuchSignal, Send, SignalAnswered, SignalTooLate
 from orchestra.workflows.language.schema import language_schema
-from orchestra.workflows.routes import documents, execution_documents
+from orchestra.workflows.routes import (
+    documents,
+    execution_documents,
+    inspection_documents,
+    step_documents,
+)
 from orchestra.workflows.running.starting import InputInvalid, Start
 
 KEY_MAX: Final = 255
@@ -157,7 +162,13 @@ STEPS: Final = described(
     {200: Answer("A page.", [execution_documents.StepPage])}, refusals=[Invalid, *_SEE]
 )
 STEP: Final = described(
-    {200: Answer("The step.", [execution_documents.StepWhole])}, refusals=[NoSuchStep, *_SEE]
+    {200: Answer("The step.", [step_documents.StepWhole])}, refusals=[NoSuchStep, *_SEE]
+)
+TIMELINE: Final = described(
+    {200: Answer("What happened when.", [inspection_documents.Timeline])}, refusals=[Invalid, *_SEE]
+)
+PREVIEW: Final = described(
+    {200: Answer("What a rollback would do.", [inspection_documents.Preview])}, refusals=_SEE
 )
 SIGNAL: Final = described(
     {

@@ -192,16 +192,6 @@ class LogLine(Closed, frozen=True):
     trace_id: str | None
 
 
-class StepWhole(StepShown, frozen=True, kw_only=True):
-    """A step with nothing left out."""
-
-    history: tuple[LogLine, ...]
-    calls: Annotated[
-        tuple[dict[str, Any], ...] | UnsetType,
-        Meta(description="Calls of the last attempt, each with why this agent."),
-    ] = UNSET
-
-
 class StepPage(Closed, frozen=True):
     """Steps, in the order of the definition."""
 

@@ -1,7 +1,7 @@
 """Executions over HTTP: WORKFLOWS.md §12, core part."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
@@ -27,6 +27,7 @@ Caller = NamedDependency[SkipValidation[Principal]]
 Asked = NamedDependency[SkipValidation[Executions]]
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Items on a page.")]
 LogLimit = Annotated[int, QueryParameter(ge=1, le=LOGS_PAGE, description="Lines on a page.")]
+Order = Literal["asc", "desc"]
 
 _READ = [requires(Permission.EXECUTIONS_READ)]
 _OPERATE = [requires(Permission.EXECUTIONS_OPERATE)]
@@ -81,9 +82,12 @@ class ExecutionRoutes(Controller):
         attempt: FromQuery[int | None] = None,
         q: FromQuery[str | None] = None,
         after: FromQuery[str | None] = None,
+        order: FromQuery[Order] = "asc",
         limit: LogLimit = 200,
     ) -> dict[str, Json]:
-        """What happened, with the input and output of each step. Oldest first."""
+        """What happened, with the input and output of each step. Oldest first, unless `order`
+        is `desc`.
+        """
         if level not in (None, "debug", "info", "warning", "error"):
             finding = Problem(
                 "/query/level", "field.range", "level is debug, info, warning or error"
@@ -95,6 +99,7 @@ class ExecutionRoutes(Controller):
             "attempt": None if attempt is None else str(attempt),
             "q": q,
             "after": after,
+            "order": order,
         }
         return await executions.logs(principal.tenant, execution, want, limit)
 
@@ -105,10 +110,14 @@ class ExecutionRoutes(Controller):
         principal: Caller,
         executions: Asked,
         after: FromQuery[int] = 0,
+        order: FromQuery[Order] = "asc",
         limit: LogLimit = 200,
     ) -> dict[str, Json]:
-        """Every transition with its actor, numbered. `after` is the last `seq` seen."""
-        return await executions.history(principal.tenant, execution, after, limit)
+        """Every transition with its actor, numbered. `after` is the last `seq` seen; `order`
+        `desc` begins with the newest.
+        """
+        newest = order == "desc"
+        return await executions.history(principal.tenant, execution, after, limit, newest=newest)
 
     @get("/{execution:str}/steps", guards=_READ, opt=descriptions.STEPS)
     async def steps(
