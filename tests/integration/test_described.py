@@ -166,10 +166,23 @@ async def ask_workflows(client: Client) -> None:
     await client.post(f"{at}/execute", {"input_data": {"x": 1}}, Idempotency_Key="k")
     await client.http.post(f"{at}/execute", json={}, headers={"idempotency-key": "k"})
     await client.http.post(f"{at}/execute", json={"inptu": 1})
+    await ask_layouts(client, at)
     for _ in range(2):
         assert (await client.http.delete(at)).status_code == 204
     await client.http.post(f"{at}/execute", json={})
     assert {status for _, _, status in client.witness.seen} >= {201, 204, 404, 409, 412, 415, 422}
+
+
+async def ask_layouts(client: Client, at: str) -> None:
+    assert (await client.http.put(f"{at}/layout", json={"positions": {"a": [0, 8]}})).json()
+    await client.get(f"{at}/layout")
+    assert (await client.http.delete(f"{at}/layout")).status_code == 204
+    await client.http.put(f"{at}/layout", json={"positions": {"a": 7}})
+    text = '{"name": "w", "steps": [{"id": "a"}]}'
+    asked = {"definition": text, "step": "a", "to": "b"}
+    assert (await client.post("/api/workflows/rename", asked))["definition"] != text
+    for wrong in ({"step": "z"}, {"to": "a b"}, {"to": 7}):
+        await client.http.post("/api/workflows/rename", json=asked | wrong)
 
 
 async def ask_executions(client: Client) -> None:

@@ -571,6 +571,44 @@ async def test_an_archived_workflow_starts_nothing_and_is_listed_apart(api: Api)
     assert (await api.http.get(f"/api/workflows/{workflow['id']}")).json()["status"] == "archived"
 
 
+# canvas
+
+
+async def test_where_steps_stand_is_kept_beside_the_workflow(api: Api) -> None:
+    workflow = await api.save(a_value())
+    at = f"/api/workflows/{workflow['id']}/layout"
+    assert (await api.http.get(at)).json() == {"positions": {}}
+
+    kept = {"positions": {"a": [12, -96], "p/one/b": [0, 4]}}
+    for _ in range(2):
+        assert (await api.http.put(at, json=kept)).json() == kept
+    await api.http.put(f"/api/workflows/{workflow['id']}", json={"name": "w", "steps": [{}, {}]})
+    assert (await api.http.get(at)).json() == kept
+
+    for _ in range(2):
+        assert (await api.http.delete(at)).status_code == 204
+    assert (await api.http.get(at)).json() == {"positions": {}}
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [
+        *(None, [], {"a": [1]}, {"a": [1, 2, 3]}, {"a": [0.5, 0]}, {"a": [100_001, 0]}),
+        {"": [0, 0]},
+        {f"s{i}": [0, 0] for i in range(1_001)},
+    ],
+)  # fmt: skip
+async def test_a_bad_layout_is_422(api: Api, positions: object) -> None:
+    workflow = await api.save(a_value())
+    at = f"/api/workflows/{workflow['id']}/layout"
+
+    assert (await api.http.put(at, json={"positions": positions})).status_code == 422
+    assert (await api.http.get(at)).json() == {"positions": {}}
+    assert (
+        await api.http.put("/api/workflows/wfl_x/layout", json={"positions": {}})
+    ).status_code == 404
+
+
 # lists
 
 

@@ -17,6 +17,7 @@ from orchestra.settings import Settings
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.leases import LeaseClock
+from orchestra.workflows.catalogue.layouts import Layouts
 from orchestra.workflows.catalogue.plans import Catalogue
 from orchestra.workflows.catalogue.workflows import Workflows
 from orchestra.workflows.history.events import JournalSource
@@ -30,6 +31,7 @@ from orchestra.workflows.history.retention import Retention
 from orchestra.workflows.history.signals import Signals
 from orchestra.workflows.history.surveying import Surveyor
 from orchestra.workflows.history.traced import Traced
+from orchestra.workflows.routes.canvas import CanvasRoutes
 from orchestra.workflows.routes.executions import ExecutionRoutes
 from orchestra.workflows.routes.hot import Parts
 from orchestra.workflows.routes.inspections import InspectionRoutes
@@ -94,12 +96,10 @@ class WorkflowsModule:
             "signals": self.signals,
             "listing": self.listing,
             "inspection": self.inspection,
+            "layouts": Layouts(self._store, self.catalogue),
         }
-        return Router(
-            "/",
-            route_handlers=[WorkflowRoutes, ExecutionRoutes, InspectionRoutes],
-            dependencies=provided(parts),
-        )
+        handlers = [WorkflowRoutes, CanvasRoutes, ExecutionRoutes, InspectionRoutes]
+        return Router("/", route_handlers=handlers, dependencies=provided(parts))
 
     def _spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
         assert self._group is not None, "the engine runs only inside `running`"

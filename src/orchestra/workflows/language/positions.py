@@ -76,6 +76,11 @@ def ranges(source: bytes, wanted: Collection[str]) -> dict[str, tuple[Range | No
     return made
 
 
+def spans(text: str, wanted: Collection[str]) -> dict[str, Span]:
+    """Where in `text` the value of each pointer begins and ends; what is not there is left out."""
+    return {pointer: value for pointer, (_, value) in _spans(text, set(wanted)).items()}
+
+
 def repeated_keys(source: bytes) -> list[tuple[str, Range]]:
     """(JSON Pointer, range of the key) of every key that its object has already."""
     text = source.decode(errors="replace")
