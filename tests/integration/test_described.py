@@ -224,6 +224,9 @@ async def ask_executions(client: Client) -> None:
     await client.looked_at((await client.post(at, {"delay": "1h"}))["id"])
     await ask_signals(client)
     await client.get("/api/executions?limit=3")
+    await client.get("/api/executions/count")
+    for wish in ({"dry_run": True}, {"limit": 3}):
+        await client.post("/api/executions/batch", {"action": "pause", "filter": {}} | wish)
     await client.http.get("/api/executions/exe_none")
     await client.http.get("/api/executions?limit=0")
 

@@ -141,7 +141,7 @@ class MeasuredReplica(Replica):
         assert isinstance(clock, SimClock)
         store: Any = MeasuredStore(hour.stage, node, clock, hour.lead)
         catalogue = Catalogue(store)
-        listing = Listing(store, Reader(store, catalogue, clock, "simulated"))
+        listing = Listing(store, Reader(store, catalogue, clock, "simulated"), clock)
 
         async def nobody(_: Tenant) -> tuple[list[str], int, int]:
             return [], 0, 0

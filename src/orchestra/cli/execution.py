@@ -6,6 +6,7 @@ import click
 from rich.text import Text
 
 from orchestra.cli.client import Client, segment
+from orchestra.cli.execution_batch import batch
 from orchestra.cli.follow import conclude, show, until_ended
 from orchestra.cli.options import json_of, remote
 from orchestra.cli.printing import (
@@ -31,7 +32,11 @@ def execution() -> None:
     Examples:
       orchestra execution list --status failed
       orchestra execution retry exe_01…
+      orchestra execution batch retry --status failed
     """
+
+
+execution.add_command(batch)
 
 
 @execution.command("list")

@@ -20,6 +20,7 @@ from orchestra.store.leases import LeaseClock
 from orchestra.workflows.catalogue.layouts import Layouts
 from orchestra.workflows.catalogue.plans import Catalogue
 from orchestra.workflows.catalogue.workflows import Workflows
+from orchestra.workflows.history.batching import Batches
 from orchestra.workflows.history.events import JournalSource
 from orchestra.workflows.history.executions import Executions
 from orchestra.workflows.history.figures import JournalFigures
@@ -81,7 +82,8 @@ class WorkflowsModule:
         )  # fmt: skip
         self.surveyor = Surveyor(store)
         self.sweeper = Sweeper(store, self.catalogue, clock, chance)
-        self.listing, self.inspection = Listing(store, reader), Inspection(reader)
+        self.listing, self.inspection = Listing(store, reader, clock), Inspection(reader)
+        self.batches = Batches(store, self.executions, self.listing, clock)
         self.journal = JournalSource(store)
         self.figures = JournalFigures(store, self.catalogue)
         self.profiles = Profiles(store, reader, self.catalogue)
@@ -97,6 +99,7 @@ class WorkflowsModule:
             "listing": self.listing,
             "inspection": self.inspection,
             "layouts": Layouts(self._store, self.catalogue),
+            "batches": self.batches,
         }
         handlers = [WorkflowRoutes, CanvasRoutes, ExecutionRoutes, InspectionRoutes]
         return Router("/", route_handlers=handlers, dependencies=provided(parts))

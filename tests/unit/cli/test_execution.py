@@ -178,3 +178,37 @@ def test_the_status_says_what_is_waited_for(server: FakeServer, run: Run) -> Non
     result = run("execution", "status", "exe_1", "--url", server.url)
 
     assert "paid waits for the signal go, at most until 2027-01-31T09:00:00.000Z" in result.stdout
+
+
+BATCH = "/api/executions/batch"
+COUNTED = {"matched": 3, "possible": 2, "complete": True, "as_of": "2026-11-23T10:00:00.000Z"}
+PAGE = {"done": 1, "refused": 1, "failed": 0, "items": [], "next_cursor": "1.exe_1"}
+
+
+def test_a_batch_is_counted_asked_about_and_carried_out_page_by_page(
+    server: FakeServer, run: Run
+) -> None:
+    last = PAGE | {"refused": 0, "next_cursor": None}
+    server.answers("POST", BATCH, (200, COUNTED), (200, PAGE), (200, last))
+    words = ("execution", "batch", "retry", "--status", "failed", "--longer-than", "5s", "--yes")
+
+    result = run(*words, "--url", server.url)
+
+    assert result.exit_code == 0, result.stdout
+    assert "2 done, 1 passed over, 0 failed" in result.stdout
+    chosen = {"status": "failed", "longer_than": "5s"}
+    counted, first, second = (request.body for request in server.requests)
+    assert counted == {"action": "retry", "filter": chosen, "dry_run": True}
+    assert first["filter"] == {"started_before": COUNTED["as_of"]} | chosen
+    assert second == first | {"cursor": "1.exe_1"}
+
+
+def test_a_batch_needs_to_know_which_and_a_yes(server: FakeServer, run: Run) -> None:
+    server.answers("POST", BATCH, (200, COUNTED | {"possible": 1_000}))
+
+    assert run("execution", "batch", "pause", "--url", server.url).exit_code == 2
+    assert run("execution", "batch", "pause", "exe_1", "--all", "--url", server.url).exit_code == 2
+    shown = run("execution", "batch", "pause", "--all", "--dry-run", "--url", server.url)
+    assert "pause: possible for 1,000 of 3" in shown.stdout
+    assert run("execution", "batch", "pause", "--all", "--url", server.url).exit_code == 1
+    assert all(request.body["dry_run"] for request in server.requests)

@@ -45,6 +45,11 @@ _ALLOWED = {
 }
 
 
+def possible(verb: str, status: str) -> bool:
+    """Whether an execution of this status can be steered so."""
+    return any(verb in _ALLOWED[letter] for letter, name in STATES.items() if name == status)
+
+
 class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of a control verb. `mode` is for pause, `skip` for rollback."""
 
@@ -113,6 +118,14 @@ class Executions:
         prefix = self._store.prefix(self._reader.tag(execution))
         state = await self._store.read(prefix, "HGET", keys.state(prefix, execution), "@s")
         return state is None or state.decode() in OVER
+
+    async def state(self, tenant: Tenant, execution: str) -> str | None:
+        """Its status alone; None when there is no such execution."""
+        try:
+            stored = await self._reader.read(tenant, execution)
+        except NoSuchExecution:
+            return None
+        return STATES[stored.letter]
 
     async def step(self, tenant: Tenant, execution: str, path: str) -> dict[str, Json]:
         """One step, whole. Raises NoSuchStep."""

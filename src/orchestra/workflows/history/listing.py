@@ -2,93 +2,151 @@
 
 import heapq
 from collections.abc import Awaitable, Mapping
-from typing import Any
+from typing import Any, Final
 
-from orchestra.errors import Invalid, Problem
+from orchestra.clock import Clock
 from orchestra.instants import instant
 from orchestra.store import keys
 from orchestra.store.keys import Tenant
-from orchestra.workflows.catalogue.cursors import cursor_of, place_of
+from orchestra.workflows.catalogue.cursors import Place, cursor_of, place_of
+from orchestra.workflows.history import choosing
+from orchestra.workflows.history.causes import Causes, names_in
+from orchestra.workflows.history.choosing import Choice
 from orchestra.workflows.history.reader import NoSuchExecution, Reader, every
+from orchestra.workflows.history.showing import error
 from orchestra.workflows.history.stored import STATES
 from orchestra.workflows.language.definition import Json
 from orchestra.workflows.planning.facts import Envelope
 from orchestra.workflows.planning.framing import unpack_envelope
 from orchestra.workflows.ports import Partitions
 
-PAGE, SCANNED_MAX = 100, 5_000
+PAGE: Final = 100
+SCANNED_MAX: Final = 5_000
+
+Entry = tuple[int, str, int]
+"""An execution in an index: when it began, its id, its partition."""
 
 
 class Listing:
-    """Executions of a tenant, newest first."""
+    """Executions of a tenant, newest first, or oldest."""
 
-    def __init__(self, store: Partitions, reader: Reader) -> None:
-        self._store, self._reader = store, reader
+    def __init__(self, store: Partitions, reader: Reader, clock: Clock) -> None:
+        self._store, self._reader, self._clock = store, reader, clock
+        self._causes = Causes(store)
 
     async def page(
         self, tenant: Tenant, want: Mapping[str, str | None], cursor: str | None, limit: int
     ) -> dict[str, Json]:
-        """`want`: status, workflow, label, started_after, started_before (ms), q.
+        """`want`: what `choosing.read` takes.
 
         At most 5,000 executions are looked at for one page; then `next_cursor` goes on from there.
-        Raises Invalid for a bad cursor, StoreAway.
+        Raises Invalid for a bad filter or cursor, StoreAway.
         """
-        before = place_of(cursor)
-        _check_status(want.get("status"))
-        picky = any(value for name, value in want.items() if name != "started_after")
-        items: list[dict[str, Json]] = []
-        scanned = 0
-        while len(items) < limit and scanned < SCANNED_MAX:
-            # Nothing but the page itself is looked at, unless some will be passed over.
-            most = PAGE if picky else min(limit - len(items), PAGE)
-            entries = await self._newest(tenant, before, want.get("started_after"), most)
-            if not entries:
-                return {"items": items, "next_cursor": None}
-            scanned += len(entries)
-            before = entries[-1][:2]
-            for shown in await self._shown(tenant, entries):
-                if _fits(shown, want):
-                    items.append({k: v for k, v in shown.items() if k[0] != "_"})
-                    if len(items) == limit:
-                        before = (shown["_ms"], shown["id"])
-                        break
-        return {"items": items, "next_cursor": cursor_of(before) if before else None}
+        items, more = await self.chosen(tenant, choosing.read(want), place_of(cursor), limit)
+        shown = [choosing.without_own(one) for one in items]
+        return {"items": shown, "next_cursor": cursor_of(more) if more else None}
 
-    async def _newest(
-        self, tenant: Tenant, before: tuple[int, str] | None, after: str | None, most: int
-    ) -> list[tuple[int, str, int]]:
-        """The next ids of all partitions, merged: start, id, partition."""
-        highest = "+inf" if before is None else str(before[0])
-        lowest = "-inf" if after is None else after
-        read = most if before is None else PAGE  # those of its millisecond were given out, maybe
+    async def chosen(
+        self, tenant: Tenant, choice: Choice, behind: Place | None, limit: int,
+        scanned_max: int = SCANNED_MAX, *, why: bool = True,
+    ) -> tuple[list[dict[str, Json]], Place | None]:  # fmt: skip
+        """Summaries of those that suit, and where to go on; None: there are no more.
+
+        Without `why` the errors of failed ones are left out, unless they are asked for.
+        """
+        items: list[dict[str, Json]] = []
+        scanned, now_ms = 0, self._clock.now_ms()
+        while len(items) < limit and scanned < scanned_max:
+            # Nothing but the page itself is looked at, unless some will be passed over.
+            most = PAGE if choice.picky else min(limit - len(items), PAGE)
+            entries = await self._next(tenant, behind, choice, most)
+            if not entries:
+                return items, None
+            scanned += len(entries)
+            behind = entries[-1][:2]
+            shown = await self._shown(tenant, entries)
+            fitting = [one for one in shown if choice.fits(one, now_ms)]
+            for one in await self._looked_into(tenant, fitting, choice, why=why):
+                items.append(one)
+                if len(items) == limit:
+                    behind = (one["_ms"], one["id"])
+                    break
+        return items, behind
+
+    async def count(self, tenant: Tenant) -> int:
+        """How many executions of a tenant are kept."""
+        sent = [
+            self._store.read(prefix, "ZCARD", f"{prefix}ix:{tenant}")
+            for prefix in map(self._store.prefix, self._store.partitions)
+        ]
+        return sum(await every(sent))
+
+    async def _looked_into(
+        self, tenant: Tenant, shown: list[dict[str, Json]], choice: Choice, *, why: bool
+    ) -> list[dict[str, Json]]:
+        """Those whose agents and error suit, each with its error."""
+        if why or choice.error:
+            live = [one for one in shown if one["_cause"]]
+            causes = await self._causes.of([(one["id"], one["_cause"]) for one in live])
+            for one, cause in zip(live, causes, strict=True):
+                one["error"] = cause
+            shown = [one for one in shown if choice.fails_so(one["error"])]
+        if not choice.agent or not shown:
+            return shown
+        agents = await self._causes.agents([one["id"] for one in shown])
+        found: list[dict[str, Json]] = []
+        for one, names in zip(shown, agents, strict=True):
+            if choice.agent in (names or await self._archived_agents(tenant, one["id"])):
+                found.append(one)
+        return found
+
+    async def _archived_agents(self, tenant: Tenant, execution: str) -> frozenset[str]:
+        try:
+            stored = await self._reader.read(tenant, execution)
+        except NoSuchExecution:
+            return frozenset()
+        return names_in(stored.record(path) for path in stored.records if path[0] not in "@$")
+
+    async def _next(
+        self, tenant: Tenant, behind: Place | None, choice: Choice, most: int
+    ) -> list[Entry]:
+        """The next ids of all partitions, merged."""
+        lowest: int | str = "-inf" if choice.after_ms is None else choice.after_ms
+        highest: int | str = "+inf" if choice.before_ms is None else f"({choice.before_ms}"
+        if behind is not None and choice.oldest:
+            lowest = behind[0]
+        elif behind is not None and (choice.before_ms is None or behind[0] < choice.before_ms):
+            highest = behind[0]
+        span = (lowest, highest) if choice.oldest else (highest, lowest)
+        way = () if choice.oldest else ("REV",)
+        read = most if behind is None else PAGE  # those of its millisecond were given out, maybe
         prefixes = [self._store.prefix(tag) for tag in self._store.partitions]
         replies: list[list[bytes]] = await every(
             [
                 self._store.read(
-                    prefix, "ZRANGE", f"{prefix}ix:{tenant}", highest, lowest,
-                    "BYSCORE", "REV", "LIMIT", 0, read, "WITHSCORES",
+                    prefix, "ZRANGE", f"{prefix}ix:{tenant}", *span, "BYSCORE", *way,
+                    "LIMIT", 0, read, "WITHSCORES",
                 )
                 for prefix in prefixes
             ]
         )  # fmt: skip
-        found: list[tuple[int, str, int]] = []
+        found: list[Entry] = []
         for tag, flat in zip(self._store.partitions, replies, strict=True):
             for name, score in zip(flat[::2], flat[1::2], strict=True):
                 entry = (int(float(score)), name.decode(), tag)
-                if before is None or entry[:2] < before:
+                beyond = behind is None or (
+                    entry[:2] > behind if choice.oldest else entry[:2] < behind
+                )
+                if beyond:
                     found.append(entry)
-        return heapq.nlargest(most, found)
+        return heapq.nsmallest(most, found) if choice.oldest else heapq.nlargest(most, found)
 
-    async def _shown(
-        self, tenant: Tenant, entries: list[tuple[int, str, int]]
-    ) -> list[dict[str, Json]]:
+    async def _shown(self, tenant: Tenant, entries: list[Entry]) -> list[dict[str, Json]]:
         sent: list[Awaitable[Any]] = []
         for _, execution, tag in entries:
             prefix = self._store.prefix(tag)
-            results = keys.results(prefix, execution)
-            sent.append(
-                self._store.read(prefix, "HMGET", keys.state(prefix, execution), "@s", "@f")
-            )
+            results, state = keys.results(prefix, execution), keys.state(prefix, execution)
+            sent.append(self._store.read(prefix, "HMGET", state, "@s", "@f", "@z"))
             sent.append(self._store.read(prefix, "HGET", results, "@in"))
         replies = await every(sent)
         shown: list[dict[str, Json]] = []
@@ -108,14 +166,15 @@ class Listing:
             stored = await self._reader.read(tenant, execution)
         except NoSuchExecution:  # its archive ended, and the index is swept a little later
             return []
-        state = [stored.state.get("@s"), stored.state.get("@f")]
-        return [_summary(created_ms, execution, state, stored.envelope)]
+        state = [stored.state.get("@s"), stored.state.get("@f"), None]
+        made = _summary(created_ms, execution, state, stored.envelope)
+        return [made | {"error": error(stored)}]
 
 
 def _summary(
     created_ms: int, execution: str, state: list[bytes | None], envelope: Envelope
 ) -> dict[str, Json]:
-    letter = (state[0] or b"").decode()
+    letter, cause = (state[0] or b"").decode(), (state[2] or b"").decode()
     ended_ms = int(state[1]) if state[1] else None
     base = f"/api/executions/{execution}"
     return {
@@ -126,34 +185,11 @@ def _summary(
         "workflow_version": envelope.workflow_version,
         "status": STATES[letter],
         "labels": envelope.labels,
+        "error": None,
         "created_at": instant(created_ms),
         "ended_at": instant(ended_ms) if ended_ms else None,
         "duration_ms": ended_ms - created_ms if ended_ms else None,
         "links": {"self": base, "status": f"{base}/status", "logs": f"{base}/logs"},
         "_ms": created_ms,
+        "_cause": cause if letter not in "DC" else "",
     }
-
-
-def _fits(shown: dict[str, Json], want: Mapping[str, str | None]) -> bool:
-    status, workflow, label = want.get("status"), want.get("workflow"), want.get("label")
-    if status and shown["status"] not in status.split(","):
-        return False
-    if workflow and workflow not in (shown["workflow_id"], shown["workflow_name"]):
-        return False
-    before = want.get("started_before")
-    if before and shown["_ms"] >= int(before):
-        return False
-    if label:
-        key, _, value = label.partition("=")
-        if key not in shown["labels"] or (value and shown["labels"][key] != value):
-            return False
-    text = want.get("q")
-    return not text or text.lower() in f"{shown['id']} {shown['workflow_name']}".lower()
-
-
-def _check_status(text: str | None) -> None:
-    known = sorted(set(STATES.values()))
-    if text and not set(text.split(",")) <= set(known):
-        message = f"status is of {', '.join(known)}; several with commas"
-        finding = Problem("/query/status", "field.range", message)
-        raise Invalid("the query is not valid", [finding])

@@ -1,6 +1,6 @@
 """How an execution is shown: what the store has -> the documents of WORKFLOWS.md §12. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -159,16 +159,19 @@ def output(stored: Stored) -> Json:
 def error(stored: Stored) -> Json:
     """Why it ended as it did; None when nothing went wrong."""
     cause = stored.state.get("@z", b"").decode()
-    if not cause or stored.letter in "DC":
-        return None
+    return None if not cause or stored.letter in "DC" else failed_at(cause, stored.record)
+
+
+def failed_at(cause: str, record: Callable[[str], Record]) -> Json:
+    """The error of an execution that ended because of the step `cause`, or of `!deadline`."""
     if cause == "!deadline":
         return {"code": "timeout.execution", "message": "the execution's timeout is over"}
-    shown = shown_error(stored.record(cause).get("error"))
+    shown = shown_error(record(cause).get("error"))
     if cause[0] == "~":
         inner = shown["message"] if shown else ""
         message = f"undoing {cause[1:]!r} failed: {inner}"
         return {"code": "rollback.failed", "message": message, "step": cause[1:], "cause": shown}
-    while inside := stored.record(cause).get("cause"):
+    while inside := record(cause).get("cause"):
         cause = inside
     return {**shown, "step": cause} if shown else None
 

@@ -16,11 +16,13 @@ from orchestra.workflows.catalogue.plans import (
     WorkflowArchived,
 )
 from orchestra.workflows.catalogue.workflows import DefinitionInvalid
+from orchestra.workflows.history.batching import Batch, BatchRunning
 from orchestra.workflows.history.executions import Control, NoSuchStep, WrongState
 from orchestra.workflows.history.reader import NoSuchExecution
 from orchestra.workflows.history.signals import NoSuchSignal, Send, SignalAnswered, SignalTooLate
 from orchestra.workflows.language.schema import language_schema
 from orchestra.workflows.routes import (
+    batch_documents,
     documents,
     execution_documents,
     inspection_documents,
@@ -149,6 +151,35 @@ EXECUTE: Final = described(
 EXECUTIONS: Final = described(
     {200: Answer("A page.", [execution_documents.ExecutionPage])}, refusals=[Invalid, StoreAway]
 )
+COUNT: Final = described(
+    {200: Answer("How many.", [batch_documents.Counted])}, refusals=[StoreAway]
+)
+BATCH: Final = described(
+    {
+        200: Answer(
+            "What was done to each; with `dry_run`, how many it would be.",
+            [batch_documents.BatchDone, batch_documents.BatchCounted],
+            ["Idempotency-Replayed"],
+        )
+    },
+    refusals=[
+        *JSON_REFUSALS, RequestInvalid, Invalid, IdempotencyMismatch, BatchRunning, *_WRITES,
+    ],
+    body=Batch,
+    examples={
+        "how many would be tried again": {
+            "action": "retry", "filter": {"status": "failed", "error": "agent"}, "dry_run": True,
+        },
+        "these two": {
+            "action": "cancel", "reason": "wrong price list",
+            "ids": [
+                "exe_019ab12d-77a0-7e05-8b14-5d2c9e3f6071",
+                "exe_019ab12d-77a0-7e05-8b14-5d2c9e3f6072",
+            ],
+        },
+    },
+    headers=[Header("Idempotency-Key", "The same key does one page once, for 24 h.", KEY_MAX)],
+)  # fmt: skip
 STATUS: Final = described(
     {200: Answer("Where it stands.", [execution_documents.Execution])}, refusals=_SEE
 )

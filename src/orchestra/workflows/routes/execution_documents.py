@@ -61,29 +61,6 @@ class Signalled(Closed, frozen=True):
     received_at: Instant
 
 
-class ExecutionSummary(Closed, frozen=True):
-    """An execution in a list."""
-
-    id: str
-    execution_id: str
-    workflow_id: str
-    workflow_name: str
-    workflow_version: int
-    status: ExecutionState
-    labels: dict[str, str]
-    created_at: Instant
-    ended_at: Instant | None
-    duration_ms: Count | None
-    links: Links
-
-
-class ExecutionPage(Closed, frozen=True):
-    """Executions, newest first."""
-
-    items: tuple[ExecutionSummary, ...]
-    next_cursor: Cursor
-
-
 class Progress(Closed, frozen=True):
     """Counts the steps of the body."""
 
@@ -111,6 +88,30 @@ class Failure(Closed, frozen=True):
     problem: Annotated[str | UnsetType, Meta(description="The kind, more exactly.")] = UNSET
     step: str | UnsetType = UNSET
     cause: "Failure | UnsetType | None" = UNSET
+
+
+class ExecutionSummary(Closed, frozen=True):
+    """An execution in a list."""
+
+    id: str
+    execution_id: str
+    workflow_id: str
+    workflow_name: str
+    workflow_version: int
+    status: ExecutionState
+    labels: dict[str, str]
+    error: Annotated[Failure | None, Meta(description="Why it failed.")]
+    created_at: Instant
+    ended_at: Instant | None
+    duration_ms: Count | None
+    links: Links
+
+
+class ExecutionPage(Closed, frozen=True):
+    """Executions, newest first."""
+
+    items: tuple[ExecutionSummary, ...]
+    next_cursor: Cursor
 
 
 class Pause(Closed, frozen=True):

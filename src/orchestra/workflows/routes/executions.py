@@ -1,10 +1,9 @@
 """Executions over HTTP: WORKFLOWS.md §12, core part."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from litestar import Controller, Request, Response, get, post
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import (
     FromPath,
     FromQuery,
@@ -16,6 +15,8 @@ from orchestra.errors import Invalid, Problem
 from orchestra.instants import instant
 from orchestra.security import Permission, Principal, principal_of, requires
 from orchestra.security.bodies import read_body
+from orchestra.workflows.history import choosing
+from orchestra.workflows.history.batching import Batch, Batches
 from orchestra.workflows.history.executions import LOGS_PAGE, STEPS_PAGE, Control, Executions
 from orchestra.workflows.history.listing import Listing
 from orchestra.workflows.history.signals import Send, Signals
@@ -33,36 +34,82 @@ _READ = [requires(Permission.EXECUTIONS_READ)]
 _OPERATE = [requires(Permission.EXECUTIONS_OPERATE)]
 
 
+def wanted(
+    status: FromQuery[str | None] = None,
+    workflow: Annotated[str | None, QueryParameter(description="Id or name.")] = None,
+    version: FromQuery[str | None] = None,
+    label: Annotated[str | None, QueryParameter(description="`name` or `name=value`.")] = None,
+    agent: Annotated[str | None, QueryParameter(description="Worked in it: name or id.")] = None,
+    error: Annotated[
+        str | None, QueryParameter(description="Code, or its beginning: `agent`.")
+    ] = None,
+    longer_than: Annotated[
+        str | None, QueryParameter(description="As `30s`; so far, while it runs.")
+    ] = None,
+    shorter_than: FromQuery[str | None] = None,
+    started_after: FromQuery[str | None] = None,
+    started_before: FromQuery[str | None] = None,
+    q: Annotated[
+        str | None, QueryParameter(description="A part of id, workflow or a label.")
+    ] = None,
+    order: Annotated[str | None, QueryParameter(description="`newest` or `oldest` first.")] = None,
+) -> dict[str, str | None]:
+    """The filters of the list."""
+    given = (
+        status, workflow, version, label, agent, error, longer_than, shorter_than, started_after,
+        started_before, q, order,
+    )  # fmt: skip
+    return dict(zip(choosing.NAMES, given, strict=True))
+
+
 class ExecutionRoutes(Controller):
     """`/api/executions`."""
 
     path = "/api/executions"
     tags = ("executions",)
 
-    @get("/", guards=_READ, opt=descriptions.EXECUTIONS)
+    @get(
+        "/",
+        guards=_READ,
+        opt=descriptions.EXECUTIONS,
+        dependencies={"want": Provide(wanted, sync_to_thread=False)},
+    )
     async def page(
         self,
         principal: Caller,
         listing: NamedDependency[SkipValidation[Listing]],
-        status: FromQuery[str | None] = None,
-        workflow: FromQuery[str | None] = None,
-        label: FromQuery[str | None] = None,
-        started_after: FromQuery[str | None] = None,
-        started_before: FromQuery[str | None] = None,
-        q: FromQuery[str | None] = None,
+        want: NamedDependency[SkipValidation[dict[str, str | None]]],
         cursor: FromQuery[str | None] = None,
         limit: Limit = 50,
     ) -> dict[str, Json]:
         """List executions, newest first. `status` takes several, with commas."""
-        want = {
-            "status": status,
-            "workflow": workflow,
-            "label": label,
-            "started_after": _ms(started_after, "started_after"),
-            "started_before": _ms(started_before, "started_before"),
-            "q": q,
-        }
         return await listing.page(principal.tenant, want, cursor, limit)
+
+    @get("/count", guards=_READ, opt=descriptions.COUNT)
+    async def count(
+        self, principal: Caller, listing: NamedDependency[SkipValidation[Listing]]
+    ) -> dict[str, Json]:
+        """How many executions are kept, whatever became of them."""
+        return {"executions": await listing.count(principal.tenant)}
+
+    @post("/batch", guards=_OPERATE, status_code=200, opt=descriptions.BATCH)
+    async def batch(
+        self,
+        request: Request[Any, Any, Any],
+        principal: Caller,
+        batches: NamedDependency[SkipValidation[Batches]],
+    ) -> Response[dict[str, Json]]:
+        """Steer many executions at once: those with these ids, or all that a filter chooses.
+
+        At most 200 a request, each with its own answer; with a filter `next_cursor` goes on. With
+        `dry_run` they are counted, up to 10,000, and nothing is done. Executions that cannot be
+        steered so are passed over, and say why. Send `as_of` of the count as `started_before` to
+        leave out what began since.
+        """
+        wish, key = read_body(await request.body(), Batch), idempotency_key(request)
+        made, again = await batches.run(principal.tenant, wish, principal.actor, key)
+        headers = {"Idempotency-Replayed": "true"} if again else {}
+        return Response(made, status_code=200, headers=headers)
 
     @get(["/{execution:str}", "/{execution:str}/status"], guards=_READ, opt=descriptions.STATUS)
     async def status(
@@ -198,16 +245,3 @@ class ExecutionRoutes(Controller):
         if sent.replayed:
             headers["Idempotency-Replayed"] = "true"
         return Response(made, status_code=200 if sent.replayed else 202, headers=headers)
-
-
-def _ms(text: str | None, name: str) -> str | None:
-    """RFC 3339 -> milliseconds, as text. Raises Invalid."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        finding = Problem(f"/query/{name}", "field.type", "not an RFC 3339 instant")
-        raise Invalid("the query is not valid", [finding]) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return str(int(moment.timestamp() * 1_000))
