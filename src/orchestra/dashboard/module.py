@@ -17,10 +17,10 @@ from orchestra.dashboard import (
     editor,
     executions,
     listing,
+    logs,
     overview,
     signing_in,
     traffic,
-    watching,
     workflows,
 )
 from orchestra.dashboard.asking import Api
@@ -30,6 +30,7 @@ from orchestra.dashboard.forms import judged
 from orchestra.dashboard.live import live
 from orchestra.dashboard.rendering import Pages
 from orchestra.dashboard.site import Asking, Parts, Site
+from orchestra.dashboard.watching import monitoring
 from orchestra.security.gateway import Gateway
 from orchestra.security.sessions import Sessions
 
@@ -42,7 +43,8 @@ PAGES = (
     *executions.ROUTES,
     *agents.ROUTES,
     *traffic.ROUTES,
-    *watching.ROUTES,
+    *monitoring.ROUTES,
+    *logs.ROUTES,
     *alerts.ROUTES,
 )
 

@@ -1,0 +1,1 @@
+"""`/monitoring`: figures over time. Charts of everything, any series by hand, services."""
