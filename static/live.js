@@ -126,6 +126,25 @@ dialog.addEventListener('click', event => {
 dialog.addEventListener('submit', () => setTimeout(() => dialog.close(), 50));
 dialog.addEventListener('close', () => dialog.replaceChildren());
 
+// a text onto the clipboard, also where the browser keeps that from plain http
+document.addEventListener('click', async event => {
+  const button = event.target.closest('[data-copy]');
+  if (!button) return;
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+  } catch {
+    const field = document.createElement('textarea');
+    field.value = button.dataset.copy;
+    button.after(field);
+    field.select();
+    document.execCommand('copy');
+    field.remove();
+    button.focus();
+  }
+  button.dataset.done = 'yes';
+  setTimeout(() => delete button.dataset.done, 1_500);
+});
+
 // keys: g and a letter goes somewhere, / searches, j and k walk through rows
 let after = '';
 document.addEventListener('keydown', event => {

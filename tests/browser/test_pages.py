@@ -42,6 +42,7 @@ PAGES = [
     "/logs",
     "/alerts",
     "/alerts?tab=rules",
+    "/ui/kitchen",
 ]
 FIRST_VISIT_MAX_BYTES = 40 * 1024
 WITH_CHARTS_MAX_BYTES = 115 * 1024

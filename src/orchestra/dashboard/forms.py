@@ -1,9 +1,14 @@
-"""What a form of one of our pages sends: read, bounded, and proved to come from our page."""
+"""What a form of one of our pages sends: read, bounded, and proved to come from our page.
+
+`errors_of` takes what the interface found back to the fields of the form.
+"""
 
 import hmac
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from orchestra.dashboard.asking import Refused
 from orchestra.dashboard.site import Asking, session_of
 from orchestra.errors import BadRequest, UnsupportedMedia
 from orchestra.security.sessions import TokenMissing
@@ -20,6 +25,8 @@ class FormExpected(UnsupportedMedia):
     """Something else than a form was sent."""
 
 
+MENDABLE: Final = frozenset({400, 409, 412, 413, 422})
+"""What somebody who filled in a form may put right."""
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 READS_ITSELF: Final = "/ui/login"
 """Who shows a key there has no token yet, or one of a session that ends with it."""
@@ -54,3 +61,60 @@ async def form(request: Asking) -> dict[str, str]:
         if not hmac.compare_digest(given.encode(), session.token.encode()):
             raise TokenMissing("this form is not of your session: load the page again")
     return fields
+
+
+class Wrong(dict[str, str]):
+    """What is wrong with a form: `wrong["url"]` is the text for that field, `""` where it is sound.
+
+    `findings` are all of them, `rest` those of no field of this form, `detail` the whole in words.
+    """
+
+    def __init__(self, refused: Refused | None = None) -> None:
+        super().__init__()
+        document = refused.document if refused is not None else {}
+        self.detail = refused.detail if refused is not None else ""
+        self.code = refused.code if refused is not None else ""
+        self.findings: list[dict[str, Any]] = list(document.get("errors", ()))
+        self.rest: list[dict[str, Any]] = []
+
+    def __missing__(self, field: str) -> str:
+        return ""
+
+    def __bool__(self) -> bool:
+        return bool(self.detail or len(self))
+
+
+def errors_of(
+    refused: Refused | None, fields: Iterable[str], named: Mapping[str, str] | None = None
+) -> Wrong:
+    """What the interface found, at the fields of a form. Raises what no form can put right.
+
+    A pointer belongs to the field with its name: `/url` to `url`, `/retry/times` to `retry.times`
+    or else to `retry`. `named` says so where they differ: `{"/auth/secret": "secret"}`; the longest
+    that fits wins. `None` is a form nobody has sent yet.
+    """
+    if refused is not None and refused.answer_status not in MENDABLE:
+        raise refused
+    wrong, known = Wrong(refused), frozenset(fields)
+    for finding in wrong.findings:
+        field = _field(str(finding.get("pointer", "")), known, named or {})
+        if field is None:
+            wrong.rest.append(finding)
+            continue
+        said = str(finding.get("message", "not valid"))
+        guess = finding.get("suggestion")
+        said += f"; did you mean {guess}?" if guess else ""
+        wrong[field] = f"{wrong[field]}; {said}" if field in wrong else said
+    return wrong
+
+
+def _field(pointer: str, known: frozenset[str], named: Mapping[str, str]) -> str | None:
+    """The field of a pointer; of several the one that says most."""
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    while parts:
+        stem = "/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in parts)
+        for name in (named.get(stem, ""), ".".join(parts), "_".join(parts)):
+            if name in known:
+                return name
+        parts.pop()
+    return None

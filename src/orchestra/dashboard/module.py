@@ -16,6 +16,7 @@ from orchestra.dashboard import (
     alerts,
     editor,
     executions,
+    kitchen,
     listing,
     logs,
     overview,
@@ -46,6 +47,7 @@ PAGES = (
     *monitoring.ROUTES,
     *logs.ROUTES,
     *alerts.ROUTES,
+    *kitchen.ROUTES,
 )
 
 

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from orchestra.dashboard import wording
 from orchestra.dashboard.charts import bars, spark
+from orchestra.dashboard.trees import difference, tree
 
 PACKED_MIN_BYTES: Final = 1_024
 
@@ -47,9 +48,12 @@ class Pages:
             "brief": wording.brief,
             "visible": wording.visible,
             "typed": Typed,
+            "verbatim": wording.verbatim,
             "pretty": wording.pretty,
             "spark": spark,
             "bars": bars,
+            "tree": tree,
+            "difference": difference,
         }
         self._templates.tests["cut"] = wording.is_cut
         self._templates.globals |= {"asset": self._asset}  # pyright: ignore[reportAttributeAccessIssue]
