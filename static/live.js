@@ -6,7 +6,7 @@
 (() => {
 'use strict';
 
-const POLL_MS = 5_000, AGAIN_MS_MAX = 10_000, POLL_AFTER_FAILURES = 3, TOAST_MS = 6_000;
+const POLL_MS = 5_000, AGAIN_MS_MAX = 10_000, POLL_AFTER_FAILURES = 3, TOAST_MS = 6_000, BUSY_MS = 300;
 const stream = document.getElementById('live'), toasts = document.getElementById('toasts');
 let failures = 0, polling = 0;
 
@@ -17,17 +17,36 @@ function say(state) {
   stream.textContent = state;
 }
 
+const lost = document.getElementById('lost');
+let knownAt = Date.now();
+
+async function probe() {
+  if (stream.dataset.state === 'live') return;
+  let there = false;
+  try {
+    there = (await fetch('/livez', {cache: 'no-store'})).ok;
+  } catch { /* nobody there */ }
+  if (stream.dataset.state === 'live') return;
+  if (there) knownAt = Date.now();
+  lost.hidden = there;
+  const text = `Connection lost, showing what was known at ${new Date(knownAt).toLocaleTimeString(undefined, {hour12: false})}`;
+  if (!there && lost.textContent !== text) lost.textContent = text;
+}
+
 function connected() {
   failures = 0;
+  lost.hidden = true;
   clearInterval(polling);
   polling = 0;
   say('live');
 }
 
 function failed() {
+  if (!failures && stream.dataset.state === 'live') knownAt = Date.now();
   failures += 1;
+  setTimeout(probe, 700);
   if (failures >= POLL_AFTER_FAILURES && !polling) {
-    polling = setInterval(() => htmx.trigger(stream, 'poll'), POLL_MS);
+    polling = setInterval(() => { htmx.trigger(stream, 'poll'); probe(); }, POLL_MS);
     htmx.trigger(stream, 'poll');
   }
   say(polling ? 'polling' : 'reconnecting');
@@ -45,6 +64,7 @@ if (stream) {
   stream.addEventListener('htmx:sse:error', failed);
   stream.addEventListener('htmx:error', firstRequestFailed);
   stream.addEventListener('htmx:response:error', firstRequestFailed);
+  stream.addEventListener('signed-out', () => htmx.ajax('GET', '/ui/login', {target: '#dialog', swap: 'innerHTML'}));
   stream.addEventListener('fresh', event => {
     const more = document.getElementById('fresh');
     if (!more) return;
@@ -112,9 +132,28 @@ document.addEventListener('htmx:error', event => {
   if (event.target !== stream) toast('The server cannot be reached', 'Nothing was changed. Try again.');
 });
 
+// what takes longer than 300 ms is said; what was there stays meanwhile
+const slow = new WeakMap();
+document.addEventListener('htmx:before:request', event => {
+  const {ctx} = event.detail;
+  if (ctx?.sourceElement === stream || !(ctx?.target instanceof Element)) return;
+  slow.set(ctx, setTimeout(() => ctx.target.setAttribute('aria-busy', 'true'), BUSY_MS));
+});
+document.addEventListener('htmx:finally:request', event => {
+  const {ctx} = event.detail;
+  clearTimeout(slow.get(ctx));
+  if (ctx?.target instanceof Element) ctx.target.removeAttribute('aria-busy');
+});
+
 // dialogs: fetched into #dialog, shown at once, the focus goes back
 const dialog = document.getElementById('dialog');
 document.addEventListener('htmx:after:swap', () => {
+  const again = dialog.querySelector('[data-token]');
+  if (again) { // signed in again: the forms of this page go on with the new token
+    for (const field of document.querySelectorAll('input[name=csrf]')) field.value = again.dataset.token;
+    document.body.setAttribute('hx-headers:inherited', JSON.stringify({'X-CSRF-Token': again.dataset.token}));
+    if (stream) htmx.trigger(stream, 'again');
+  }
   if (dialog.childElementCount && !dialog.open) dialog.showModal();
 });
 dialog.addEventListener('click', event => {
@@ -123,7 +162,7 @@ dialog.addEventListener('click', event => {
     dialog.close();
   }
 });
-dialog.addEventListener('submit', () => setTimeout(() => dialog.close(), 50));
+dialog.addEventListener('submit', event => event.target.dataset.stay ??  setTimeout(() => dialog.close(), 50));
 dialog.addEventListener('close', () => dialog.replaceChildren());
 
 // a text onto the clipboard, also where the browser keeps that from plain http
@@ -146,6 +185,8 @@ document.addEventListener('click', async event => {
 });
 
 // keys: g and a letter goes somewhere, / searches, j and k walk through rows
+const nav = document.querySelector('.nav'), fold = document.querySelector('.fold');
+fold?.addEventListener('click', () => fold.setAttribute('aria-expanded', String(nav.toggleAttribute('data-wide'))));
 let after = '';
 document.addEventListener('keydown', event => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input, textarea, select')) return;
@@ -154,6 +195,8 @@ document.addEventListener('keydown', event => {
   if (was === 'g') {
     const place = document.querySelector(`.nav a[data-key="${CSS.escape(key)}"]`);
     if (place) place.click();
+  } else if (key === '?') {
+    document.querySelector('[data-keys]')?.click();
   } else if (key === '/') {
     const field = document.querySelector('input[type=search]');
     if (field) { event.preventDefault(); field.focus(); }

@@ -14,6 +14,7 @@ from orchestra.dashboard import (
     Web,
     agents,
     alerts,
+    appearance,
     editor,
     executions,
     kitchen,
@@ -48,6 +49,7 @@ PAGES = (
     *logs.ROUTES,
     *alerts.ROUTES,
     *kitchen.ROUTES,
+    *appearance.ROUTES,
 )
 
 

@@ -14,6 +14,7 @@ from orchestra.dashboard import Streams
 from orchestra.dashboard.asking import Api, Viewer
 from orchestra.dashboard.drawings import Drawings
 from orchestra.dashboard.rendering import PACKED_MIN_BYTES, Pages, packed
+from orchestra.instants import instant
 from orchestra.security import Permission, Principal
 from orchestra.security.local_trust import Mode
 from orchestra.security.sessions import Session, Sessions
@@ -21,6 +22,17 @@ from orchestra.security.sessions import Session, Sessions
 Asking = Request[Any, Any, Any]
 Answer = Response[bytes]
 HTML: Final = "text/html"
+THEME: Final = "theme"
+"""The cookie with the look somebody chose."""
+THEMES: Final[Mapping[str, str]] = {
+    "dark": "moon",
+    "light": "sun",
+    "contrast": "half",
+    "system": "gear",
+}
+
+
+GROUPS: Final = ("", "Work", "Traffic", "Watch", "Set up")
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -31,19 +43,25 @@ class Place(msgspec.Struct, frozen=True):
     icon: str
     permission: Permission
     key: str
+    group: str = ""
+
+    @property
+    def order(self) -> int:
+        """Where its group stands in the navigation."""
+        return GROUPS.index(self.group) if self.group in GROUPS else len(GROUPS)
 
 
 PLACES: Final = (
     Place("/", "Overview", "home", Permission.METRICS_READ, "o"),
-    Place("/workflows", "Workflows", "flow", Permission.WORKFLOWS_READ, "w"),
-    Place("/executions", "Executions", "play", Permission.EXECUTIONS_READ, "e"),
-    Place("/agents", "Agents", "agent", Permission.AGENTS_READ, "a"),
-    Place("/events", "Events", "bolt", Permission.EVENTS_READ, "v"),
-    Place("/queues", "Queues", "tray", Permission.QUEUES_READ, "q"),
-    Place("/webhooks", "Webhooks", "hook", Permission.WEBHOOKS_READ, "h"),
-    Place("/monitoring", "Monitoring", "chart", Permission.METRICS_READ, "m"),
-    Place("/alerts", "Alerts", "bell", Permission.ALERTS_READ, "r"),
-    Place("/logs", "Logs", "lines", Permission.LOGS_READ, "l"),
+    Place("/workflows", "Workflows", "flow", Permission.WORKFLOWS_READ, "w", "Work"),
+    Place("/executions", "Executions", "play", Permission.EXECUTIONS_READ, "e", "Work"),
+    Place("/agents", "Agents", "agent", Permission.AGENTS_READ, "a", "Work"),
+    Place("/events", "Events", "bolt", Permission.EVENTS_READ, "v", "Traffic"),
+    Place("/queues", "Queues", "tray", Permission.QUEUES_READ, "q", "Traffic"),
+    Place("/webhooks", "Webhooks", "hook", Permission.WEBHOOKS_READ, "h", "Traffic"),
+    Place("/monitoring", "Monitoring", "chart", Permission.METRICS_READ, "m", "Watch"),
+    Place("/alerts", "Alerts", "bell", Permission.ALERTS_READ, "r", "Watch"),
+    Place("/logs", "Logs", "lines", Permission.LOGS_READ, "l", "Watch"),
 )
 
 
@@ -102,9 +120,13 @@ class Site:
         """What every template may ask for."""
         principal = known(request)
         session = session_of(request)
+        theme = request.cookies.get(THEME, "")
         path = "/" + request.url.path.lstrip("/")  # two of them would begin with another host
         return {
             "viewer": principal,
+            "theme": theme if theme in THEMES else "dark",
+            "themes": THEMES,
+            "since_page": instant(self.clock.now_ms()),
             "signed_in": session is not None,
             "csrf": session.token if session is not None else "",
             "developer": self.mode == "developer",

@@ -9,7 +9,13 @@ ROOT = Path(__file__).parents[3]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 SCRIPTS = sorted((ROOT / "static").glob("*.js"))
 STYLE = (ROOT / "static" / "app.css").read_text("utf-8")
-TOKENS = dict(re.findall(r"--([a-z]+(?:-[a-z0-9]+)?): (#[0-9A-F]{6})", STYLE))
+THEMES = {
+    named.group(1) or "dark": dict(
+        re.findall(r"--([a-z]+(?:-[a-z0-9]+)?): (#[0-9A-F]{6})\b", named.group(2))
+    )
+    for named in re.finditer(r":root(?:\[data-theme=([a-z]+)\])? {(.*?)}", STYLE, re.DOTALL)
+    if "--bg-0" in named.group(2)
+}
 GROUNDS = ("bg-0", "bg-1", "bg-2", "bg-3")
 TEXTS = (
     "fg-0", "fg-1", "fg-2", "cyan", "magenta", "violet", "blue", "green", "amber", "red", "orange",
@@ -38,22 +44,27 @@ def tinted(colour: str, ground: str, share: float = 0.16) -> str:
     return "#" + "".join(f"{part:02X}" for part in mixed)
 
 
-@pytest.mark.parametrize("text", TEXTS)
-def test_text_is_readable_on_every_ground(text: str) -> None:
+def test_there_are_the_themes_one_can_choose() -> None:
+    assert {*THEMES} == {"dark", "light", "system", "contrast"}
+    assert THEMES["system"] == THEMES["light"], "it is dark where the system is not light"
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_every_theme_can_be_read(theme: str) -> None:
+    tokens, least = THEMES[theme], 7.0 if theme == "contrast" else 4.5
     for ground in GROUNDS:
-        assert contrast(TOKENS[text], TOKENS[ground]) >= 4.5, ground
-
-
-@pytest.mark.parametrize("colour", TEXTS[2:])
-def test_badges_are_readable_on_their_tint(colour: str) -> None:
+        for text in TEXTS:
+            assert contrast(tokens[text], tokens[ground]) >= least, (text, ground)
+        assert contrast(tokens["line-strong"], tokens[ground]) >= 3, ground
     for ground in GROUNDS[:3]:
-        assert contrast(TOKENS[colour], tinted(TOKENS[colour], TOKENS[ground])) >= 4.5, ground
-
-
-def test_borders_of_controls_and_edges_can_be_seen() -> None:
-    for ground in GROUNDS:
-        assert contrast(TOKENS["line-strong"], TOKENS[ground]) >= 3, ground
-    assert contrast(TOKENS["ink"], TOKENS["cyan"]) >= 7
+        for colour in TEXTS[2:]:  # badges, and what was added or removed
+            assert contrast(tokens[colour], tinted(tokens[colour], tokens[ground])) >= 4.5, colour
+    assert contrast(tokens["ink"], tokens["cyan"]) >= 7
+    assert contrast(tokens["ink"], tokens["solid"]) >= 7
+    assert contrast(tokens["fg-0"], tokens["chosen" if "chosen" in tokens else "bg-3"]) >= 4.5
+    for ground in ("well", "hover", "lid", "alarm"):
+        for text in ("fg-0", "fg-1", "fg-2", "red", "amber", "green", "cyan", "violet", "magenta"):
+            assert contrast(tokens[text], tokens[ground]) >= 4.5, (text, ground)
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
