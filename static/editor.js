@@ -115,7 +115,43 @@ document.addEventListener('click', event => {
   const from = offset(Number(line), Number(column));
   text.select(from, Math.max(from + 1, offset(Number(endLine), Number(endColumn))));
 });
-area.form.addEventListener('keydown', event => {
-  if ((event.ctrlKey || event.metaKey) && event.key === 'Enter') area.form.requestSubmit();
+const form = area.form;
+form.addEventListener('keydown', event => {
+  if ((event.ctrlKey || event.metaKey) && event.key === 'Enter') form.requestSubmit(form.querySelector('button[data-save]'));
 });
+
+// a fix: the server says which edit it is, and the text makes it
+async function fix(which) {
+  const sent = text.get(), body = new URLSearchParams(new FormData(form));
+  body.set('fix', which);
+  const answer = await fetch('/ui/editor/fix', {method: 'POST', body, headers: {accept: 'application/json'}});
+  if (!answer.ok || text.get() !== sent) return;
+  const {edit} = await answer.json();
+  if (edit) text.edit(edit.from, edit.to, edit.insert);
+}
+
+form.addEventListener('submit', event => {
+  if (event.submitter?.name !== 'fix') return;
+  event.preventDefault();
+  fix(event.submitter.value);
+});
+
+// CodeMirror, when it has come
+async function load() {
+  const answers = await Promise.all(['/api/workflows/schema', '/ui/editor/words'].map(one => fetch(one)));
+  const [schema, words] = await Promise.all(answers.map(one => one.json()));
+  return {schema, words: {...words, ...schema['x-expressions']}};
+}
+
+async function better() {
+  const {code, completion, library} = area.dataset;
+  const [cm, {mount}, {completer}] = await Promise.all([library, code, completion].map(one => import(one)));
+  window.orchestraText.adopt(mount(cm, area, {
+    complete: completer(load), fix, save: () => form.requestSubmit(form.querySelector('button[data-save]')),
+  }));
+  gutter.remove();
+  tell();
+}
+
+if (area.dataset.library) better();
 })();

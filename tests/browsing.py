@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
+from playwright.sync_api import BrowserContext, Locator, Page, ViewportSize, expect
 
 ROOT = Path(__file__).parents[1]
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -144,6 +144,11 @@ def furnished(site: Site) -> None:
     site.ask("POST", "/api/events/publish", event)
     agents = site.ask("GET", "/api/agents")["items"]
     site.made["agent"] = agents[0]["id"]
+
+
+def text_of(page: Page) -> Locator:
+    """The definition, as the editor shows it: playwright looks into its shadow root."""
+    return page.locator(".cm-content")
 
 
 def live(page: Page) -> Page:

@@ -46,6 +46,7 @@ PAGES = [
 ]
 FIRST_VISIT_MAX_BYTES = 40 * 1024
 WITH_CHARTS_MAX_BYTES = 115 * 1024
+WITH_EDITOR_MAX_BYTES = 185 * 1024
 # What sticks out to the right, unless it stands in something that scrolls by itself.
 STICKS_OUT = """() => [...document.body.querySelectorAll('*')].filter(e => {
   if (!e.checkVisibility() || e.getBoundingClientRect().right <= innerWidth + 1) return false;
@@ -115,7 +116,7 @@ def test_pages_are_whole_without_javascript(browser: Browser, site: Site) -> Non
         ("/", FIRST_VISIT_MAX_BYTES),
         ("/executions", FIRST_VISIT_MAX_BYTES),
         ("/executions/{done}", FIRST_VISIT_MAX_BYTES),
-        ("/workflows/new", FIRST_VISIT_MAX_BYTES),
+        ("/workflows/new", WITH_EDITOR_MAX_BYTES),
         ("/monitoring", WITH_CHARTS_MAX_BYTES),
     ],
 )

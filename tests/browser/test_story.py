@@ -3,7 +3,7 @@
 import json
 import signal
 
-from browsing import LONG, Opener, Site, live
+from browsing import LONG, Opener, Site, live, text_of
 from playwright.sync_api import Browser, BrowserContext, expect
 
 
@@ -17,17 +17,13 @@ def test_the_first_story(
     page.get_by_role("link", name="Workflows").first.click()
     page.get_by_role("link", name="New workflow").click()
     mistaken = json.dumps(LONG, indent=2).replace('"agent_type"', '"agent_typ"', 1)
-    page.locator("#definition").fill(mistaken)
+    text_of(page).fill(mistaken)
     expect(page.locator("#checked .badge").first).to_contain_text("to fix")
-    expect(page.locator("#checked .finding").first).to_contain_text("names no agent")
+    expect(page.locator(".cm-lintRange-error")).to_have_text('"agent_typ"')
+    expect(page.locator("[data-path='greet']")).to_have_attribute("data-state", "error")
     page.get_by_role("button", name="line").first.click()
-    picked: str = page.evaluate("""() => {
-      const text = document.activeElement;
-      return text.value.slice(text.selectionStart, text.selectionEnd);
-    }""")
-    assert "task_type" in picked
-
-    page.locator("#definition").fill(json.dumps(LONG, indent=2))
+    expect(page.locator(".cm-activeLine")).to_contain_text("agent_typ")
+    page.get_by_role("button", name="Fix").first.click()
     expect(page.locator("#checked .badge").first).to_contain_text("valid")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("h1")).to_have_text("patience")
@@ -66,7 +62,7 @@ def test_a_mistaken_definition_keeps_what_was_typed(
 ) -> None:
     page = watched(context, f"{site.url}/workflows/new")
 
-    page.locator("#definition").fill('{"name": "x", "steps": [}')
+    text_of(page).fill('{"name": "x", "steps": [}')
     page.get_by_role("button", name="Save").click()
 
     expect(page.get_by_role("alert")).to_be_visible()

@@ -62,11 +62,12 @@ class Picture:
         ).split(MARK)
 
     def shown(
-        self, states: Mapping[str, str] | None = None, chosen: str = "", rest: str = "waiting"
-    ) -> Markup:
+        self, states: Mapping[str, str] | None = None, chosen: str = "",
+        rest: str | None = "waiting",
+    ) -> Markup:  # fmt: skip
         """With the state of each step, by path; without any, what kind it is.
 
-        `rest`: the state of those that were not reached.
+        `rest`: the state of those that were not reached; None: they show what kind they are.
         """
         found: list[str] = []
         for i, part in enumerate(self._parts):
@@ -77,7 +78,8 @@ class Picture:
             else:
                 path_, _, kind = part[1:].partition("|")
                 below = f'<text class="sub" x="12" y="40">{html.escape(kind)}</text>'
-                found.append(below if states is None else state(path_, states.get(path_, rest)))
+                now = rest if states is None else states.get(path_, rest)
+                found.append(below if states is None or now is None else state(path_, now))
         return Markup("".join(found))  # noqa: S704  # texts are escaped
 
 

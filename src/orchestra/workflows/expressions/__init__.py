@@ -29,7 +29,7 @@ from orchestra.workflows.expressions.failures import (
     TooLarge,
     UnknownFunction,
 )
-from orchestra.workflows.expressions.functions import FUNCTIONS, MACROS
+from orchestra.workflows.expressions.functions import FUNCTIONS, MACROS, signatures
 from orchestra.workflows.expressions.functions_json import json_text
 from orchestra.workflows.expressions.inspection import Reference
 from orchestra.workflows.expressions.program import Program
@@ -63,6 +63,7 @@ __all__ = (
     "UnknownFunction",
     "Value",
     "json_text",
+    "signatures",
     "template_parts",
     "text_of",
 )

@@ -1,5 +1,6 @@
 """Every function and method of the profile, and what to say about one that is not in it."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Final
 
@@ -36,6 +37,29 @@ MACROS: Final[Mapping[str, frozenset[tuple[int, int]]]] = {  # (variables, bodie
     "optFlatMap": frozenset({(1, 1)}),
 }
 NAMESPACES: Final = frozenset(name.partition(".")[0] for name in FUNCTIONS if "." in name[1:])
+
+
+def signatures() -> list[dict[str, str]]:
+    """Every function and macro with what it takes; methods begin with a dot."""
+    made = [{"name": name, "signature": _taken(name, one)} for name, one in FUNCTIONS.items()]
+    for name, forms in MACROS.items():
+        variables, bodies = min(forms)
+        words = [*("key", "item")[-variables:], *("expression", "expression")[:bodies]]
+        made.append({"name": f".{name}", "signature": f"list.{name}({', '.join(words)})"})
+    return sorted(made, key=lambda one: one["name"])
+
+
+def _taken(name: str, function: Function) -> str:
+    """`text.split(separator, limit?)`, as the parameters of the function are called."""
+    parameters = list(inspect.signature(function.run).parameters.values())[1:]
+    words = [
+        f"{one.name}…" if one.kind is one.VAR_POSITIONAL
+        else one.name if one.default is one.empty else f"{one.name}?"
+        for one in parameters
+    ]  # fmt: skip
+    if name.startswith("."):
+        return f"{words[0].rstrip('…')}{name}({', '.join(words[1:])})"
+    return f"{name}({', '.join(words)})"
 
 
 def unknown_function(name: str, position: int) -> UnknownFunction:

@@ -1,13 +1,14 @@
 """The language as a JSON Schema, for editors: made from the tables that the loader reads with.
 
 Agrees with the loader but for rules no schema can say: ids, references, expressions, bounds of
-durations, bytes, and what a user's schema must be.
+durations, bytes, and what a user's schema must be. `x-expressions`: names and functions for `${…}`.
 """
 
 from typing import Final
 
+from orchestra.workflows.expressions import signatures
 from orchestra.workflows.language.definition import Json
-from orchestra.workflows.language.tables import DEFINITION, STEP_SHAPE
+from orchestra.workflows.language.tables import DEFINITION, NAMES, STEP_SHAPE
 
 ID: Final = "/api/workflows/schema"
 
@@ -29,4 +30,5 @@ def language_schema() -> dict[str, Json]:
         **DEFINITION.schema(),
         "$defs": {"step": STEP_SHAPE.schema(), **STEP_SHAPE.definitions()},
         "examples": [_EXAMPLE],
+        "x-expressions": {"names": list(NAMES), "functions": signatures()},
     }

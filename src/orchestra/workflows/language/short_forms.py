@@ -1,5 +1,6 @@
 """Steps as people write them: the short forms of WORKFLOWS.md §6, read into full steps."""
 
+import difflib
 import re
 from collections.abc import Mapping
 
@@ -60,6 +61,8 @@ class StepShape(msgspec.Struct, frozen=True):
 
     def _read_short(self, value: dict[str, Json], at: str, found: Findings) -> Read:
         kind = "agent" if any(key in value for key in _AGENT_KEYS) else "transform"
+        if kind == "transform" and (meant := self._meant_agent(value)):
+            kind, value = "agent", self._renamed(value, meant, at, found)
         record = self.records[kind]
         known: dict[str, Json] = {}
         extra: dict[str, Json] = {}
@@ -90,6 +93,29 @@ class StepShape(msgspec.Struct, frozen=True):
             text = f"did you mean '{meant}'?"
             found.error("field.unknown", place, text, suggestion=meant, fix=fix)
         return meant is not None
+
+    def _meant_agent(self, value: Mapping[str, Json]) -> tuple[str, str] | None:
+        """(key, what it was meant to be): in a step with fields of agent steps, and no agent."""
+        foreign = self.records["agent"].fields.keys() - self.records["transform"].fields.keys()
+        if foreign.isdisjoint(value):
+            return None
+        for key in value:
+            close = difflib.get_close_matches(key[:64], _AGENT_KEYS, 1, 0.85)
+            if close:
+                return key, close[0]
+        return None
+
+    def _renamed(
+        self, value: Mapping[str, Json], meant: tuple[str, str], at: str, found: Findings
+    ) -> dict[str, Json]:
+        """The step as it was meant, and what is wrong with it."""
+        key, name = meant
+        place = f"{at}/{escaped(key)}"
+        found.moved[f"{at}/{name}"] = place
+        fix = [{"op": "move", "from": place, "path": f"{at}/{name}"}]
+        text = f"no field '{key[:64]}', did you mean '{name}'?"
+        found.error("field.unknown", place, text, suggestion=name, fix=fix)
+        return {name if one == key else one: item for one, item in value.items()}
 
     def _close(self) -> dict[str, str]:
         """Keys that look like one of these are refused, not taken as input of the agent."""

@@ -1,4 +1,4 @@
-"""Writing a definition: the text, what the validator says of it while it is typed, and saving."""
+"""The page of the editor, and saving."""
 
 from typing import Any, Final
 
@@ -6,12 +6,11 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from orchestra.dashboard.asking import Refused, Viewer
+from orchestra.dashboard.asking import Refused
+from orchestra.dashboard.editor.checking import check, repaired
 from orchestra.dashboard.forms import form
-from orchestra.dashboard.rendering import Typed
 from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, viewer
 from orchestra.dashboard.workflows import shown_version
-from orchestra.errors import BadRequest
 from orchestra.security import Permission, requires
 
 _WRITE: Final = [requires(Permission.WORKFLOWS_WRITE)]
@@ -43,7 +42,7 @@ Document = dict[str, Any]
 @get("/workflows/new", guards=_WRITE)
 async def new(request: Asking, site: There) -> Answer:
     """An empty page would help nobody: two steps that work."""
-    checked = await _checked(site, viewer(request), FIRST)
+    checked = await check(site, viewer(request), FIRST)
     return site.page(
         request, "pages/editor.html", workflow=None, text=FIRST, key=site.ids.new("new"),
         problem=None, version="", **checked,
@@ -56,19 +55,11 @@ async def edit(workflow: FromPath[str], request: Asking, site: There) -> Answer:
     asker = viewer(request)
     shown = await shown_version(site, asker, workflow, request.query_params.get("version", ""))
     text = msgspec.json.format(msgspec.json.encode(shown["definition"]), indent=2).decode()
-    checked = await _checked(site, asker, text)
+    checked = await check(site, asker, text)
     return site.page(
         request, "pages/editor.html", workflow=shown, text=text, key="", problem=None,
         version=shown["active_version"], **checked,
     )  # fmt: skip
-
-
-@post("/ui/editor/validate", guards=[requires(Permission.WORKFLOWS_READ)], status_code=200)
-async def validate(request: Asking, site: There) -> Answer:
-    """What is wrong with the text, and the picture of what it says."""
-    given = await form(request)
-    checked = await _checked(site, viewer(request), given.get("definition", ""))
-    return site.fragment(request, "parts/checked.html", **checked)
 
 
 @post("/ui/workflows", guards=_WRITE)
@@ -101,6 +92,24 @@ async def save(workflow: FromPath[str], request: Asking, site: There) -> Answer:
     return _to(request, f"/workflows/{made['id']}")
 
 
+@post("/ui/editor/fix", guards=[requires(Permission.WORKFLOWS_READ)], status_code=200)
+async def fix(request: Asking, site: There) -> Response[Any]:
+    """Repair one finding: as an edit for a script, else the page again with the repaired text."""
+    given = await form(request)
+    asker, text = viewer(request), given.get("definition", "")
+    found = await repaired(site, asker, text, given.get("fix", ""))
+    if request.headers.get("accept") == "application/json":
+        edit = msgspec.json.encode({"edit": found and found.in_units(text)})
+        return Response(edit, media_type="application/json")
+    workflow = given.get("workflow", "")
+    shown = await shown_version(site, asker, workflow, "") if workflow else None
+    text = found.applied(text) if found else text
+    return site.page(
+        request, "pages/editor.html", workflow=shown, text=text, key=given.get("key", ""),
+        version=given.get("version", ""), problem=None, **await check(site, asker, text),
+    )  # fmt: skip
+
+
 async def _again(
     request: Asking, site: Site, workflow: Document | None, given: dict[str, str], refused: Refused
 ) -> Answer:
@@ -108,43 +117,12 @@ async def _again(
     if refused.answer_status not in (400, 409, 412, 422):
         raise refused
     text = given.get("definition", "")
-    checked = await _checked(site, viewer(request), text)
+    checked = await check(site, viewer(request), text)
     return site.page(
         request, "pages/editor.html", status=422, workflow=workflow, text=text,
         key=site.ids.new("new"), version=given.get("version", ""), problem=refused.document,
         **checked,
     )  # fmt: skip
-
-
-async def _checked(site: Site, asker: Viewer, text: str) -> Document:
-    """Findings, and a picture as far as one can be drawn."""
-    try:
-        checked = await site.api.send(
-            asker, "POST", "/api/workflows/validate", text.encode() or b" "
-        )
-    except (Refused, BadRequest) as refused:
-        document = refused.document if isinstance(refused, Refused) else {}
-        if isinstance(refused, Refused) and refused.answer_status not in (400, 413, 422):
-            raise
-        finding: Document = {
-            "severity": "error",
-            "message": refused.detail,
-            "pointer": "",
-            "code": refused.code,
-        }
-        line, column = document.get("line"), document.get("column")
-        if line:
-            finding["range"] = {
-                "line": line, "column": column, "end_line": line, "end_column": column,
-            }  # fmt: skip
-        checked: Document = {"valid": False, "findings": [finding], "graph": {"nodes": []}}
-    picture = ""
-    if checked["graph"]["nodes"]:
-        picture = (await site.drawings.drawn("preview", checked["graph"])).shown()
-    return {
-        "valid": checked["valid"], "checked": checked["findings"], "picture": picture,
-        "findings_json": Typed(msgspec.json.encode(checked["findings"]).decode()),
-    }  # fmt: skip
 
 
 def _to(request: Asking, target: str) -> Answer:
@@ -153,4 +131,4 @@ def _to(request: Asking, target: str) -> Answer:
     return gone_to(target)
 
 
-ROUTES = (new, edit, validate, create, save)
+ROUTES = (new, edit, create, save, fix)

@@ -1,0 +1,131 @@
+"""The editor: what is wrong is marked where it is, and repaired; words are offered."""
+
+import json
+
+from browsing import Opener, Site, text_of
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+
+def written(page: Page) -> str:
+    return page.evaluate("orchestraText.get()")
+
+
+# The mistakes of WORKFLOWS.md §10 that can be repaired: what is marked.
+MISTAKES = [
+    ('"agent_type"', '"agent_typ"', '"agent_typ"'),
+    ('["first"]', '["frist"]', '"frist"'),
+    ("${steps.first.output}", "${step.first.output}", '"${step.first.output}"'),
+    ("${steps.first.output}", "${steps.frist.output}", "steps.frist"),
+    ('"all_done"', '"all_don"', '"all_don"'),
+]
+WHOLE = """\
+{
+  "name": "sound",
+  "steps": [
+    {
+      "id": "first",
+      "agent_type": "text_processor",
+      "task_type": "sentiment_analysis",
+      "input_data": {"text": "x"}
+    },
+    {
+      "id": "next",
+      "type": "set",
+      "vars": {"y": "${steps.first.output}"},
+      "depends_on": ["first"],
+      "run_when": "all_done"
+    }
+  ]
+}
+"""
+
+
+def test_each_mistake_is_marked_where_it_is_and_its_fix_removes_it(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    page = watched(context, f"{site.url}/workflows/new")
+    for old, new, marked in MISTAKES:
+        text_of(page).fill(WHOLE.replace(old, new, 1))
+
+        mark = page.locator(".cm-lintRange-error")
+        expect(mark.first).to_contain_text(marked)
+        expect(page.locator("#checked .finding[data-tone=red]")).to_have_count(1)
+        expect(page.locator(".dag [data-state=error]")).to_have_count(1)
+        page.locator("#checked button[name=fix]").first.click()
+        expect(page.locator("#checked .finding[data-tone=red]")).to_have_count(0)
+        expect(mark).to_have_count(0)
+        assert json.loads(written(page)).keys() == {"name", "steps"}
+    page.evaluate("orchestraText.undo()")
+    assert '"all_don"' in written(page)
+
+
+def test_broken_json_is_marked_by_the_page_itself(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    page = watched(context, f"{site.url}/workflows/new")
+    expect(text_of(page)).to_be_visible()
+    page.route("**/ui/editor/validate", lambda route: route.abort())
+
+    text_of(page).fill('{\n  "name": "x",\n  "steps": [}\n}')
+
+    expect(page.locator(".cm-lint-marker-error")).to_have_count(1)
+    page.close()
+
+
+OFFERED = [
+    ('["first"]', '["|"]', ["first"]),
+    ('"sentiment_analysis"', '"|"', ["sentiment_analysis", "text_analysis"]),
+    ("${steps.first.output}", "${steps.|}", ["first"]),
+    ("${steps.first.output}", "${math.|}", ["abs", "ceil"]),
+    ('"all_done"', '"|"', ["all_completed", "all_done"]),
+    ('"run_when"', '"|"', ["run_when", "output"]),
+]
+
+
+def test_what_could_be_written_is_offered(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    page = watched(context, f"{site.url}/workflows/new")
+    for old, new, offered in OFFERED:
+        text = WHOLE.replace(old, new, 1)
+        text_of(page).fill(text.replace("|", ""))
+        at = text.index("|")
+        page.evaluate("at => orchestraText.select(at, at)", at)
+        page.keyboard.press("Control+Space")
+
+        options = page.locator(".cm-tooltip-autocomplete .cm-completionLabel")
+        for one in offered:
+            expect(options.filter(has_text=one).first).to_be_attached()
+        page.keyboard.press("Escape")
+        expect(options).to_have_count(0)
+
+
+def test_tab_leaves_and_letters_are_no_keys_of_the_page(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    page = watched(context, f"{site.url}/workflows/new")
+    text_of(page).click()
+    page.keyboard.type("gw")
+
+    assert "gw" in written(page)
+    assert page.url.endswith("/new")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    expect(page.locator(".host:focus")).to_have_count(0)
+
+
+def test_a_mistake_is_repaired_without_a_script(browser: Browser, site: Site) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site.url}/workflows/new")
+    page.locator("#definition").fill(
+        WHOLE.replace('["first"]', '["frist"]').replace("sound", "no script")
+    )
+    page.get_by_role("button", name="Save").click()
+
+    page.locator("button[name=fix]").click()
+
+    expect(page.locator("#checked .badge").first).to_contain_text("valid")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("h1")).to_have_text("no script")
+    context.close()
