@@ -39,7 +39,7 @@ def chromium() -> None:
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The server most tests share; nobody stops it."""
-    made = Site(tmp_path_factory.mktemp("site"))
+    made = Site(tmp_path_factory.mktemp("site"), ("--network-allow", "127.0.0.1"))
     made.start()
     try:
         furnished(made)

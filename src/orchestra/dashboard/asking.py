@@ -74,6 +74,11 @@ class Api:
         answer = await self._ask(viewer, method, path, None, raw, named)
         return cast("Document", msgspec.json.decode(answer)) if answer else {}
 
+    async def delete(self, viewer: Viewer, path: str, query: Query | None = None) -> Document:
+        """Have something taken away; what is answered. Raises as `get` does."""
+        answer = await self._ask(viewer, "DELETE", path, query)
+        return cast("Document", msgspec.json.decode(answer)) if answer else {}
+
     async def _ask(
         self, viewer: Viewer, method: str, path: str, query: Query | None,
         body: bytes = b"", headers: list[tuple[bytes, bytes]] | None = None,

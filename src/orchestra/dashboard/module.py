@@ -12,7 +12,6 @@ from orchestra.clock import Clock, Ids
 from orchestra.dashboard import (
     Streams,
     Web,
-    agents,
     alerts,
     appearance,
     editor,
@@ -25,6 +24,7 @@ from orchestra.dashboard import (
     traffic,
     workflows,
 )
+from orchestra.dashboard.agents import routes as agents
 from orchestra.dashboard.asking import Api
 from orchestra.dashboard.drawings import Drawings
 from orchestra.dashboard.failing import Failing

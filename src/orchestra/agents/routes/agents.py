@@ -80,11 +80,14 @@ class AgentRoutes(Controller):
         status: FromQuery[Status | None] = None,
         provider: FromQuery[Provider | None] = None,
         label: FromQuery[list[str] | None] = None,
+        q: Annotated[
+            str, QueryParameter(max_length=200, description="In the name or the description.")
+        ] = "",
         cursor: FromQuery[str | None] = None,
         limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
     ) -> Document:
         """Agents, by registration; `label` is `name` or `name:value`."""
-        wanted = Wanted(agent_type, capability, status, provider, tuple(label or ()))
+        wanted = Wanted(agent_type, capability, status, provider, tuple(label or ()), q)
         return await registrar.page(principal.tenant, wanted, limit, cursor)
 
     @get("/types", guards=[requires(Permission.AGENTS_READ)], opt=descriptions.TYPES)

@@ -24,13 +24,17 @@ CHANGES_MAX = 5
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Which agents to list. `label` is `name` or `name:value`; all of them must match."""
+    """Which agents to list. `label` is `name` or `name:value`; all of them must match.
+
+    `text` stands in the name or the description, in capitals or not.
+    """
 
     agent_type: str | None = None
     capability: str | None = None
     status: str | None = None
     provider: str | None = None
     labels: tuple[str, ...] = ()
+    text: str = ""
 
 
 class Registrar:
@@ -173,6 +177,7 @@ def _fits(agent: Agent, wanted: Wanted) -> bool:
         and wanted.provider in (None, agent.spec.provider)
         and (wanted.capability is None or wanted.capability in agent.offers)
         and all(_labelled(labels, label) for label in wanted.labels)
+        and wanted.text.casefold() in f"{agent.spec.name}\n{agent.spec.description}".casefold()
     )
 
 

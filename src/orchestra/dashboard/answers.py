@@ -1,0 +1,66 @@
+"""How an action answers: a toast and fresh figures where a script asked, else the way back.
+
+What cannot be undone is asked first, in a dialog or on a page of its own.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from orchestra.dashboard.site import Answer, Asking, Site, by_htmx, gone_to
+from orchestra.errors import Invalid, Problem
+
+AFRESH: Final = {"HX-Trigger": '{"poll": {"target": "#live"}}'}
+"""Every part of the page that is told what happens asks again."""
+
+
+class NameNotTyped(Invalid):
+    """The name that says "I mean it" was not typed, or is another one."""
+
+
+class Question(msgspec.Struct, frozen=True):
+    """Do you really want this? `typed` has to be typed first, where it is not empty."""
+
+    title: str
+    told: tuple[str, ...]
+    action: str
+    verb: str
+    back: str
+    typed: str = ""
+    hidden: Mapping[str, str] = {}
+    number: tuple[str, str, str] = ("", "", "")
+    """A number to go with it: name, label, what stands there."""
+
+
+def done(request: Asking, site: Site, said: str, back: str, title: str = "Done") -> Answer:
+    """It worked."""
+    if not by_htmx(request):
+        return gone_to(back)
+    return site.fragment(
+        request, "parts/toast.html", headers=AFRESH, kind="ok", title=title, said=said
+    )
+
+
+def onwards(request: Asking, site: Site, target: str) -> Answer:
+    """It worked, and the page is of no use any more."""
+    if not by_htmx(request):
+        return gone_to(target)
+    return site.fragment(
+        request, "parts/toast.html", headers={"HX-Redirect": target}, kind="ok", title="Done",
+        said="",
+    )  # fmt: skip
+
+
+def asked(request: Asking, site: Site, question: Question) -> Answer:
+    """The question: a dialog below `/ui/`, else a page."""
+    if request.url.path.startswith("/ui/"):
+        return site.fragment(request, "parts/asked.html", question=question)
+    return site.page(request, "pages/asked.html", question=question)
+
+
+def meant(given: Mapping[str, str], name: str) -> None:
+    """Raises NameNotTyped unless the name was typed."""
+    if given.get("typed", "").strip() != name:
+        finding = Problem("/typed", "mismatch", f"type {name}")
+        raise NameNotTyped("type the name to say that you mean it; nothing was done", [finding])
