@@ -23,6 +23,8 @@ PAGES = [
     "/workflows/{mood}/run",
     "/executions",
     "/executions?status=bogus&q=zzz",
+    "/executions?longer_than=soon&status=failed",
+    "/executions/batch?do=retry&all=1",
     "/executions/{done}",
     "/executions/{done}?step=first",
     "/executions/{done}?tab=timeline",

@@ -5,6 +5,7 @@ A filter that is wrong is marked and left out; the page is there all the same.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from orchestra.dashboard.asking import Refused, Viewer
 from orchestra.dashboard.site import Site
@@ -23,7 +24,7 @@ class Filtered:
     ) -> None:  # fmt: skip
         self._path, self._fixed = path, dict(fixed or {})
         self.query = {name: given.get(name, "").strip() for name in names}
-        self.cursor = given.get("cursor", "")
+        self.cursor, self.order = given.get("cursor", ""), ""
         self.wrong = {
             name: f"longer than {TEXT_MAX} characters"
             for name, value in self.query.items()
@@ -36,11 +37,20 @@ class Filtered:
         """The filters that were given."""
         return [(name, value) for name, value in self.query.items() if value]
 
+    @property
+    def address(self) -> dict[str, str]:
+        """What stands in the address of this list."""
+        return dict(self.chips) | ({"order": self.order} if self.order else {})
+
+    def without(self, name: str) -> str:
+        """The query of this list less one filter."""
+        return urlencode({key: value for key, value in self.address.items() if key != name})
+
     async def ask(self, site: Site, asker: Viewer) -> Document:
         """The document. Raises Refused for what no filter is to blame for."""
         for _ in range(len(self.query) + 2):
             kept = {name: value for name, value in self.query.items() if name not in self.wrong}
-            wish = {**kept, **self._fixed, "cursor": self.cursor}
+            wish = {**kept, **self._fixed, "cursor": self.cursor, "order": self.order}
             try:
                 self.document = await site.api.get(asker, self._path, wish)
             except Refused as refused:
