@@ -44,17 +44,17 @@ class Tally:
         self.low, self.high = math.inf, -math.inf
         self.buckets: dict[int, int] = {}
 
-    def add(self, value: float) -> None:
-        """One more value."""
-        self.count += 1
-        self.sum += value
+    def add(self, value: float, n: int = 1) -> None:
+        """One more value, or `n` of them."""
+        self.count += n
+        self.sum += value * n
         if value < self.low:  # noqa: PLR1730 -- twice as fast as min(), on a hot path
             self.low = value
         if value > self.high:  # noqa: PLR1730 -- as above
             self.high = value
         bucket = _ceil(_log2(value) * SCALE) if value > 0 else ZERO
         buckets = self.buckets
-        buckets[bucket] = buckets.get(bucket, 0) + 1
+        buckets[bucket] = buckets.get(bucket, 0) + n
 
     def merge(self, other: "Tally") -> None:
         """Add what another one has. Exact, in any order."""

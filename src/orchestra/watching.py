@@ -72,7 +72,7 @@ def watching_of(
         checks=beside.checks,
         surveys=(workflows.surveyor.survey, agents.surveyor.survey, bus.hooks.survey),
     )
-    metrics = MetricsPart(store, clock, ids, views, [workflows.figures])
+    metrics = MetricsPart(store, clock, ids, views, [workflows.figures], bus.hub.overhear)
     analytics = AnalyticsPart(
         store, clock, metrics, workflows.profiles, agents.models, settings.profiles_per_s
     )

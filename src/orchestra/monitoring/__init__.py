@@ -47,6 +47,12 @@ class Ledger(Protocol):
         """Add what entries say. Raises StoreAway, before it adds anything."""
         ...
 
+    def count_now(self, entries: Raw, into: Counts) -> bool:
+        """The same, of one stream in order, or of some of them in the same 10 s of a multiple of
+        ten, when nothing must be looked up for it; else False, and nothing is added.
+        """
+        ...
+
 
 class Profiles(Protocol):
     """Executions that ended: which, and what each of their steps took. Each may raise StoreAway."""

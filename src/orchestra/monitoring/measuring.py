@@ -21,6 +21,7 @@ from orchestra.monitoring.metrics.buffer import Buffer
 from orchestra.monitoring.metrics.counting import Counting
 from orchestra.monitoring.metrics.forgetting import Forgetting
 from orchestra.monitoring.metrics.gathering import Gatherer
+from orchestra.monitoring.metrics.hearing import Overhear
 from orchestra.monitoring.metrics.leading import Leading
 from orchestra.monitoring.metrics.recording import Recorder
 from orchestra.monitoring.metrics.routes import MetricRoutes, scraped
@@ -47,8 +48,9 @@ class MetricsPart:
     """Metrics of one replica. A `Part` of monitoring."""
 
     def __init__(
-        self, store: Store, clock: Clock, ids: Ids, views: Views, ledgers: Sequence[Ledger] = ()
-    ) -> None:
+        self, store: Store, clock: Clock, ids: Ids, views: Views, ledgers: Sequence[Ledger] = (),
+        overhear: Overhear | None = None,
+    ) -> None:  # fmt: skip
         self._store, self._clock, self._views = store, clock, views
         self.session = ids.new("mon").rpartition("-")[2]
         self.admission = Admission(store, clock)
@@ -58,7 +60,7 @@ class MetricsPart:
         self.answers = Answers(self.admission, Shelf(store), clock)
         self.sealer = Sealer(store, self.admission, clock)
         self.leading = Leading(store, clock, self.session)
-        self.counting = Counting(store, clock, ledgers, self.gatherer, self.leading)
+        self.counting = Counting(store, clock, ledgers, self.gatherer, self.leading, overhear)
         self.windows = Windows(store, self.answers, clock)
         self.pulse = Pulse(store, clock)
         self.services = Services(store, clock, self.session, __version__, views.checks)

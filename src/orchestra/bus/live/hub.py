@@ -34,6 +34,8 @@ OVERLAP_MS = 5_000
 """A stream that is seen for the first time is told from so far back."""
 
 
+Heard = Callable[[str, str, Sequence[Raw]], None]
+"""Gets a stream, the position before, and what follows it there."""
 Hears = Callable[[str], bool]
 """Whether somebody wants what comes on a stream."""
 
@@ -49,6 +51,7 @@ class Hub:
         self._recent: dict[str, Recent] = {}
         self._wanted, self._following = anyio.Event(), anyio.Event()
         self._ears: list[Hears] = []
+        self._overhearing: list[Heard] = []
         self._come = self._gone = _nobody_looks
         self._news: anyio.Event | None = None
 
@@ -138,6 +141,11 @@ class Hub:
         finally:
             self._ears.remove(ear)
 
+    def overhear(self, heard: Heard) -> Callable[[], Mapping[str, str]]:
+        """Tell what the tail brings, while it is read for others; gives a look at `positions`."""
+        self._overhearing.append(heard)
+        return lambda: self._tail.positions
+
     def on_watch(self, come: Callable[[Watcher], None], gone: Callable[[Watcher], None]) -> None:
         """Tell of each watcher that comes and goes."""
         self._come, self._gone = come, gone
@@ -220,6 +228,8 @@ class Hub:
         self._tail.follow(key, position)
 
     def _arrived(self, key: str, found: Sequence[Raw]) -> None:
+        for overheard in self._overhearing:
+            overheard(key, self._tail.positions[key], found)
         heard = any(hears(key) for hears in self._ears)
         if heard and self._news is not None:
             self._news.set()

@@ -4,9 +4,11 @@ Counts and how far they go are one script in each slot of the store (`journal_ap
 entries behind where the slot is, and says where it is now. A slot that is elsewhere refuses. So two
 readers at once, a reader that died half-way, a reply that was lost: nothing is added twice, and
 nothing is left out. The leader reads; a new one begins where the slot that has least is.
+
+What a tail of this process brings anyway is counted as it comes (`Hearing`), and not read again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from typing import Any, Final, cast
 
 import anyio
@@ -19,6 +21,7 @@ from orchestra.instruments import Tally, counter
 from orchestra.monitoring import Counts, Ledger, Raw
 from orchestra.monitoring.metrics.buffer import FINEST_S, Cell, item
 from orchestra.monitoring.metrics.gathering import Gatherer
+from orchestra.monitoring.metrics.hearing import Hearing, Overhear, order
 from orchestra.monitoring.metrics.leading import Leading
 from orchestra.monitoring.metrics.names import scale_of, unit_of
 from orchestra.monitoring.metrics.series import PACKED_SPANS, Series, series_of, tag_of
@@ -36,6 +39,8 @@ SHARE: Final = 20.0
 """After a full turn it rests so many times as long as that took, while it is not far behind."""
 FAR: Final = 160
 """Full turns in a row after which it is far behind, and rests no more."""
+DOUBT_S: Final = 5.0
+"""Streams on which the tail brought nothing for so long are read in the store."""
 _DROPPED = counter("orchestra_dropped_total", ("what",))
 
 Place = tuple[str, str, Sequence[int]]
@@ -58,8 +63,11 @@ class Counting:
         ledgers: Sequence[Ledger],
         gatherer: Gatherer,
         leading: Leading,
-    ) -> None:
+        overhear: Overhear | None = None,
+    ) -> None:  # fmt: skip
         self._store, self._clock, self._ledgers = store, clock, tuple(ledgers)
+        self._hearing = Hearing(ledgers, overhear)
+        self._doubted = float("-inf")
         self._gatherer, self._leading = gatherer, leading
         self._apply = load_scripts("orchestra.monitoring")["journal_apply"]
         self._at: dict[int, dict[str, str]] = {}
@@ -72,6 +80,8 @@ class Counting:
                 await self._term()
             except (OrchestraError, Elsewhere) as stopped:
                 log.debug("metrics.counting_stopped", reason=type(stopped).__name__)
+            finally:
+                self._hearing.stop()
             await self._clock.sleep(RETRY_S)
 
     async def _term(self) -> None:
@@ -101,6 +111,7 @@ class Counting:
             flat = [one.decode() for one in cast("list[bytes]", await reply)]
             found[tag] = dict(zip(flat[::2], flat[1::2], strict=True))
         self._at = found
+        self._hearing.begin()
         await self._look_for_gaps()
 
     async def turn(self) -> bool:
@@ -108,20 +119,40 @@ class Counting:
 
         Raises StoreAway, Elsewhere: then `begin` again.
         """
+        await self._tell_heard()
         moves: dict[int, list[Move]] = {}
         sums: dict[int, dict[Cell, float | Tally]] = {}
-        pages = await self._pages()
+        pages = await self._pages(self._lost())
         for together in self._together(pages):
             await self._count(together, moves, sums)
         await self._tell(moves, sums)
         return any(len(entries) >= PAGE for _, _, entries in pages.values())
 
-    async def _pages(self) -> dict[str, tuple[Ledger, str, Raw]]:
-        """What follows in each stream behind the slot that has least of it."""
+    async def _tell_heard(self) -> None:
+        """Tell what was heard: all slots are at the same place of each of its streams."""
+        moved, counts = self._hearing.take()
+        if not moved:
+            return
+        every = [(name, start, end) for name, (start, end) in moved.items()]
+        sums: dict[int, dict[Cell, float | Tally]] = {}
+        await self._sum(counts, self._at, sums)
+        await self._tell(dict.fromkeys(self._at, every), sums)
+
+    def _lost(self) -> set[str]:
+        """Streams that are to be read."""
+        if self._clock.monotonic() - self._doubted > DOUBT_S:
+            self._doubted = self._clock.monotonic()
+            self._hearing.doubt()
+        return set(self._hearing.lost())
+
+    async def _pages(self, lost: Collection[str]) -> dict[str, tuple[Ledger, str, Raw]]:
+        """What follows in each of these streams behind the slot that has least of it."""
         sent: list[tuple[str, Ledger, str, Any]] = []
         for ledger in self._ledgers:
             for name, (key, prefix) in ledger.streams().items():
-                least = min((self._at[tag].get(name, "") for tag in self._at), key=_order)
+                if name not in lost:
+                    continue
+                least = min((self._at[tag].get(name, "") for tag in self._at), key=order)
                 start = f"({least}" if least else "-"
                 read = self._store.read(prefix, "XRANGE", key, start, "+", "COUNT", PAGE)
                 sent.append((name, ledger, prefix, read))
@@ -130,7 +161,16 @@ class Counting:
             entries = cast("Raw", await reply)
             if entries:
                 found[name] = (ledger, prefix, entries)
+            self._go_on(name, entries)
         return found
+
+    def _go_on(self, name: str, entries: Raw) -> None:
+        """Hear what follows, when this was the last there is in the store."""
+        places = {at.get(name, "") for at in self._at.values()}
+        if entries and len(entries) < PAGE:
+            self._hearing.resume(name, entries[-1][0].decode())
+        elif not entries and len(places) == 1:
+            self._hearing.resume(name, places.pop())
 
     def _together(self, pages: Mapping[str, tuple[Ledger, str, Raw]]) -> list[list[Place]]:
         """Streams that are counted in one go: all slots are at the same place of each.
@@ -166,7 +206,7 @@ class Counting:
             ledger, prefix, entries = self._read[name]
             last = entries[-1][0].decode()
             fresh = (
-                [one for one in entries if _order(one[0].decode()) > _order(place)]
+                [one for one in entries if order(one[0].decode()) > order(place)]
                 if (place and len(together) == 1)
                 else entries
             )
@@ -176,6 +216,12 @@ class Counting:
             wanted.update(tags)
             for tag in tags:
                 moves.setdefault(tag, []).append((name, place, last))
+        await self._sum(counts, wanted, sums)
+
+    async def _sum(
+        self, counts: Counts, wanted: Container[int], sums: dict[int, dict[Cell, float | Tally]]
+    ) -> None:
+        """What is counted, by the slot that it is for, if that is wanted."""
         for series, at_s, value in await self._series(counts):
             tag = tag_of(series.sid, self._store.partitions)
             if tag in wanted:
@@ -230,22 +276,17 @@ class Counting:
         """Say it when entries that were not counted are gone."""
         for ledger in self._ledgers:
             for name, (key, prefix) in ledger.streams().items():
-                least = min((self._at[tag].get(name, "") for tag in self._at), key=_order)
+                least = min((self._at[tag].get(name, "") for tag in self._at), key=order)
                 first = cast(
                     "Raw", await self._store.read(prefix, "XRANGE", key, "-", "+", "COUNT", 1)
                 )
-                if not first or _order(first[0][0].decode()) <= _order(least):
+                if not first or order(first[0][0].decode()) <= order(least):
                     continue
                 raw = cast("list[Any]", await self._store.read(prefix, "XINFO", "STREAM", key))
                 about = dict(zip(raw[::2], raw[1::2], strict=True))
                 if int(about[b"entries-added"]) > int(about[b"length"]) and least:
                     _DROPPED.add(1, "journal")
                     log.warning("metrics.journal_gap", stream=name, counted=least)
-
-
-def _order(position: str) -> tuple[int, int]:
-    ms, _, seq = position.partition("-")
-    return int(ms or -1), int(seq or 0)
 
 
 def _merge(into: dict[Cell, float | Tally], cell: Cell, value: float | Tally) -> None:
