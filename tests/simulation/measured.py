@@ -33,6 +33,7 @@ from simulation.history import History
 from simulation.loop import Node, World, simulate
 from simulation.ports import TAGS, Later, SimAgents, SimClock, SimStore, Wire
 from simulation.replica import Replica, Stage
+from simulation.tailing import SimTail
 
 AGENTS = ("gpt", "claude", "own")
 REPLICAS = 2
@@ -155,12 +156,15 @@ class MeasuredReplica(Replica):
         live = Surveyor(store).live
         views = Views(listing.page, catalogue.document, live, nobody, nothing, no_events, {})
         figures = [JournalFigures(store, catalogue)]
-        self.part = MetricsPart(store, clock, Ids(clock, world.random), views, figures)
+        self._tail = SimTail(world, store, clock, figures[0].streams())
+        ids = Ids(clock, world.random)
+        self.part = MetricsPart(store, clock, ids, views, figures, self._tail.overhear)
 
     def live(self) -> None:
         """The engine, and what watches it."""
         super().live()
         self._spawn(self._watch)
+        self._spawn(self._tail.serve)
 
     async def _watch(self) -> None:
         async with self.part.running():

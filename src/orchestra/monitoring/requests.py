@@ -1,6 +1,7 @@
 """Counts the requests that the application answers: by route, method and status."""
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any, Final
 
 from orchestra.clock import Clock
@@ -30,31 +31,38 @@ class Measured:
             await self._application(scope, receive, send)
             return
         began = self._clock.monotonic()
-        status, streams = 500, False
+        head: Any = None
+        streams = False
 
         async def told(message: Any) -> None:
-            nonlocal status, streams
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                streams = any(
-                    name == b"content-type" and value.startswith(_STREAM)
-                    for name, value in message.get("headers", ())
-                )
-                self._stream(1 if streams else 0)
+            nonlocal head, streams
+            if head is None and message["type"] == "http.response.start":
+                head = message
+                for name, value in message.get("headers", ()):
+                    if name == b"content-type":
+                        streams = value.startswith(_STREAM)
+                        self._stream(1 if streams else 0)
+                        break
             await send(message)
 
         try:
             await self._application(scope, receive, told)
         finally:
             # Litestar writes it into the scope when it has found the route.
-            route = scope.get("path_template") or NO_ROUTE
-            method = scope["method"]
-            _REQUESTS.add(1, route, method if method in _METHODS else "other", str(int(status)))
-            self._stream(-1 if streams else 0)
-            if not streams:
+            route, method = scope.get("path_template") or NO_ROUTE, scope["method"]
+            status = _text(head["status"]) if head is not None else "500"
+            _REQUESTS.add(1, route, method if method in _METHODS else "other", status)
+            if streams:
+                self._stream(-1)
+            else:
                 _SECONDS.observe(self._clock.monotonic() - began, route)
 
     def _stream(self, change: int) -> None:
         if change:
             self._streams += change
             _STREAMS.set(self._streams)
+
+
+@cache
+def _text(status: int) -> str:
+    return str(int(status))

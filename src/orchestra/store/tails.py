@@ -53,11 +53,14 @@ class Tail:
         for key in keys:
             self.positions.pop(key, None)
 
-    def take(self, reply: Reply) -> bool:
-        """Hand on what a server answered, then move on behind it. Whether there was anything."""
+    def take(self, reply: Reply, asked: Mapping[str, str]) -> bool:
+        """Hand on what a server answered, then move on behind it. Whether there was anything.
+
+        `asked`: the positions it was asked with. A stream that was moved meanwhile is asked again.
+        """
         for name, raw in cast("list[tuple[bytes, list[Raw]]]", reply or ()):
             key = name.decode()
-            if key in self.positions and raw:
+            if raw and key in self.positions and self.positions[key] == asked[key]:
                 self.arrived(key, raw)
                 self.positions[key] = raw[-1][0].decode()
         return bool(reply)
@@ -111,7 +114,8 @@ async def _connected(primaries: Primaries, address: Address, tail: Tail) -> None
             if not commands:
                 await asyncio.sleep(_IDLE_S)
                 continue
-            found = [tail.take(reply) for reply in await line.ask(commands)]
+            asked = dict(tail.positions)
+            found = [tail.take(reply, asked) for reply in await line.ask(commands)]
             if not any(found) and (len(commands) != 1 or "BLOCK" not in commands[0]):
                 await asyncio.sleep(_TURN_S)
     finally:

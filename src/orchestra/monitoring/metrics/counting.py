@@ -95,7 +95,7 @@ class Counting:
             if not more:
                 await self._clock.sleep(TURN_S)
             elif full < FAR:
-                await self._clock.sleep(took_s * SHARE)
+                await self._clock.sleep(took_s * (1 if self._hearing.listens else SHARE))
             else:
                 await anyio.lowlevel.checkpoint()
 

@@ -15,7 +15,7 @@ from orchestra.monitoring import Counts, Ledger, Raw
 
 LOT: Final = 250
 """Entries that are counted together."""
-KEPT: Final = 16
+KEPT: Final = 64
 """What came of a stream while that was read in the store: so many times."""
 START: Final = "0-0"
 _FAULTS: Final = (ArithmeticError, ValueError, LookupError, TypeError, AttributeError)
@@ -82,6 +82,12 @@ class Hearing:
             ear.lost = ear.lost or key not in followed
         return [ear.name for ear in self._ears.values() if ear.lost and ear.at == ear.to]
 
+    @property
+    def listens(self) -> bool:
+        """Whether a tail brings the streams: reading in the store comes to an end."""
+        followed = self._followed()
+        return any(key in followed for key in self._ears)
+
     def resume(self, name: str, at: str) -> None:
         """All before `at` was read in the store; what came meanwhile is counted now."""
         ear = self._ears.get(self._keys.get(name, ""))
@@ -118,18 +124,22 @@ class Hearing:
             if not raw:
                 return
         ear.silent = False
-        self._put(ear, raw)
+        self._put(ear, before, raw)
 
-    def _put(self, ear: _Ear, raw: Raw) -> None:
+    def _put(self, ear: _Ear, before: str, raw: Raw) -> None:
         first, last = raw[0][0], raw[-1][0]
         slot = first[: max(0, first.index(b"-") - 4)]
-        lot = self._lots[ear.ledger]
-        if slot != self._slot or not last.startswith(slot):
+        alike = last.startswith(slot)
+        if slot != self._slot or not alike:
             self._work()
-            self._slot = slot if last.startswith(slot) else b""
+            if ear.lost:  # and with it what this would follow
+                ear.kept.append((before, raw))
+                return
+            self._slot = slot if alike else b""
+        lot = self._lots[ear.ledger]
         lot.extend(raw)
         ear.to = last.decode()
-        if len(lot) >= LOT or not self._slot:
+        if len(lot) >= LOT or not alike:
             self._work()
 
     def _work(self) -> None:

@@ -143,18 +143,19 @@ class Profiles:
         prefix = self._store.prefix(self._reader.tag(execution))
         history = keys.history(prefix, execution)
         read = self._store.read
-        facts, envelope, lines, last, length = await every(
+        facts, envelope, lines = await every(
             [
                 read(prefix, "HMGET", keys.state(prefix, execution), *_FACTS),
                 read(prefix, "HGET", keys.results(prefix, execution), "@in"),
-                read(prefix, "LRANGE", history, 0, LINES_MAX - 1),
-                read(prefix, "LRANGE", history, -LAST, -1),
-                read(prefix, "LLEN", history),
+                read(prefix, "LRANGE", history, 0, LINES_MAX),
             ]
         )
         if facts[0] is not None:
-            cut = int(length) > LINES_MAX
-            return Raw(facts, envelope, [*lines, *last] if cut else lines, cut, None)
+            cut = len(lines) > LINES_MAX
+            if cut:
+                last = await read(prefix, "LRANGE", history, -LAST, -1)
+                lines = [*lines[:LINES_MAX], *last]
+            return Raw(facts, envelope, lines, cut, None)
         framed = await read(prefix, "GET", keys.archive(prefix, execution))
         if framed is None:
             raise NoSuchExecution("no execution of this id")
