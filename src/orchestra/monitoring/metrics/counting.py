@@ -47,6 +47,8 @@ Place = tuple[str, str, Sequence[int]]
 """A stream, a position in it, the slots that are there."""
 Move = tuple[str, str, str]
 """Stream, from, to."""
+Sums = dict[int, dict[Cell, float | Tally]]
+"""By slot of the store, what is added there."""
 
 
 class Elsewhere(Exception):
@@ -91,11 +93,11 @@ class Counting:
             began = self._clock.monotonic()
             more = await self.turn()
             full = full + 1 if more else 0
-            took_s = self._clock.monotonic() - began
             if not more:
                 await self._clock.sleep(TURN_S)
             elif full < FAR:
-                await self._clock.sleep(took_s * (1 if self._hearing.listens else SHARE))
+                share = 1 if self._hearing.listens else SHARE
+                await self._clock.sleep((self._clock.monotonic() - began) * share)
             else:
                 await anyio.lowlevel.checkpoint()
 
@@ -121,7 +123,7 @@ class Counting:
         """
         await self._tell_heard()
         moves: dict[int, list[Move]] = {}
-        sums: dict[int, dict[Cell, float | Tally]] = {}
+        sums: Sums = {}
         pages = await self._pages(self._lost())
         for together in self._together(pages):
             await self._count(together, moves, sums)
@@ -134,7 +136,7 @@ class Counting:
         if not moved:
             return
         every = [(name, start, end) for name, (start, end) in moved.items()]
-        sums: dict[int, dict[Cell, float | Tally]] = {}
+        sums: Sums = {}
         await self._sum(counts, self._at, sums)
         await self._tell(dict.fromkeys(self._at, every), sums)
 
@@ -194,10 +196,7 @@ class Counting:
         return [even, *odd] if even else odd
 
     async def _count(
-        self,
-        together: Sequence[Place],
-        moves: dict[int, list[Move]],
-        sums: dict[int, dict[Cell, float | Tally]],
+        self, together: Sequence[Place], moves: dict[int, list[Move]], sums: Sums
     ) -> None:
         """Count streams from where some slots are on, for these slots."""
         counts: Counts = {}
@@ -218,9 +217,7 @@ class Counting:
                 moves.setdefault(tag, []).append((name, place, last))
         await self._sum(counts, wanted, sums)
 
-    async def _sum(
-        self, counts: Counts, wanted: Container[int], sums: dict[int, dict[Cell, float | Tally]]
-    ) -> None:
+    async def _sum(self, counts: Counts, wanted: Container[int], sums: Sums) -> None:
         """What is counted, by the slot that it is for, if that is wanted."""
         for series, at_s, value in await self._series(counts):
             tag = tag_of(series.sid, self._store.partitions)
