@@ -45,9 +45,15 @@ PAGES = [
     "/queues/mail",
     "/webhooks",
     "/monitoring",
+    "/monitoring?metric=orchestra_executions_total&by=outcome&before=yes",
+    "/monitoring?tab=services",
     "/logs",
     "/alerts",
     "/alerts?tab=rules",
+    "/alerts/rules/new?metric=orchestra_executions_total&agg=increase",
+    "/alerts/rules/alr_builtin_queue_waits",
+    "/alerts/silences/new?m=queue%3Dmail",
+    "/alerts/contacts/new",
     "/ui/kitchen",
 ]
 FIRST_VISIT_MAX_BYTES = 40 * 1024

@@ -12,7 +12,6 @@ from orchestra.clock import Clock, Ids
 from orchestra.dashboard import (
     Streams,
     Web,
-    alerts,
     appearance,
     editor,
     executions,
@@ -26,6 +25,7 @@ from orchestra.dashboard import (
     workflows,
 )
 from orchestra.dashboard.agents import routes as agents
+from orchestra.dashboard.alerts import routes as alerts
 from orchestra.dashboard.asking import Api
 from orchestra.dashboard.drawings import Drawings
 from orchestra.dashboard.failing import Failing

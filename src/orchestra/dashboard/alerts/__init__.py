@@ -1,0 +1,1 @@
+"""`/alerts`: what fires and fired, the rules that judge, silences, and who is told."""

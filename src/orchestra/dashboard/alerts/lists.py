@@ -1,0 +1,123 @@
+"""`/alerts`: what fires, what was said, the rules, silences and contacts; and who sees to it."""
+
+from typing import Any, Final
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+
+from orchestra.dashboard.filters import Filtered
+from orchestra.dashboard.forms import form
+from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, viewer
+from orchestra.errors import NotFound
+from orchestra.security import Permission, requires
+
+PAGE: Final = 50
+TABS: Final = {
+    "now": ("/api/alerts", ("state", "severity", "rule")),
+    "history": ("/api/alerts/history", ()),
+    "rules": ("/api/alerts/rules", ()),
+    "silences": ("/api/alerts/silences", ()),
+    "contacts": ("/api/alerts/contacts", ()),
+}
+WHOLE: Final = ("silences", "contacts")
+"""These are few, and come all at once."""
+_READ: Final = [requires(Permission.ALERTS_READ)]
+_ANSWER: Final = [requires(Permission.ALERTS_ACKNOWLEDGE)]
+_WRITE: Final = [requires(Permission.ALERTS_WRITE)]
+
+Document = dict[str, Any]
+
+
+@get("/alerts", guards=_READ)
+async def alerts(request: Asking, site: There) -> Answer:
+    """The page."""
+    return site.page(request, "pages/alerts.html", live="alerts", **await _listed(request, site))
+
+
+@get("/ui/alerts", guards=_READ)
+async def fresh(request: Asking, site: There) -> Answer:
+    """What stands below the tabs, for a page that was told that it is stale."""
+    return site.fragment(request, "parts/alerts.html", **await _listed(request, site))
+
+
+async def _listed(request: Asking, site: Site) -> Document:
+    asker, tab = viewer(request), request.query_params.get("tab", "now")
+    tab = tab if tab in TABS else "now"
+    path, names = TABS[tab]
+    fixed: Document = {} if tab in WHOLE else {"limit": 200 if tab == "rules" else PAGE}
+    given = dict(request.query_params)
+    hushed = tab == "now" and given.get("state") == "silenced"
+    if hushed:  # not a state of an alert: a silence keeps it quiet
+        given["state"], fixed["limit"] = "", 200
+    listed = Filtered(path, names, given, fixed)
+    await listed.ask(site, asker)
+    if hushed:
+        kept = [one for one in listed.document["alerts"] if one["silenced_by"]]
+        listed.document = {**listed.document, "alerts": kept}
+        listed.query["state"] = "silenced"
+    context: Document = {"tab": tab, "listed": listed, "armed": 0, "firing": {}}
+    if tab == "now" and not listed.document["alerts"]:
+        rules = await site.api.get(asker, "/api/alerts/rules", {"limit": 200})
+        context["armed"] = sum(one["enabled"] for one in rules["rules"])
+    if tab == "rules":
+        open_ = await site.api.get(asker, "/api/alerts", {"state": "firing", "limit": 200})
+        for one in open_["alerts"]:
+            context["firing"][one["rule_id"]] = context["firing"].get(one["rule_id"], 0) + 1
+    return context
+
+
+@post("/ui/alerts/{alert:str}/acknowledge", guards=_ANSWER)
+async def acknowledge(alert: FromPath[str], request: Asking, site: There) -> Answer:
+    """Somebody sees to it; or does not any more, when the form says `undo`."""
+    given = await form(request)
+    verb = "DELETE" if given.get("undo") else "POST"
+    await site.api.send(viewer(request), verb, f"/api/alerts/{alert}/acknowledge")
+    back = given.get("back", "")
+    return gone_to(f"/alerts/{alert}" if back == "one" else "/alerts")
+
+
+REMOVED: Final = {
+    "rules": ("Delete this rule?", "Its alerts that fire are over at once, and nobody judges what "
+              "it watched any more. Its history stays.", "Delete the rule", "rules"),
+    "silences": ("End this silence?", "What still fires is said to those who are told, now.",
+                 "End the silence", "silences"),
+    "contacts": ("Delete this contact?", "What waits for it is not sent. Rules that name only this "
+                 "contact tell the default contact.", "Delete the contact", "contacts"),
+}  # fmt: skip
+
+
+@get("/alerts/remove/{kind:str}/{thing:str}", guards=_WRITE)
+async def ask(kind: FromPath[str], thing: FromPath[str], request: Asking, site: There) -> Answer:
+    """What will happen, before it does: a page, or a dialog."""
+    if kind not in REMOVED:
+        raise NotFound("there is no page at this address")
+    document = await site.api.get(viewer(request), f"/api/alerts/{kind}/{thing}")
+    title, text, button, tab = REMOVED[kind]
+    name = document.get("name") or document.get("comment", "")
+    context: Document = {
+        "title": title, "said": text, "button": button, "name": name,
+        "action": f"/ui/alerts/remove/{kind}/{thing}", "back": f"/alerts?tab={tab}",
+    }  # fmt: skip
+    if by_htmx(request):
+        return site.fragment(request, "parts/removal.html", **context)
+    return site.page(request, "pages/removal.html", **context)
+
+
+@post("/ui/alerts/remove/{kind:str}/{thing:str}", guards=_WRITE)
+async def remove(kind: FromPath[str], thing: FromPath[str], request: Asking, site: There) -> Answer:
+    """It is gone."""
+    await form(request)
+    if kind not in REMOVED:
+        raise NotFound("there is no page at this address")
+    await site.api.send(viewer(request), "DELETE", f"/api/alerts/{kind}/{thing}")
+    return onwards(request, f"/alerts?tab={kind}")
+
+
+def onwards(request: Asking, target: str) -> Answer:
+    """To another page, also when a script asked."""
+    if by_htmx(request):
+        return Response(b"", status_code=200, headers={"HX-Redirect": target})
+    return gone_to(target)
+
+
+ROUTES = (alerts, fresh, acknowledge, ask, remove)
