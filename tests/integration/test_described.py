@@ -85,7 +85,7 @@ class Client:
     async def looked_at(self, execution: str) -> dict[str, Any]:
         """All that can be read of an execution; its status."""
         at = f"/api/executions/{execution}"
-        for part in ("", "/logs", "/history", "/steps", "/timeline", "/rollback/preview"):
+        for part in ("", "/logs", "/history", "/steps", "/timeline", "/rollback/preview", "/input"):
             await self.get(at + part)
         shown = await self.get(f"{at}/status")
         for step in shown["steps"]:

@@ -7,7 +7,7 @@ sent alone while an execution runs. Every text is escaped, nothing has a style.
 import functools
 import html
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -63,11 +63,12 @@ class Picture:
 
     def shown(
         self, states: Mapping[str, str] | None = None, chosen: str = "",
-        rest: str | None = "waiting",
+        rest: str | None = "waiting", critical: Collection[str] = (),
     ) -> Markup:  # fmt: skip
         """With the state of each step, by path; without any, what kind it is.
 
         `rest`: the state of those that were not reached; None: they show what kind they are.
+        `critical`: paths to be marked.
         """
         found: list[str] = []
         for i, part in enumerate(self._parts):
@@ -75,6 +76,7 @@ class Picture:
                 found.append(part)
             elif part[0] == "c":
                 found.append(' aria-current="true"' if part[1:] == chosen else "")
+                found.append(' data-critical="yes"' if part[1:] in critical else "")
             else:
                 path_, _, kind = part[1:].partition("|")
                 below = f'<text class="sub" x="12" y="40">{html.escape(kind)}</text>'

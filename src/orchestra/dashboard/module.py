@@ -14,7 +14,6 @@ from orchestra.dashboard import (
     Web,
     appearance,
     editor,
-    executions,
     kitchen,
     listing,
     listing_batch,
@@ -28,6 +27,7 @@ from orchestra.dashboard.agents import routes as agents
 from orchestra.dashboard.alerts import routes as alerts
 from orchestra.dashboard.asking import Api
 from orchestra.dashboard.drawings import Drawings
+from orchestra.dashboard.execution import again, comparing, exporting, pages, steering
 from orchestra.dashboard.failing import Failing
 from orchestra.dashboard.forms import judged
 from orchestra.dashboard.live import live
@@ -43,8 +43,12 @@ PAGES = (
     *workflows.ROUTES,
     *editor.ROUTES,
     *listing.ROUTES,
-    *executions.ROUTES,
     *listing_batch.ROUTES,
+    *comparing.ROUTES,
+    *pages.ROUTES,
+    *again.ROUTES,
+    *exporting.ROUTES,
+    *steering.ROUTES,
     *agents.ROUTES,
     *traffic.ROUTES,
     *monitoring.ROUTES,

@@ -12,7 +12,8 @@ import anyio
 
 from orchestra.dashboard import graph
 from orchestra.dashboard.asking import Refused, Viewer
-from orchestra.dashboard.executions import verbs
+from orchestra.dashboard.execution.choosing import Choice
+from orchestra.dashboard.execution.reading import head as head_of
 from orchestra.dashboard.overview import seen
 from orchestra.dashboard.site import Site, may
 from orchestra.dashboard.telling import Thing
@@ -86,10 +87,10 @@ class Things:
 
     async def _run(self, viewer: Viewer, id_: str) -> Made:
         run = await self._site.api.get(viewer, f"/api/executions/{id_}")
-        context = {"run": run, "verbs": verbs(run)}
+        context = {**await head_of(self._site, viewer, run), "choice": Choice()}
         head = self._text(viewer, "parts/execution_head.html", context)
         made = {"head": _partial("#head", "innerMorph", head)}
-        rows = self._text(viewer, "parts/step_rows.html", context | {"chosen": "", "tab": "graph"})
+        rows = self._text(viewer, "parts/step_rows.html", context | {"shown_steps": run["steps"]})
         made["rows"] = _partial("#steps", "innerMorph", rows)
         for step in run["steps"]:
             drawn = graph.state(step["path"], step["status"])

@@ -16,7 +16,16 @@ STATES: Final[dict[str, tuple[str, str]]] = {
     **dict.fromkeys(("pending", "waiting", "ready", "unknown", "no_data"), ("slate", "ring")),
     **dict.fromkeys(("running", "delivering"), ("cyan", "arc")),
     **dict.fromkeys(
-        ("retrying", "degraded", "stale", "warning", "misconfigured", "half_open", "failing"),
+        (
+            "retrying",
+            "degraded",
+            "stale",
+            "warning",
+            "misconfigured",
+            "half_open",
+            "failing",
+            "lost",
+        ),
         ("amber", "loop"),
     ),
     **dict.fromkeys(("paused", "draining", "held"), ("violet", "bars")),
@@ -32,7 +41,8 @@ STATES: Final[dict[str, tuple[str, str]]] = {
     "cancelled": ("orange", "barred"),
     **dict.fromkeys(("rolling_back", "rolled_back", "compensated"), ("magenta", "back")),
     **dict.fromkeys(
-        ("skipped", "offline", "disabled", "archived", "debug", "silenced"), ("faint", "dash")
+        ("skipped", "offline", "disabled", "archived", "debug", "silenced", "stopped"),
+        ("faint", "dash"),
     ),
 }
 

@@ -77,6 +77,9 @@ def test_a_template_keeps_the_policy(path: Path) -> None:
     assert "autoescape" not in text
     markup = re.sub(r"{%.*?%}", "", re.sub(r"{{.*?}}", "X", text))
 
+    if path.name == "export.html":  # a file on its own; its policy knows the digest of the sheet
+        assert "default-src 'none'; style-src 'sha256-X'" in markup
+        markup = markup.replace("<style>", "")
     for tag in re.findall(r"<[a-z][^>]*>", markup):
         assert not re.search(r"\sstyle\s*=|\son[a-z]+\s*=|hx-on|\bjs:|javascript:|<style", tag), tag
         unquoted = re.search(r"\s[a-z:-]+=(?![\"'])", re.sub(r"\"[^\"]*\"|'[^']*'", '""', tag))
@@ -93,7 +96,7 @@ def test_markup_is_made_in_few_places() -> None:
         if re.search(r"\bMarkup\(", path.read_text("utf-8"))
     }
 
-    assert makers == {"charts.py", "graph.py"}
+    assert makers == {"charts.py", "gantt.py", "graph.py"}
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)

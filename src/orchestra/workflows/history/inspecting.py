@@ -29,6 +29,11 @@ class Inspection:
             return replaying.timeline(stored, lines, at_ms, limit)
         return await anyio.to_thread.run_sync(replaying.timeline, stored, lines, at_ms, limit)
 
+    async def given(self, tenant: Tenant, execution: str) -> dict[str, Json]:
+        """What it was started with, whole. Raises NoSuchExecution."""
+        stored = await self._reader.read(tenant, execution)
+        return {"execution_id": execution, "input_data": stored.envelope.input}
+
     async def preview(self, tenant: Tenant, execution: str) -> dict[str, Json]:
         """What a rollback will undo, in order, and what it will not. Raises NoSuchExecution."""
         stored = await self._reader.read(tenant, execution, whole=True)

@@ -10,7 +10,7 @@ from orchestra.workflows.history.chronicle import Line, event_of
 from orchestra.workflows.history.showing import shown_nodes
 from orchestra.workflows.history.stored import STATES, Stored
 from orchestra.workflows.language.definition import Json
-from orchestra.workflows.planning.plan import OUTPUT, Node
+from orchestra.workflows.planning.plan import OUTPUT, Node, Steps
 
 BARS_MAX: Final = 40
 """Of one step. The last ones are told."""
@@ -120,12 +120,18 @@ def _retried(lines: Sequence[Line]) -> set[str]:
 
 
 def _seen(stored: Stored, mine: Mapping[str, Any], states: Mapping[str, str]) -> list[Node]:
-    """Steps of the body, and those inside that had been reached."""
-    return [
-        node
-        for node in stored.plan.nodes.values()
-        if not node.scope.path or node.path in mine or states.get(node.path, "") in _DONE
-    ]
+    """Steps of the body, each with those inside it that had been reached."""
+    found: list[Node] = []
+
+    def walk(steps: Steps) -> None:
+        for node in steps.nodes:
+            if not steps.path or node.path in mine or states.get(node.path, "") in _DONE:
+                found.append(node)
+                for inner in node.scopes():
+                    walk(inner)
+
+    walk(stored.plan.body)
+    return found
 
 
 def _ends(mine: Mapping[str, Sequence[Line]]) -> dict[str, int]:

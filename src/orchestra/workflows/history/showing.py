@@ -44,7 +44,7 @@ def status(stored: Stored) -> dict[str, Json]:
             "percent": 100 * done // len(body) if body else 100,
         },
         "current_steps": running,
-        "input_data": bounded(envelope.input, f"{base}/history"),
+        "input_data": bounded(envelope.input, f"{base}/input"),
         "output": output(stored) if letter == "D" else None,
         "error": error(stored),
         "created_at": instant(created_ms),

@@ -195,6 +195,7 @@ STEPS: Final = described(
 STEP: Final = described(
     {200: Answer("The step.", [step_documents.StepWhole])}, refusals=[NoSuchStep, *_SEE]
 )
+INPUT: Final = described({200: Answer("It.", [inspection_documents.Given])}, refusals=_SEE)
 TIMELINE: Final = described(
     {200: Answer("What happened when.", [inspection_documents.Timeline])}, refusals=[Invalid, *_SEE]
 )

@@ -1,6 +1,6 @@
 """The answers of the routes that inspect an execution, as the description of the API shows them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -17,6 +17,13 @@ from orchestra.workflows.routes.execution_documents import (
 )
 
 Ms = Annotated[int, Meta(description="Milliseconds since 1970.")]
+
+
+class Given(Closed, frozen=True):
+    """What an execution was started with, whole."""
+
+    execution_id: str
+    input_data: Annotated[Any, Meta(description="JSON.")]
 
 
 class TimelineBar(Closed, frozen=True):

@@ -25,6 +25,13 @@ class InspectionRoutes(Controller):
     path = "/api/executions/{execution:str}"
     tags = ("executions",)
 
+    @get("/input", guards=_READ, opt=descriptions.INPUT)
+    async def given(
+        self, execution: FromPath[str], principal: Caller, inspection: Asked
+    ) -> dict[str, Json]:
+        """What it was started with, however large."""
+        return await inspection.given(principal.tenant, execution)
+
     @get("/timeline", guards=_READ, opt=descriptions.TIMELINE)
     async def timeline(
         self,

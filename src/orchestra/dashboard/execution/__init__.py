@@ -1,0 +1,1 @@
+"""`/executions/{id}`: one execution, as it runs, as it was, and beside another."""
