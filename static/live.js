@@ -189,6 +189,10 @@ const nav = document.querySelector('.nav'), fold = document.querySelector('.fold
 fold?.addEventListener('click', () => fold.setAttribute('aria-expanded', String(nav.toggleAttribute('data-wide'))));
 let after = '';
 document.addEventListener('keydown', event => {
+  if (event.key === 'k' && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    if (dialog.open) dialog.close(); else document.querySelector('.find').click();
+  }
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input, textarea, select')) return;
   const key = event.key, was = after;
   after = key === 'g' ? 'g' : '';

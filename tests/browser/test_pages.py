@@ -25,6 +25,7 @@ PAGES = [
     "/executions?status=bogus&q=zzz",
     "/executions?longer_than=soon&status=failed",
     "/executions/batch?do=retry&all=1",
+    "/search?q=mood",
     "/executions/{done}",
     "/executions/{done}?step=first",
     "/executions/{done}?tab=timeline",

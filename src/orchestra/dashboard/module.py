@@ -19,6 +19,7 @@ from orchestra.dashboard import (
     listing_batch,
     logs,
     overview,
+    palette,
     signing_in,
     traffic,
     workflows,
@@ -56,6 +57,7 @@ PAGES = (
     *alerts.ROUTES,
     *kitchen.ROUTES,
     *appearance.ROUTES,
+    *palette.ROUTES,
 )
 
 

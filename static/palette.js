@@ -1,0 +1,27 @@
+// The keys of the field that leads anywhere. It comes with the dialog, each time that is opened.
+(() => {
+'use strict';
+
+const field = document.getElementById('palette-q'), list = document.getElementById('palette-list');
+if (!field) return;
+const options = () => [...list.querySelectorAll('[role=option]')];
+
+function choose(next) {
+  for (const one of options()) one.setAttribute('aria-selected', String(one === next));
+  field.setAttribute('aria-activedescendant', next ? next.id : '');
+  next?.scrollIntoView({block: 'nearest'});
+}
+
+field.addEventListener('keydown', event => {
+  const all = options(), at = all.findIndex(one => one.getAttribute('aria-selected') === 'true');
+  const to = {ArrowDown: at + 1, ArrowUp: at < 1 ? all.length - 1 : at - 1, PageDown: at + 8, PageUp: at - 8}[event.key];
+  if (to !== undefined && all.length) {
+    event.preventDefault();
+    choose(all[event.key === 'ArrowDown' ? to % all.length : Math.max(0, Math.min(all.length - 1, to))]);
+  } else if (event.key === 'Enter' && all[at]) {
+    event.preventDefault();
+    all[at].click();
+  }
+});
+list.addEventListener('htmx:after:swap', () => choose(options()[0]));
+})();
