@@ -1,21 +1,29 @@
-// Pages of agents, events, queues and webhooks: copy a secret, choose all rows, which kind is chosen.
+// Pages of agents, events, queues and webhooks: words into a list, all rows, which kind is chosen.
 (() => {
 'use strict';
 
+// a known type, put into the list that is being written
 document.addEventListener('click', event => {
-  const button = event.target.closest('[data-copy]');
-  if (!button) return;
-  const source = document.getElementById(button.dataset.copy);
-  const told = () => { button.textContent = 'Copied'; };
-  const chosen = () => { getSelection().selectAllChildren(source); };
-  if (navigator.clipboard) navigator.clipboard.writeText(source.textContent).then(told, chosen);
-  else chosen();
+  const word = event.target.closest('[data-add]');
+  if (!word) return;
+  const field = document.getElementById(word.dataset.to), lines = field.value.split('\n').filter(Boolean);
+  if (!lines.includes(word.dataset.add)) lines.push(word.dataset.add);
+  field.value = lines.join('\n');
+  field.focus();
 });
 
 document.addEventListener('change', event => {
   const all = event.target.closest('[data-all]');
   if (!all) return;
   for (const box of document.querySelectorAll(`input[name="${CSS.escape(all.dataset.all)}"]`)) box.checked = all.checked;
+});
+
+// rows that are chosen stay as they are until something is done with them
+document.addEventListener('htmx:before:request', event => {
+  if (event.target.matches('[hx-select]') && event.target.querySelector('.pick input:checked')) event.preventDefault();
+});
+document.addEventListener('htmx:after:request', event => {
+  for (const box of event.target.querySelectorAll('.pick input:checked, [data-all]:checked')) box.checked = false;
 });
 
 document.addEventListener('htmx:after:swap', () => {

@@ -31,6 +31,8 @@ class Question(msgspec.Struct, frozen=True):
     hidden: Mapping[str, str] = {}
     number: tuple[str, str, str] = ("", "", "")
     """A number to go with it: name, label, what stands there."""
+    whole: bool = False
+    """The answer is a page, not a toast."""
 
 
 def done(request: Asking, site: Site, said: str, back: str, title: str = "Done") -> Answer:

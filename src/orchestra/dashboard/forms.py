@@ -63,6 +63,13 @@ async def form(request: Asking) -> dict[str, str]:
     return fields
 
 
+async def chosen(request: Asking, name: str) -> list[str]:
+    """All values of a field that is there several times, such as ticked rows; each once."""
+    await form(request)
+    pairs = parse_qsl((await request.body()).decode(), max_num_fields=FIELDS_MAX)
+    return list(dict.fromkeys(value for key, value in pairs if key == name))
+
+
 class Wrong(dict[str, str]):
     """What is wrong with a form: `wrong["url"]` is the text for that field, `""` where it is sound.
 

@@ -35,6 +35,7 @@ from orchestra.dashboard.live import live
 from orchestra.dashboard.rendering import Pages
 from orchestra.dashboard.site import Asking, Parts, Site
 from orchestra.dashboard.watching import monitoring
+from orchestra.dashboard.webhooks import routes as webhooks
 from orchestra.security.gateway import Gateway
 from orchestra.security.sessions import Sessions
 
@@ -52,6 +53,7 @@ PAGES = (
     *steering.ROUTES,
     *agents.ROUTES,
     *traffic.ROUTES,
+    *webhooks.ROUTES,
     *monitoring.ROUTES,
     *logs.ROUTES,
     *alerts.ROUTES,

@@ -35,7 +35,7 @@ _EXECUTION: Final = re.compile(r"exe_[0-9A-Za-z_-]{1,64}")
 
 Thing = tuple[str, str]
 OVERVIEW: Final[Thing] = ("overview", "")
-MOVING: Final = ("queues", "logs", "metrics", "workflows")
+MOVING: Final = ("queues", "logs", "metrics", "workflows", "webhooks", "agents")
 
 
 class TopicUnknown(Invalid):

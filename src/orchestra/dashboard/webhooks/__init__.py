@@ -1,0 +1,1 @@
+"""The pages of webhooks: whom we tell, what was sent, and who may tell us."""
