@@ -35,7 +35,7 @@ async def figures(site: Site, asker: Viewer) -> Mapping[str, Document]:
     raw: dict[str, Document | None] = {}
 
     async def ask(name: str, query: Document) -> None:
-        more = {"from": "-24h", "step": "86400s", "limit": 500}
+        more = {"from": "-24h", "step": "86400s", "limit": 100}
         raw[name] = await or_none(site, asker, "/api/metrics/query", query | more)
 
     async with anyio.create_task_group() as group:
