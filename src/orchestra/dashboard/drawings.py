@@ -1,7 +1,8 @@
 """Pictures of definitions, drawn once for each version, in a thread."""
 
 from collections import OrderedDict
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -11,6 +12,7 @@ from orchestra.dashboard.asking import Api, Viewer
 from orchestra.dashboard.graph import Picture, scope_of
 
 KEPT_MAX: Final = 256
+T = TypeVar("T")
 
 
 class Drawings:
@@ -36,6 +38,8 @@ class Drawings:
 
     async def drawn(self, name: str, graph: dict[str, Any]) -> Picture:
         """That of a graph, not remembered."""
-        return await anyio.to_thread.run_sync(
-            lambda: Picture(scope_of(name, graph)), limiter=self._limiter
-        )
+        return await self.apart(lambda: Picture(scope_of(name, graph)))
+
+    async def apart(self, draw: Callable[[], T]) -> T:
+        """What `draw` makes, in a thread, one after the other."""
+        return await anyio.to_thread.run_sync(draw, limiter=self._limiter)

@@ -7,6 +7,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from orchestra.dashboard.asking import Refused
+from orchestra.dashboard.builder import placed_anew
 from orchestra.dashboard.editor.checking import check, repaired
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, viewer
@@ -74,6 +75,7 @@ async def create(request: Asking, site: There) -> Answer:
         )
     except Refused as refused:
         return await _again(request, site, None, given, refused)
+    await placed_anew(site, asker, str(made["id"]), given.get("layout", ""))
     return _to(request, f"/workflows/{made['id']}")
 
 

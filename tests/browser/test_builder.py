@@ -1,0 +1,259 @@
+"""The canvas: a second view of the text, by pointer and by keyboard."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browsing import BROKEN, LONG, PHONE, ROOT, SHORT, Opener, Site
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+from workflow_documents import SHORT_STEPS, a_parallel, a_step, a_switch
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+ODD = '{"name":"odd","steps":[{"id":"a","x-1":1.0,"2":9007199254740993,"1":"\\u00e9"},{"id":"b"}]}'
+
+
+def documents() -> Iterator[str]:
+    for path in sorted((ROOT / "examples").glob("*.json")):
+        yield path.read_text("utf-8")
+    short: dict[str, Any] = {"name": "Sample Workflow", "steps": SHORT_STEPS}
+    inner = a_switch("s", a_step("a"), a_step("b"))
+    deep = a_parallel("p", one=[inner, a_step("z")], two=[a_step("y")])
+    nested: dict[str, Any] = {"name": "w", "steps": [deep, a_step("last")]}
+    for document in (short, LONG, SHORT, BROKEN, nested):
+        yield json.dumps(document, ensure_ascii=False)
+    yield ODD
+
+
+def node(page: Page, path: str) -> Locator:
+    return page.locator(f'.node[data-path="{path}"]')
+
+
+def written(page: Page) -> str:
+    return page.evaluate("orchestraText.get()")
+
+
+def steps(page: Page) -> list[dict[str, Any]]:
+    return json.loads(written(page))["steps"]
+
+
+def write(page: Page, text: str) -> None:
+    page.evaluate("text => orchestraText.edit(0, orchestraText.get().length, text)", text)
+    expect(page.locator("#canvas")).to_have_attribute("data-ready", "yes")
+
+
+def opened(page: Page) -> Page:
+    expect(page.locator("#canvas")).to_have_attribute("data-ready", "yes")
+    expect(page.locator(".code .host")).to_be_visible()
+    return page
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, steps=3)
+    page.mouse.move(*end, steps=3)
+    page.mouse.up()
+
+
+def middle(locator: Locator) -> tuple[float, float]:
+    box = locator.bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def without_order(text: str) -> Any:
+    document = json.loads(text)
+    for step in document["steps"]:
+        step.pop("depends_on", None)
+    return document
+
+
+def test_what_is_not_changed_stays_as_it_was_written(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    page = opened(watched(context, f"{site.url}/workflows/new?view=builder"))
+
+    for text in documents():
+        write(page, text)
+        expect(page.locator(".node")).to_have_count(len(json.loads(text)["steps"]))
+        first = page.locator(".node").first
+        before = first.get_attribute("transform")
+        first.focus()
+        page.keyboard.press("Shift+ArrowRight")
+        expect(page.locator(".node").first).not_to_have_attribute("transform", before or "")
+        page.keyboard.press("Control+z")
+        expect(page.locator(".node").first).to_have_attribute("transform", before or "")
+        assert written(page) == text
+
+        if len(json.loads(text)["steps"]) < 2:
+            continue
+        page.locator(".node").first.focus()
+        page.keyboard.press("c")
+        page.locator(".node").last.focus()
+        page.keyboard.press("Enter")
+        now = written(page)
+        assert now != text
+        assert json.dumps(without_order(now)) == json.dumps(without_order(text))
+        page.evaluate("orchestraText.undo()")
+        assert written(page) == text
+    page.close()
+
+
+def test_saving_what_was_only_moved_makes_no_version_and_keeps_the_place(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    document = json.loads((ROOT / "examples" / "customer-support.json").read_text("utf-8"))
+    made = site.ask("POST", "/api/workflows", document | {"name": "moved"})
+    before = site.ask("GET", f"/api/workflows/{made['id']}")
+    page = opened(watched(context, f"{site.url}/workflows/{made['id']}/edit?view=builder"))
+
+    node(page, "facts").focus()
+    with page.expect_response("**/ui/editor/layout"):
+        page.keyboard.press("Shift+ArrowDown")
+    page.get_by_role("button", name="Save").first.click()
+    expect(page.locator("h1")).to_have_text("moved")
+
+    after = site.ask("GET", f"/api/workflows/{made['id']}")
+    assert after["version"] == 1
+    assert json.dumps(after["definition"]) == json.dumps(before["definition"])
+    assert list(site.ask("GET", f"/api/workflows/{made['id']}/layout")["positions"]) == ["facts"]
+    page.close()
+
+
+def test_with_the_keyboard_alone_three_steps_are_made_connected_and_saved(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    page = opened(watched(context, f"{site.url}/workflows/new?view=builder"))
+    for path in ("facts", "sentiment"):
+        node(page, path).focus()
+        page.keyboard.press("Delete")
+    expect(page.get_by_text("Nothing here yet")).to_be_visible()
+
+    for kind in ("transform", "wait", "set"):
+        page.locator(f'[data-part=palette] [data-add="{kind}"]').focus()
+        page.keyboard.press("Enter")
+        expect(node(page, kind)).to_be_focused()
+    expect(page.locator(".edge")).to_have_count(2)
+
+    node(page, "transform").focus()
+    page.keyboard.press("c")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator(".edge")).to_have_count(3)
+    assert [one["depends_on"] for one in steps(page)] == [[], ["transform"], ["wait", "transform"]]
+    page.keyboard.press("Control+z")
+    assert not any("depends_on" in one for one in steps(page))
+    page.keyboard.press("Control+Shift+z")
+
+    page.keyboard.press("Enter")
+    page.locator("#builder-id").fill("remember")
+    page.keyboard.press("Tab")
+    expect(node(page, "remember")).to_have_count(1)
+    page.get_by_label("Name", exact=True).or_(page.locator("#builder-id")).first.focus()
+    page.get_by_role("button", name="Save").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("my-workflow")
+    expect(page.locator(".dag .n")).to_have_count(3)
+    page.close()
+
+
+def test_with_a_pointer_steps_are_added_moved_connected_parted_and_refused(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    page = opened(watched(context, f"{site.url}/workflows/new?view=builder"))
+    expect(page.locator(".node")).to_have_count(2)
+    field = middle(page.locator("#canvas svg[role=application]"))
+
+    drag(
+        page,
+        middle(page.locator("[data-part=palette] [data-add=emit]")),
+        (field[0], field[1] + 150),
+    )
+    expect(node(page, "emit")).to_be_visible()
+    assert steps(page)[-1]["depends_on"] == []
+    port = middle(node(page, "facts").locator(".out"))
+    drag(page, port, middle(node(page, "emit").locator(".body")))
+    assert steps(page)[-1]["depends_on"] == ["facts"]
+
+    drag(
+        page,
+        middle(node(page, "emit").locator(".out")),
+        middle(node(page, "sentiment").locator(".body")),
+    )
+    expect(page.locator("[data-part=status]")).to_contain_text("cycle")
+    assert "depends_on" not in steps(page)[0] or steps(page)[0]["depends_on"] == []
+
+    before = written(page)
+    x, y = middle(node(page, "emit").locator(".body"))
+    drag(page, (x, y), (x + 80, y + 40))
+    expect(page.locator("[data-part=status]")).to_have_text("Moved emit")
+    assert written(page) == before
+
+    page.get_by_label("facts", exact=True).uncheck()
+    assert steps(page)[-1]["depends_on"] == []
+    page.get_by_role("button", name="Undo").click()
+    assert steps(page)[-1]["depends_on"] == ["facts"]
+    node(page, "emit").focus()
+    page.keyboard.press("d")
+    expect(node(page, "emit_2")).to_be_focused()
+    page.close()
+
+
+def test_scopes_findings_names_and_broken_text(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    page = opened(watched(context, f"{site.url}/workflows/new?view=builder"))
+    text = (ROOT / "examples" / "customer-support.json").read_text("utf-8")
+    write(page, text.replace('"task_type": "data_summary"', '"tsk": 1, "dependsOn": []'))
+    expect(node(page, "history").locator(".bad")).to_be_visible()
+    node(page, "history").locator(".name").click()
+    expect(page.locator(".inspector .told")).to_contain_text("depends_on")
+
+    write(page, text)
+    node(page, "route").locator(".name").dblclick()
+    expect(page.locator(".node")).to_have_count(2)
+    page.get_by_role("button", name="default", exact=True).click()
+    expect(node(page, "route/auto_reply")).to_be_visible()
+    node(page, "route/auto_reply").focus()
+    page.keyboard.press("Escape")
+    expect(node(page, "route")).to_be_focused()
+
+    node(page, "sentiment").locator(".name").click()
+    page.locator("#builder-id").fill("mood")
+    page.locator("#builder-id").press("Enter")
+    expect(node(page, "mood")).to_be_visible()
+    speaking = text.count("steps.sentiment.") + text.count('"depends_on": ["sentiment"]')
+    assert written(page).count("mood") == 1 + speaking
+
+    page.evaluate("orchestraText.edit(4, 5, '')")
+    expect(page.locator("[data-part=broken]")).to_contain_text("Line 2")
+    node(page, "mood").focus()
+    page.keyboard.press("Delete")
+    expect(page.locator("[data-part=status]")).to_contain_text("Line 2")
+    expect(node(page, "mood")).to_be_visible()
+    page.close()
+
+
+@pytest.mark.parametrize("size", [None, PHONE], ids=["desk", "phone"])
+def test_the_builder_is_accessible(
+    context: BrowserContext, watched: Opener, site: Site, size: Any
+) -> None:
+    page = watched(context, f"{site.url}/workflows/{site.made['mood']}/edit?view=builder")
+    if size:
+        page.set_viewport_size(size)
+    opened(page)
+    row = (
+        page.locator("[data-part=outline] button").first
+        if size
+        else node(page, "first").locator(".name")
+    )
+    row.click()
+    expect(page.locator("#builder-id")).to_have_value("first")
+
+    found = Axe().run(page, options={"runOnly": RULES})
+
+    assert found.violations_count == 0, found.generate_report()
+    page.close()
