@@ -91,6 +91,13 @@ async def test_every_member_is_there_and_says_what_happened(store_url: str, tmp_
     assert executions["p50_ms"] <= executions["p95_ms"]
     assert found["workflows"] == {"total": 2, "active": 2}
     assert found["failing"] == [{"workflow": "w-no", "failed": 1, "of": 1}]
+    activity = found["activity"]
+    assert [one["workflow"] for one in activity["workflows"]] == ["w-do", "w-no"]
+    assert [sum(one["ended"]) for one in activity["workflows"]] == [3, 1]
+    assert sum(activity["workflows"][1]["failed"]) == 1
+    assert {len(hours) for hours in activity["series"].values()} == {24}
+    assert sum(activity["series"]["completed"]) == 3
+    assert activity["day_before"]["completed"] == 0
     assert found["webhooks"] == {"endpoints": 1, "success_rate": None, "pending": 0}
     assert found["alerts"]["firing"] >= 0
     assert found["agents"]["in_flight"] == 0
@@ -159,21 +166,21 @@ async def test_windows_amount_to_what_was_put_in_whenever_they_are_asked(store: 
             tally = await windows.spread(DEFAULT_TENANT, SPREAD, window_s)
             kept = [value for at_s, value in values if at_s >= begin_s]
             assert (tally.count, tally.sum) == (len(kept), pytest.approx(sum(kept)))
+        for window_s, step_s in ((3_540, 60), (7_200, 3_600)):
+            begin_s = (now_s - window_s) // step_s * step_s
+            truth: Counter[tuple[str, int]] = Counter()
+            for at_s, of, n in put:
+                if at_s >= begin_s:
+                    truth[of, (at_s - begin_s) // step_s] += n
+            binned = await windows.bins(DEFAULT_TENANT, COUNTER, window_s, step_s)
+            found = {
+                (dict(key)["of"], i): cell.n
+                for key, bins in binned.items()
+                for i, cell in bins.items()
+                if isinstance(cell, Sum) and cell.n
+            }
+            assert found == dict(truth), step_s
         clock.advance(chance.randrange(1_000, 150_000))
-    by_minute = await windows.bins(DEFAULT_TENANT, COUNTER, 3_540, 60)
-    now_s = clock.now_ms() // 1_000
-    begin_s = (now_s - 3_540) // 60 * 60
-    truth: Counter[tuple[str, int]] = Counter()
-    for at_s, of, n in put:
-        if at_s >= begin_s:
-            truth[of, (at_s - begin_s) // 60] += n
-    told_now = {
-        (dict(key)["of"], i): cell.n
-        for key, bins in by_minute.items()
-        for i, cell in bins.items()
-        if isinstance(cell, Sum) and cell.n
-    }
-    assert told_now == dict(truth)
 
 
 async def test_a_gauge_is_that_of_each_replica_that_lives(store: Store) -> None:

@@ -4,6 +4,7 @@ Besides `graph.py` and `gantt.py` the only maker of `Markup`: every text is esca
 style.
 """
 
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import Final
@@ -54,6 +55,28 @@ def bars(parts: Sequence[tuple[str, float]], label: str) -> Markup:
     return Markup(  # noqa: S704  # texts are escaped
         '<svg class="bars" viewBox="0 0 100 8" preserveAspectRatio="none" role="img"'
         f' aria-label="{escape(label)}">{"".join(found)}</svg>'
+    )
+
+
+def heat(ended: Sequence[int], failed: Sequence[int], top: int, label: str) -> Markup:
+    """A cell for each hour: brighter with more, and red from below for the share that failed."""
+    found = list[str]()
+    for i, (n, bad) in enumerate(zip(ended, failed, strict=True)):
+        if not n:
+            continue
+        level = 1 + min(4, int(4 * math.log1p(n) / math.log1p(max(top, 1))))
+        told = f"{n:,} ended, {bad:,} failed"
+        found.append(f'<rect class="h{level}" x="{i * 10}" width="9" height="20"/>')
+        if bad:
+            high = max(4.0, 20 * bad / n)
+            at = f'x="{i * 10}" y="{20 - high:.1f}"'
+            found.append(f'<rect class="bad" {at} width="9" height="{high:.1f}"/>')
+        found.append(
+            f'<rect class="hit" x="{i * 10}" width="9" height="20"><title>{told}</title></rect>'
+        )
+    return Markup(  # noqa: S704  # texts are escaped
+        f'<svg class="heat" viewBox="0 0 {10 * len(ended) - 1} 20" preserveAspectRatio="none"'
+        f' role="img" aria-label="{escape(label)}">{"".join(found)}</svg>'
     )
 
 

@@ -1,6 +1,7 @@
 """`/`: everything at a glance, and the first steps of who has nothing yet."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.resources import files
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from orchestra.errors import OrchestraError
 from orchestra.security import Permission, requires
 
 MESSAGES: Final = 12
+WATCHED: Final = 5
+"""Of so many that run it is said how far they are."""
 DEMO: Final = "customer-support"
 _READ: Final = [requires(Permission.EXECUTIONS_READ)]
 
@@ -31,6 +34,8 @@ class Seen(msgspec.Struct, frozen=True):
     agents: int
     quiet: bool
     """Nothing was ever run: the first steps are shown."""
+    progress: Mapping[str, int]
+    """How far those are that run, in percent."""
 
 
 async def seen(api: Api, viewer: Viewer) -> Seen:
@@ -53,6 +58,16 @@ async def seen(api: Api, viewer: Viewer) -> Seen:
         group.start_soon(ask, "workflows", "/api/workflows", {"limit": 1})
         group.start_soon(ask, "agents", "/api/agents", {"limit": 1})
     recent = found.get("recent", {}).get("items", [])
+    progress: dict[str, int] = {}
+
+    async def far(id_: str) -> None:
+        with suppress(OrchestraError):
+            run = await api.get(viewer, f"/api/executions/{id_}")
+            progress[id_] = run["progress"]["percent"]
+
+    async with anyio.create_task_group() as group:
+        for run in [one for one in recent if one["ended_at"] is None][:WATCHED]:
+            group.start_soon(far, run["id"])
     return Seen(
         figures=found.get("figures"),
         problem=problem,
@@ -60,6 +75,7 @@ async def seen(api: Api, viewer: Viewer) -> Seen:
         workflows=len(found.get("workflows", {}).get("items", [])),
         agents=len(found.get("agents", {}).get("items", [])),
         quiet=not recent,
+        progress=progress,
     )
 
 
@@ -67,7 +83,8 @@ async def seen(api: Api, viewer: Viewer) -> Seen:
 async def overview(request: Asking, site: There) -> Answer:
     """The page."""
     made = await seen(site.api, viewer(request))
-    return site.page(request, "pages/overview.html", seen=made, live="overview")
+    wall = request.query_params.get("wall") == "1"
+    return site.page(request, "pages/overview.html", seen=made, live="overview", wall=wall)
 
 
 @get("/ui/overview", guards=_READ)

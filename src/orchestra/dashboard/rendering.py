@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestra.dashboard import wording
-from orchestra.dashboard.charts import bars, spark
+from orchestra.dashboard.charts import bars, heat, spark
 from orchestra.dashboard.trees import difference, tree
 
 PACKED_MIN_BYTES: Final = 1_024
@@ -52,6 +52,8 @@ class Pages:
             "pretty": wording.pretty,
             "spark": spark,
             "bars": bars,
+            "heat": heat,
+            "change": wording.change,
             "tree": tree,
             "difference": difference,
         }

@@ -111,6 +111,11 @@ def percent(share: float | None) -> str:
     return f"{text.removesuffix('.0')} %"
 
 
+def change(now: float | None, before: float | None) -> float | None:
+    """By what share a figure moved; None where there is nothing to compare with."""
+    return None if not before or now is None else (now - before) / before
+
+
 def clock(instant: object) -> str:
     """The time of day of an instant, in UTC, until a script makes it local."""
     return str(instant)[11:19] if instant else "–"

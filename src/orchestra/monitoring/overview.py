@@ -17,6 +17,7 @@ from orchestra.clock import Clock
 from orchestra.errors import OrchestraError, Problem
 from orchestra.instants import instant
 from orchestra.monitoring import Views
+from orchestra.monitoring.activity import Activity
 from orchestra.monitoring.metrics.asking import QueryInvalid, duration_s
 from orchestra.monitoring.metrics.functions import Sum, quantile
 from orchestra.monitoring.metrics.series import INSTALLATION
@@ -65,6 +66,7 @@ class Overview:
 
     def __init__(self, sources: Sources) -> None:
         self._s, self._windows = sources, sources.windows
+        self._activity = Activity(sources.windows, sources.clock)
         self.alerts: Callable[[Tenant], Awaitable[Document]] | None = None
         """Says which alerts fire: a part that is made after this one."""
         self._made: Once[tuple[Tenant, int], Document] = Once(sources.clock, FRESH_S)
@@ -131,6 +133,7 @@ class Overview:
             "webhooks": lambda: self._webhooks(tenant, window_s),
             "alerts": lambda: self._alerts(tenant),
             "usage": lambda: self._usage(tenant, window_s),
+            "activity": lambda: self._activity.make(tenant),
             "system": self._system,
             "recent_executions": lambda: self._recent(tenant),
             "recent_events": lambda: self._s.views.events(tenant, LISTED),

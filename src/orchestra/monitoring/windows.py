@@ -40,6 +40,7 @@ class _Known(NamedTuple):
 
 
 class _Past(NamedTuple):
+    from_s: int
     until_s: int
     series: Older
 
@@ -79,8 +80,15 @@ class Windows:
         begin_s = (now_s - window_s) // step * step
         cut_s = max(begin_s, (now_s - FRESH_S) // 60 * 60 + 60)
         series = (await self.series(tenant)).get(metric, ())
-        past = await self._before(tenant, metric, (window_s, step_s), (begin_s, cut_s))
+        whole_s = max(begin_s, cut_s // step * step)  # a question ends with a whole step
+        past = await self._before(tenant, metric, (window_s, step_s), (begin_s, whole_s))
         found: Older = {labels: dict(bins) for labels, bins in past.series.items()}
+        if whole_s < cut_s:
+            past = await self._before(tenant, metric, (0, 60), (whole_s, cut_s))
+            for labels, bins in past.series.items():
+                kept, i = found.setdefault(labels, {}), (whole_s - begin_s) // step
+                for cell in bins.values():
+                    kept[i] = _both(kept.get(i), cell)
         fresh = await self._fresh(series, past.until_s, now_s)
         for one, slots in zip(series, fresh, strict=True):
             bins = found.setdefault(one.labels, {})
@@ -132,7 +140,7 @@ class Windows:
         begin_s, cut_s = between
         key = (tenant, metric, *of)
         past = self._past.get(key)
-        if past is not None and past.until_s == cut_s:
+        if past is not None and (past.from_s, past.until_s) == between:
             return past
         found: Older = {}
         if begin_s < cut_s:
@@ -140,7 +148,7 @@ class Windows:
             for labels, bins in await self._answers.window(tenant, asked, whole=not of[1]):
                 found[tuple(sorted(labels.items()))] = bins
         _make_room(self._past)
-        self._past[key] = _Past(cut_s, found)
+        self._past[key] = _Past(begin_s, cut_s, found)
         return self._past[key]
 
     async def _fresh(
@@ -195,6 +203,15 @@ def _added(cell: Cell | None, series: Series, value: Any) -> Cell:
     found = Sum()
     found.n = cell.n if isinstance(cell, Sum) else 0.0
     found.n += int(value) / scale_of(series.name) if series.kind == "c" else float(value)
+    return found
+
+
+def _both(one: Cell | None, other: Cell) -> Cell:
+    """A new cell with what is in two."""
+    found = type(other)()
+    for cell in (one, other):
+        if cell is not None:
+            found.merge(cell)  # type: ignore[arg-type]  # cells of one series are of one kind
     return found
 
 

@@ -182,6 +182,13 @@ class Overview(Closed, frozen=True):
     webhooks: dict[str, Any] | None
     alerts: dict[str, Any] | None
     usage: dict[str, Any] | None
+    activity: Annotated[
+        dict[str, Any] | None,
+        Meta(
+            description="The last 24 hours by the hour, the present one last: executions that ended"
+            " by workflow, figures in `series`, and those of the 24 hours before in `day_before`."
+        ),
+    ]
     system: dict[str, Any] | None
     recent_executions: list[dict[str, Any]] | None
     recent_events: list[dict[str, Any]] | None
