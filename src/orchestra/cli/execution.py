@@ -7,6 +7,7 @@ from rich.text import Text
 
 from orchestra.cli.client import Client, segment
 from orchestra.cli.execution_batch import batch
+from orchestra.cli.execution_preview import preview
 from orchestra.cli.follow import conclude, show, until_ended
 from orchestra.cli.options import json_of, remote
 from orchestra.cli.printing import (
@@ -178,18 +179,24 @@ def cancel(client: Client, execution_id: str, reason: str | None, as_json: bool)
 @execution.command("rollback")
 @EXECUTION
 @click.option("--skip", is_flag=True, help="Pass over the compensation that cannot succeed.")
+@click.option("--preview", "only_look", is_flag=True, help="Only tell what it would undo.")
 @REASON
 @remote
 def rollback(
-    client: Client, execution_id: str, skip: bool, reason: str | None, as_json: bool
-) -> None:
+    client: Client, execution_id: str, skip: bool, only_look: bool, reason: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Undo what was done, by the steps' compensations, the last one first.
 
     \b
     Examples:
       orchestra execution rollback exe_01… --reason "customer withdrew"
+      orchestra execution rollback exe_01… --preview
       orchestra execution rollback exe_01… --skip
     """
+    if only_look:
+        preview(client, execution_id, as_json)
+        return
     body = {**({"skip": True} if skip else {}), **({"reason": reason} if reason else {})}
     steer(client, execution_id, "rollback", body, as_json)
 

@@ -56,6 +56,7 @@ async def test_a_preview_lists_what_is_then_undone_in_order_with_the_same_input(
     assert order == [(str(task.step)[1:], task.input_data) for task in calls]
     assert [one["path"] for one in told["steps"]] == ["charge", "prepare/stock/reserve"]
     assert [one["outcome"] for one in told["steps"]] == ["completed", "completed"]
+    assert {one["status"] for one in told["steps"]} == {"waiting"}
     kept = {one["path"]: one["reason"] for one in told["kept"]}
     assert kept == {"prepare/risk/fraud": "no_compensation", "ship": "failed_for_certain"}
     assert told["possible"]

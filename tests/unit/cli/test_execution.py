@@ -103,6 +103,19 @@ def test_control_verbs_are_sent_with_their_reason(server: FakeServer, run: Run) 
         assert "exe_1  paused" in result.stdout
 
 
+def test_a_rollback_can_be_looked_at_first(server: FakeServer, run: Run) -> None:
+    steps = [{"path": "charge", "outcome": "unknown", "status": "waiting", "agent_type": "pay"}]
+    told = {"steps": steps, "kept": [{"path": "mail", "reason": "no_compensation"}]}
+    server.answers("GET", "/api/executions/exe_1/rollback/preview", (200, told))
+
+    result = run("execution", "rollback", "exe_1", "--preview", "--url", server.url)
+
+    assert "charge" in result.stdout
+    assert "unknown" in result.stdout
+    assert "stays: mail, nothing says how to undo it" in result.stdout
+    assert [one.method for one in server.requests] == ["GET"]
+
+
 def test_a_verb_that_is_impossible_now_tells_what_is_possible(server: FakeServer, run: Run) -> None:
     problem = {
         "title": "Wrong state",

@@ -75,7 +75,8 @@ def _undoing(
     assert undo is not None, "only steps with `compensate` are on the undo stack"
     claim = Claim("", "", stored.id, f"~{path}", tenant, 0, 0, 0, 0)
     made = undoing.call_of(Work(stored.plan, node, claim, facts, stored.now_ms), cause)
-    state, forward = stored.status(f"~{path}"), stored.status(path)
+    state = stored.status(f"~{path}") if stored.mark(f"~{path}") else "waiting"
+    forward = stored.status(path)
     outcome = "completed" if stored.record(path).get("status") == "completed" else "unknown"
     if forward == "running":
         outcome = "running"
