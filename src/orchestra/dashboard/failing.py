@@ -1,6 +1,7 @@
 """Refusals and failures as people see them: a page, or a toast where a script asks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any, Final, cast
 from urllib.parse import quote
 
@@ -9,10 +10,11 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 
 from orchestra.dashboard.asking import Refused
-from orchestra.dashboard.site import Answer, Asking, Site, by_htmx, known
+from orchestra.dashboard.site import Answer, Asking, Place, Site, by_htmx, known
 from orchestra.errors import BadRequest, NotFound, OrchestraError, TooLarge, Unauthenticated
 from orchestra.problems import INTERNAL_DETAIL, Internal, MethodNotAllowed, headers
 
+NO_PAGES: Final = ("/api/", "/static/", "/openapi", "/hooks/")
 log = structlog.get_logger(__name__)
 
 HEADLINES: Final[Mapping[int, str]] = {
@@ -52,6 +54,11 @@ class Failing:
         """What somebody may know."""
         status = error.answer_status if isinstance(error, Refused) else error.status
         if status == 401 or (isinstance(error, Unauthenticated) and known(request) is None):
+            if by_htmx(request) and request.url.path != "/ui/live":
+                return self._site.fragment(
+                    request, "parts/sign_in.html", status=401,
+                    headers={"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"}, wrong="",
+                )  # fmt: skip
             return _to_login(request)
         problem = {
             "status": status,
@@ -61,6 +68,8 @@ class Failing:
             "detail": error.detail,
             "request_id": cast("Mapping[str, object]", request.scope).get("request_id", ""),
             "findings": error.document.get("errors", ()) if isinstance(error, Refused) else (),
+            "permission": error.context.get("permission", "") if status == 403 else "",
+            "meant": self._meant(request) if status == 404 else (),
         }
         extra = dict(headers(error))
         if by_htmx(request):
@@ -91,12 +100,36 @@ class Failing:
         log.error("page.failed", method=request.method, exc_info=error)
         return self.deliberate(request, Internal(INTERNAL_DETAIL))
 
+    def elsewhere(self, otherwise: Callable[..., Any]) -> Callable[..., Any]:
+        """For addresses that belong to nobody: a page for who looks, a problem for programs."""
+
+        def answer(request: Asking, error: HTTPException) -> Any:
+            wanted = "text/html" in request.headers.get("accept", "")
+            ours = not request.url.path.startswith(NO_PAGES)
+            if wanted and ours and error.status_code in (404, 405):
+                told = self.framework(request, error)
+                allow = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
+                told.headers.update(allow)
+                return told
+            return otherwise(request, error)
+
+        return answer
+
+    def _meant(self, request: Asking) -> list[Place]:
+        """Pages whose address is like the one that was asked for."""
+        principal = known(request)
+        places = {
+            one.href.strip("/"): one
+            for one in self._site.places
+            if principal is not None and principal.may(one.permission)
+        }
+        word = request.url.path.strip("/").partition("/")[0][:40].lower()
+        return [places[name] for name in get_close_matches(word, [*places], n=3, cutoff=0.5)]
+
 
 def _to_login(request: Asking) -> Answer:
     query = f"?{request.url.query}" if request.url.query else ""
     wanted = f"{request.url.path}{query}" if request.method == "GET" else "/"
     wanted = "/" if wanted.startswith("/ui/") else wanted
     target = f"/login?next={quote(wanted, safe='')}"
-    if by_htmx(request):
-        return Response(b"", status_code=401, headers={"HX-Redirect": target})
     return Response(b"", status_code=303, headers={"location": target})

@@ -22,6 +22,7 @@ from orchestra.dashboard.telling import OVERVIEW, TOPICS, Thing, Untold, topics_
 from orchestra.dashboard.things import Things
 from orchestra.errors import Forbidden, OrchestraError
 from orchestra.security import Permission, Principal, requires
+from orchestra.security.sessions import Session
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,8 @@ QUIET_S: Final = 5.0
 """After so long without news figures that are no events are told, too."""
 SLOW_S: Final = 1.0
 """The overview is told at most so often."""
+SESSION_S: Final = 15.0
+"""So often it is looked whether the viewer is still signed in."""
 HEADERS: Final = (
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-cache, no-transform"),
@@ -43,9 +46,12 @@ Send = Callable[[Any], Awaitable[None]]
 class Stream:
     """One open page."""
 
-    def __init__(self, site: Site, things: Things, principal: Principal, untold: Untold) -> None:
+    def __init__(
+        self, site: Site, things: Things, principal: Principal, untold: Untold, session: str = ""
+    ) -> None:
         self._site, self._things = site, things
         self._principal, self._untold = principal, untold
+        self._session, self._looked_at = session, self._now()
         self._told: dict[str, int] = {}
         self._overview_at = 0.0
         self._pause = FLUSH_S
@@ -69,11 +75,25 @@ class Stream:
         while True:
             with anyio.move_on_after(QUIET_S):
                 await self._untold.news.wait()
+            if await self._signed_out():
+                body = b"event: signed-out\ndata: 1\n\n"
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+                return
             await send(
                 {"type": "http.response.body", "body": await self._frame(), "more_body": True}
             )
             await anyio.sleep(self._pause)
             self._pause = FLUSH_S
+
+    async def _signed_out(self) -> bool:
+        """Whether the session is over: looked up now and then, which does not make it last."""
+        sessions = self._site.sessions
+        if not self._session or sessions is None or self._now() - self._looked_at < SESSION_S:
+            return False
+        self._looked_at = self._now()
+        with suppress(OrchestraError):  # the store is away: then nobody knows
+            return not await sessions.lasts(self._session)
+        return False
 
     def _now(self) -> float:
         return self._site.clock.monotonic()
@@ -139,7 +159,9 @@ def live(site: Site) -> ASGIRouteHandler:
         wanted = Filter(tuple(dict.fromkeys(patterns)) or ("alert.*",))
         place = await site.streams.admit(principal.tenant, principal.actor)
         await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS]})
-        stream = Stream(site, things, principal, Untold(topics))
+        session: Session | None = scope.get("session_of")
+        name = session.id if session is not None else ""
+        stream = Stream(site, things, principal, Untold(topics), name)
         opening = b"retry: 1000\n\n"
         await send({"type": "http.response.body", "body": opening, "more_body": True})
         async with anyio.create_task_group() as group:

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 from litestar import Litestar, Request, Router
 from litestar.di import Provide
+from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
 from orchestra.clock import Clock, Ids
@@ -74,12 +75,12 @@ class DashboardModule:
         api = Api()
         pages = Pages(web.templates, web.url)
         self._site = Site(Parts(pages, api, streams, Drawings(api), clock, ids))
-        site = self._site
+        self._failing, site = Failing(self._site), self._site
         router = Router(
             "/",
             route_handlers=PAGES,
             dependencies={"site": Provide(lambda: site, sync_to_thread=False)},
-            exception_handlers=Failing(site).handlers(),
+            exception_handlers=self._failing.handlers(),
             include_in_schema=False,
             request_class=Request,
             before_request=where(site),
@@ -89,6 +90,8 @@ class DashboardModule:
     def begin(self, app: Litestar, sessions: Sessions, gateway: Gateway) -> None:
         """The application is there, and who signs in at `/login` is known at the gateway."""
         self._site.api.begin(app)
+        handlers = cast("dict[Any, Any]", app.exception_handlers)
+        handlers[HTTPException] = self._failing.elsewhere(handlers[HTTPException])
         gateway.sessions = self._site.sessions = sessions
         self._site.mode, self._site.tls = gateway.policy.mode, gateway.policy.tls
 

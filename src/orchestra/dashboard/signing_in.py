@@ -5,13 +5,25 @@ from typing import Final
 from litestar import Response, get, post
 
 from orchestra.dashboard.forms import form
-from orchestra.dashboard.site import Answer, Asking, There, gone_to, known, session_of
+from orchestra.dashboard.site import (
+    Answer,
+    Asking,
+    There,
+    by_htmx,
+    gone_to,
+    known,
+    session_of,
+)
 from orchestra.errors import Forbidden, Unauthenticated
 from orchestra.security import public
 from orchestra.security.sessions import cookie_line, same_origin
 
 _ANYBODY = [public("the way in")]
 NEXT_MAX: Final = 2_048
+KEY_MAX: Final = 512
+KEY_PREFIX: Final = 17
+"""So much of a key is its name: what follows is secret."""
+UNKNOWN: Final = "This key is not known here, or is no longer valid."
 
 
 @get("/login", guards=_ANYBODY)
@@ -21,6 +33,12 @@ async def login(request: Asking, site: There) -> Answer:
     if known(request) is not None:
         return gone_to(target)
     return site.page(request, "pages/login.html", target=target, wrong=False)
+
+
+@get("/ui/login", guards=_ANYBODY)
+async def again(request: Asking, site: There) -> Answer:
+    """The form in a dialog, for who was signed in and is no more: what they typed stays."""
+    return site.fragment(request, "parts/sign_in.html", wrong="")
 
 
 @post("/ui/login", guards=_ANYBODY)
@@ -35,14 +53,23 @@ async def sign_in(request: Asking, site: There) -> Answer:
     target = own(given.get("next", "/"))
     if site.sessions is None or site.mode == "developer":
         return gone_to(target)
+    key = given.get("key", "").strip()[:KEY_MAX]
+    site.tries.admit(places_of(request, key))
     try:
-        session = await site.sessions.begin(given.get("key", "").strip())
+        session = await site.sessions.begin(key)
     except Unauthenticated:
+        site.tries.failed(places_of(request, key))
+        if by_htmx(request):
+            return site.fragment(request, "parts/sign_in.html", wrong=UNKNOWN)
         return site.page(request, "pages/login.html", status=422, target=target, wrong=True)
     before = session_of(request)
     if before is not None:
         await site.sessions.end(before.id)
     cookie = cookie_line(session.id, tls=site.tls or request.scope["scheme"] == "https")
+    if by_htmx(request):
+        return site.fragment(
+            request, "parts/signed_in.html", headers={"set-cookie": cookie}, token=session.token
+        )
     return Response(b"", status_code=303, headers={"location": target, "set-cookie": cookie})
 
 
@@ -67,4 +94,10 @@ def own(target: str) -> str:
     return target if clean else "/"
 
 
-ROUTES = (login, sign_in, sign_out)
+def places_of(request: Asking, key: str) -> tuple[str, ...]:
+    """Where tries are counted: the address they come from, and the beginning of the key."""
+    client = request.client
+    return f"from {client.host if client else ''}", f"key {key[:KEY_PREFIX]}"
+
+
+ROUTES = (login, again, sign_in, sign_out)

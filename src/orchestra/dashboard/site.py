@@ -14,6 +14,7 @@ from orchestra.dashboard import Streams
 from orchestra.dashboard.asking import Api, Viewer
 from orchestra.dashboard.drawings import Drawings
 from orchestra.dashboard.rendering import PACKED_MIN_BYTES, Pages, packed
+from orchestra.dashboard.tries import Tries
 from orchestra.instants import instant
 from orchestra.security import Permission, Principal
 from orchestra.security.local_trust import Mode
@@ -84,6 +85,7 @@ class Site:
         self.pages, self.api, self.streams = parts.pages, parts.api, parts.streams
         self.drawings, self.clock, self.ids = parts.drawings, parts.clock, parts.ids
         self.places = parts.places
+        self.tries = Tries(parts.clock)
         self.sessions: Sessions | None = None
         self.mode: Mode = "required"
         self.tls = False

@@ -84,6 +84,11 @@ class Sessions:
         principal = await self._ring.holder(kept[1].key)
         return None if principal is None else Session(text, principal, self.token(text))
 
+    async def lasts(self, text: str) -> bool:
+        """Whether it is still there. To ask does not make it last."""
+        record = await self._read(text, touch=False)
+        return record is not None and await self._ring.holder(record.key) is not None
+
     async def end(self, text: str) -> None:
         """Sign out."""
         self._remembered.pop(text, None)
@@ -100,7 +105,7 @@ class Sessions:
         """What a change has to carry beside the cookie."""
         return hmac.digest(self._csrf, text.encode(), "sha256").hex()[:43]
 
-    async def _read(self, text: str) -> _Record | None:
+    async def _read(self, text: str, *, touch: bool = True) -> _Record | None:
         name = session_keys.session(self._prefix, _hash(text))
         raw = cast("bytes | None", await self._store.read(self._prefix, "GET", name))
         if raw is None:
@@ -109,7 +114,7 @@ class Sessions:
         now = self._clock.now_ms()
         if now - record.created_ms >= ABSOLUTE_MS:
             return None
-        if now - record.touched_ms >= TOUCH_MS:
+        if touch and now - record.touched_ms >= TOUCH_MS:
             record = msgspec.structs.replace(record, touched_ms=now)
             # Only one that is still there: who signs out meanwhile stays signed out.
             return record if await self._put(text, record, "XX") else None
