@@ -5,6 +5,7 @@
 (() => {
 'use strict';
 
+const DRAFT_MS = 2_000, FILE_MAX = 1_048_576;
 const area = document.querySelector('textarea[name=definition]');
 if (!area) return;
 const listeners = new Set();
@@ -134,6 +135,57 @@ form.addEventListener('submit', event => {
   if (event.submitter?.name !== 'fix') return;
   event.preventDefault();
   fix(event.submitter.value);
+});
+
+// a draft: 2 s after a change, and when the page is left
+const kept = document.getElementById('kept');
+let waiting = 0, last = text.get(), sending = null;
+
+async function keep() {
+  clearTimeout(waiting);
+  waiting = 0;
+  const now = text.get();
+  if (now === last) return;
+  const body = new URLSearchParams(new FormData(form));
+  try {
+    sending = new AbortController();
+    const answer = await fetch('/ui/editor/draft', {method: 'POST', body, signal: sending.signal,
+      keepalive: body.toString().length < 60_000});
+    if (answer.ok) last = now;
+    kept.textContent = answer.ok ? 'Draft kept' : 'The draft could not be kept';
+  } catch { kept.textContent = 'The draft could not be kept: no connection'; }
+}
+
+window.orchestraText.onChange(() => {
+  kept.textContent = '';
+  clearTimeout(waiting);
+  waiting = setTimeout(keep, DRAFT_MS);
+});
+document.addEventListener('visibilitychange', () => { if (document.hidden && waiting) keep(); });
+form.addEventListener('submit', event => {
+  if (event.submitter?.name === 'fix') return;
+  clearTimeout(waiting);
+  sending?.abort();
+});
+
+// a file, and order
+function whole(made) { text.edit(0, text.get().length, made); }
+
+const open = form.querySelector('[data-open]'), format = form.querySelector('[data-format]');
+open.hidden = format.hidden = false;
+open.addEventListener('click', () => {
+  const picker = document.createElement('input');
+  picker.type = 'file';
+  picker.accept = '.json,application/json';
+  picker.addEventListener('change', async () => {
+    const [file] = picker.files;
+    if (file && file.size > FILE_MAX) kept.textContent = 'The file is larger than 1 MiB';
+    else if (file) whole(await file.text());
+  });
+  picker.click();
+});
+format.addEventListener('click', () => {
+  try { whole(`${JSON.stringify(JSON.parse(text.get()), null, 2)}\n`); } catch { kept.textContent = 'It cannot be read as JSON yet'; }
 });
 
 // CodeMirror, when it has come

@@ -1,6 +1,7 @@
 """The editor: what is wrong is marked where it is, and repaired; words are offered."""
 
 import json
+import re
 
 from browsing import Opener, Site, text_of
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -129,3 +130,40 @@ def test_a_mistake_is_repaired_without_a_script(browser: Browser, site: Site) ->
     page.get_by_role("button", name="Save").click()
     expect(page.locator("h1")).to_have_text("no script")
     context.close()
+
+
+def test_what_is_written_is_kept_compared_and_saved(
+    context: BrowserContext, watched: Opener, wrong: list[str], own_site: Site
+) -> None:
+    made = own_site.ask("POST", "/api/workflows", json.loads(WHOLE))
+    address = f"{own_site.url}/workflows/{made['id']}/edit"
+    page = watched(context, address)
+    expect(text_of(page)).to_be_visible()
+    mine = written(page).replace('"all_done"', '"any_completed"')
+    text_of(page).fill(mine)
+    expect(page.locator("#kept")).to_have_text("Draft kept")
+    page.goto(address)
+    expect(page.locator(".draft")).to_contain_text("Your draft of")
+    assert written(page) == mine
+
+    page.get_by_role("button", name="Save version").click()
+    expect(page.locator(".changes")).to_have_text(re.compile(r"changed\s*step next\s*run_when"))
+    theirs = made | own_site.ask("GET", f"/api/workflows/{made['id']}")
+    theirs["definition"]["steps"][0]["timeout"] = "30s"
+    own_site.ask("PUT", f"/api/workflows/{made['id']}", theirs["definition"])
+    page.get_by_role("button", name="Save as the next version").click()
+
+    expect(page.locator(".review h2")).to_have_text(
+        "Somebody saved version 2 while you were writing"
+    )
+    page.get_by_role("button", name="Take both").click()
+    expect(page.locator(".review h2")).to_have_text("What becomes of version 2")
+    page.get_by_role("button", name="Save as the next version").click()
+    expect(page.locator("h1")).to_have_text("sound")
+    saved = own_site.ask("GET", f"/api/workflows/{made['id']}")
+    first, second = saved["definition"]["steps"]
+    assert (saved["version"], first["timeout"], second["run_when"]) == (3, "30s", "any_completed")
+    page.goto(address)
+    expect(text_of(page)).to_be_visible()
+    expect(page.locator(".draft")).to_have_count(0)
+    wrong.clear()  # the browser logs the 422

@@ -128,7 +128,7 @@ async def test_saving_over_a_newer_version_is_refused_and_keeps_the_text(store_u
         answer = await product.http.post(f"/ui/workflows/{workflow}", data=form, headers=OWN)
 
     assert answer.status_code == 422
-    assert "Somebody saved version 2 meanwhile" in answer.text
+    assert "Somebody saved version 2 while you were writing" in answer.text
     assert "&#34;mine&#34;" in answer.text
 
 

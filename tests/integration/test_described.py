@@ -167,6 +167,7 @@ async def ask_workflows(client: Client) -> None:
     await client.http.post(f"{at}/execute", json={}, headers={"idempotency-key": "k"})
     await client.http.post(f"{at}/execute", json={"inptu": 1})
     await ask_layouts(client, at)
+    await ask_drafts(client, at)
     for _ in range(2):
         assert (await client.http.delete(at)).status_code == 204
     await client.http.post(f"{at}/execute", json={})
@@ -183,6 +184,16 @@ async def ask_layouts(client: Client, at: str) -> None:
     assert (await client.post("/api/workflows/rename", asked))["definition"] != text
     for wrong in ({"step": "z"}, {"to": "a b"}, {"to": 7}):
         await client.http.post("/api/workflows/rename", json=asked | wrong)
+
+
+async def ask_drafts(client: Client, at: str) -> None:
+    await client.http.get(f"{at}/draft")
+    for address in (f"{at}/draft", "/api/workflows/new/draft"):
+        draft = {"definition": "{", "version": 1}
+        assert (await client.http.put(address, json=draft)).json()["saved_at"]
+        assert (await client.get(address))["definition"] == "{"
+        assert (await client.http.delete(address)).status_code == 204
+    await client.http.put(f"{at}/draft", json={"definition": 7})
 
 
 async def ask_executions(client: Client) -> None:

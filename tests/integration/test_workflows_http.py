@@ -609,6 +609,42 @@ async def test_a_bad_layout_is_422(api: Api, positions: object) -> None:
     ).status_code == 404
 
 
+# drafts
+
+
+async def test_a_draft_is_kept_for_its_author_until_it_is_discarded(api: Api) -> None:
+    workflow = await api.save(a_value())
+    for at in (f"/api/workflows/{workflow['id']}/draft", "/api/workflows/new/draft"):
+        assert (await api.http.get(at)).status_code == 404
+        for text in ("{", '{"name": "\\ud83e\\udd8a'):
+            kept = (await api.http.put(at, json={"definition": text, "version": 1})).json()
+            assert (kept["definition"], kept["version"]) == (text, 1)
+            assert (await api.http.get(at)).json() == kept
+        for _ in range(2):
+            assert (await api.http.delete(at)).status_code == 204
+        assert (await api.http.get(at)).status_code == 404
+
+
+async def test_only_the_last_fifty_drafts_of_an_author_are_kept(api: Api) -> None:
+    ids = [(await api.save(a_value() | {"name": f"w{i}"}))["id"] for i in range(52)]
+    for one in ids:
+        kept = await api.http.put(f"/api/workflows/{one}/draft", json={"definition": one})
+        assert kept.status_code == 200
+
+    found = [(await api.http.get(f"/api/workflows/{one}/draft")).status_code for one in ids]
+
+    assert found == [404, 404, *[200] * 50]
+
+
+@pytest.mark.parametrize(
+    "draft", [None, {}, {"definition": 1}, {"definition": "", "version": 0}, {"definitoin": ""}]
+)
+async def test_a_bad_draft_is_422(api: Api, draft: object) -> None:
+    assert (await api.http.put("/api/workflows/new/draft", json=draft)).status_code == 422
+    asked = await api.http.put("/api/workflows/wfl_x/draft", json={"definition": ""})
+    assert asked.status_code == 404
+
+
 # lists
 
 

@@ -6,3 +6,13 @@ from orchestra.store.keys import Tenant
 def layout(prefix: str, tenant: Tenant, workflow_id: str) -> str:
     """Framed string: where its steps stand on the canvas. Permanent until forgotten."""
     return f"{prefix}l:{tenant}:{workflow_id}"
+
+
+def draft(prefix: str, tenant: Tenant, owner: str, name: str) -> str:
+    """Framed string: a text somebody has not saved yet. Ends after 30 days without a change."""
+    return f"{prefix}dr:{tenant}:{owner}:{name}"
+
+
+def drafts(prefix: str, tenant: Tenant, owner: str) -> str:
+    """Sorted set: names of the drafts of one author, by when they end."""
+    return f"{prefix}di:{tenant}:{owner}"

@@ -17,6 +17,7 @@ from orchestra.settings import Settings
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.leases import LeaseClock
+from orchestra.workflows.catalogue.drafts import Drafts
 from orchestra.workflows.catalogue.layouts import Layouts
 from orchestra.workflows.catalogue.plans import Catalogue
 from orchestra.workflows.catalogue.workflows import Workflows
@@ -33,6 +34,7 @@ from orchestra.workflows.history.signals import Signals
 from orchestra.workflows.history.surveying import Surveyor
 from orchestra.workflows.history.traced import Traced
 from orchestra.workflows.routes.canvas import CanvasRoutes
+from orchestra.workflows.routes.drafts import DraftRoutes
 from orchestra.workflows.routes.executions import ExecutionRoutes
 from orchestra.workflows.routes.hot import Parts
 from orchestra.workflows.routes.inspections import InspectionRoutes
@@ -99,9 +101,10 @@ class WorkflowsModule:
             "listing": self.listing,
             "inspection": self.inspection,
             "layouts": Layouts(self._store, self.catalogue),
+            "drafts": Drafts(self._store, self.catalogue, self._clock),
             "batches": self.batches,
         }
-        handlers = [WorkflowRoutes, CanvasRoutes, ExecutionRoutes, InspectionRoutes]
+        handlers = [WorkflowRoutes, CanvasRoutes, DraftRoutes, ExecutionRoutes, InspectionRoutes]
         return Router("/", route_handlers=handlers, dependencies=provided(parts))
 
     def _spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:

@@ -1,5 +1,5 @@
 """Writing a definition: the text, what the validator says of it while it is typed, and saving."""
 
-from orchestra.dashboard.editor import checking, pages
+from orchestra.dashboard.editor import checking, pages, saving
 
-ROUTES = (*pages.ROUTES, *checking.ROUTES)
+ROUTES = (*pages.ROUTES, *checking.ROUTES, *saving.ROUTES)

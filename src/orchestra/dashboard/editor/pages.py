@@ -1,4 +1,4 @@
-"""The page of the editor, and saving."""
+"""The page of the editor: a new workflow, the next version of one, and repairs without a script."""
 
 from typing import Any, Final
 
@@ -6,14 +6,16 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from orchestra.dashboard.asking import Refused
-from orchestra.dashboard.builder import placed_anew
+from orchestra.dashboard.asking import Refused, Viewer
 from orchestra.dashboard.editor.checking import check, repaired
+from orchestra.dashboard.editor.examples import EXAMPLES
 from orchestra.dashboard.forms import form
-from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, viewer
+from orchestra.dashboard.site import Answer, Asking, Site, There, viewer
 from orchestra.dashboard.workflows import shown_version
+from orchestra.errors import OrchestraError
 from orchestra.security import Permission, requires
 
+NEW: Final = "new"
 _WRITE: Final = [requires(Permission.WORKFLOWS_WRITE)]
 FIRST: Final = """\
 {
@@ -40,58 +42,81 @@ FIRST: Final = """\
 Document = dict[str, Any]
 
 
+class Sheet(msgspec.Struct, frozen=True):
+    """What the page of the editor shows, beside what the check found.
+
+    `version` is the one the text began with. `review` says what saving would change; `draft` when
+    the text was kept, if it is one that was not saved.
+    """
+
+    workflow: Document | None
+    text: str
+    version: str = ""
+    key: str = ""
+    problem: Document | None = None
+    review: Document | None = None
+    draft: str = ""
+
+
+async def editor(request: Asking, site: Site, sheet: Sheet, status: int = 200) -> Answer:
+    """The page."""
+    checked = await check(site, viewer(request), sheet.text)
+    shown = msgspec.structs.asdict(sheet)
+    shown["key"] = sheet.key or site.ids.new("new")
+    return site.page(request, "pages/editor.html", status=status, **shown, **checked)
+
+
 @get("/workflows/new", guards=_WRITE)
 async def new(request: Asking, site: There) -> Answer:
-    """An empty page would help nobody: two steps that work."""
-    checked = await check(site, viewer(request), FIRST)
-    return site.page(
-        request, "pages/editor.html", workflow=None, text=FIRST, key=site.ids.new("new"),
-        problem=None, version="", **checked,
-    )  # fmt: skip
+    """An empty page would help nobody: two steps that work, an example, or a copy."""
+    asker, query = viewer(request), request.query_params
+    text = FIRST
+    if query.get("copy"):
+        copied = (await shown_version(site, asker, query["copy"], ""))["definition"]
+        text = written({**copied, "name": f"{copied['name']} copy"[:128]})
+    elif query.get("example") in EXAMPLES:
+        text = EXAMPLES[query["example"]].text
+    else:
+        kept = await draft_of(site, asker, NEW)
+        if kept and kept["definition"] != FIRST:
+            sheet = Sheet(None, kept["definition"], draft=kept["saved_at"])
+            return await editor(request, site, sheet)
+    return await editor(request, site, Sheet(None, text))
 
 
 @get("/workflows/{workflow:str}/edit", guards=_WRITE)
 async def edit(workflow: FromPath[str], request: Asking, site: There) -> Answer:
-    """The next version, beginning with the active one."""
-    asker = viewer(request)
-    shown = await shown_version(site, asker, workflow, request.query_params.get("version", ""))
-    text = msgspec.json.format(msgspec.json.encode(shown["definition"]), indent=2).decode()
-    checked = await check(site, asker, text)
-    return site.page(
-        request, "pages/editor.html", workflow=shown, text=text, key="", problem=None,
-        version=shown["active_version"], **checked,
-    )  # fmt: skip
+    """The next version: your draft of it, or the active one, or the one that is asked for."""
+    asker, wanted = viewer(request), request.query_params.get("version", "")
+    shown = await shown_version(site, asker, workflow, wanted)
+    text, active = written(shown["definition"]), str(shown["active_version"])
+    kept = None if wanted else await draft_of(site, asker, shown["id"])
+    if kept and kept["definition"] != text:
+        version = str(kept["version"] or active)
+        sheet = Sheet(shown, kept["definition"], version, draft=kept["saved_at"])
+        return await editor(request, site, sheet)
+    return await editor(request, site, Sheet(shown, text, active))
 
 
-@post("/ui/workflows", guards=_WRITE)
-async def create(request: Asking, site: There) -> Answer:
-    """Save it as a new workflow."""
-    given = await form(request)
-    asker, text = viewer(request), given.get("definition", "")
-    key = given.get("key") or site.ids.new("new")
+def written(value: object) -> str:
+    """JSON as people read it."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+async def draft_of(site: Site, asker: Viewer, workflow: str) -> Document | None:
+    """What the viewer wrote and has not saved; None when there is nothing, or it is away."""
     try:
-        made = await site.api.send(
-            asker, "POST", "/api/workflows", text.encode(), idempotency_key=key
-        )
-    except Refused as refused:
-        return await _again(request, site, None, given, refused)
-    await placed_anew(site, asker, str(made["id"]), given.get("layout", ""))
-    return _to(request, f"/workflows/{made['id']}")
+        return await site.api.get(asker, f"/api/workflows/{workflow}/draft")
+    except OrchestraError:
+        return None
 
 
-@post("/ui/workflows/{workflow:str}", guards=_WRITE)
-async def save(workflow: FromPath[str], request: Asking, site: There) -> Answer:
-    """Save it as the next version, unless somebody else was faster."""
-    given = await form(request)
-    asker, text, version = viewer(request), given.get("definition", ""), given.get("version", "")
+async def settled(site: Site, asker: Viewer, workflow: str) -> None:
+    """The draft has become a version: it is not needed any more."""
     try:
-        made = await site.api.send(
-            asker, "PUT", f"/api/workflows/{workflow}", text.encode(), if_match=f'"{version}"'
-        )
-    except Refused as refused:
-        shown = await shown_version(site, asker, workflow, "")
-        return await _again(request, site, shown, given, refused)
-    return _to(request, f"/workflows/{made['id']}")
+        await site.api.send(asker, "DELETE", f"/api/workflows/{workflow}/draft")
+    except OrchestraError:
+        return  # it ends by itself
 
 
 @post("/ui/editor/fix", guards=[requires(Permission.WORKFLOWS_READ)], status_code=200)
@@ -106,31 +131,33 @@ async def fix(request: Asking, site: There) -> Response[Any]:
     workflow = given.get("workflow", "")
     shown = await shown_version(site, asker, workflow, "") if workflow else None
     text = found.applied(text) if found else text
-    return site.page(
-        request, "pages/editor.html", workflow=shown, text=text, key=given.get("key", ""),
-        version=given.get("version", ""), problem=None, **await check(site, asker, text),
-    )  # fmt: skip
+    sheet = Sheet(shown, text, given.get("version", ""), given.get("key", ""))
+    return await editor(request, site, sheet)
 
 
-async def _again(
-    request: Asking, site: Site, workflow: Document | None, given: dict[str, str], refused: Refused
+@post("/ui/editor/draft", guards=_WRITE, status_code=204)
+async def keep(request: Asking, site: There) -> None:
+    """Keep what is written, for whoever writes it."""
+    given = await form(request)
+    version = given.get("version", "")
+    body: Document = {"definition": given.get("definition", "")}
+    if version.isascii() and version.isdigit() and 0 < len(version) < 10:
+        body["version"] = int(version)
+    place = given.get("workflow") or NEW
+    await site.api.send(viewer(request), "PUT", f"/api/workflows/{place}/draft", body)
+
+
+async def refused_sheet(
+    request: Asking, site: Site, given: dict[str, str], refused: Refused
 ) -> Answer:
     """The same page, with what was typed and what is wrong with it."""
-    if refused.answer_status not in (400, 409, 412, 422):
+    if refused.answer_status not in (400, 409, 413, 422):
         raise refused
-    text = given.get("definition", "")
-    checked = await check(site, viewer(request), text)
-    return site.page(
-        request, "pages/editor.html", status=422, workflow=workflow, text=text,
-        key=site.ids.new("new"), version=given.get("version", ""), problem=refused.document,
-        **checked,
-    )  # fmt: skip
+    workflow = given.get("workflow", "")
+    shown = await shown_version(site, viewer(request), workflow, "") if workflow else None
+    text, version = given.get("definition", ""), given.get("version", "")
+    sheet = Sheet(shown, text, version, problem=refused.document)
+    return await editor(request, site, sheet, 422)
 
 
-def _to(request: Asking, target: str) -> Answer:
-    if request.headers.get("hx-request") == "true":
-        return Response(b"", status_code=200, headers={"HX-Redirect": target})
-    return gone_to(target)
-
-
-ROUTES = (new, edit, create, save, fix)
+ROUTES = (new, edit, fix, keep)

@@ -14,6 +14,7 @@ FINDINGS_MAX: Final = 200
 NAMES_MAX: Final = 500
 
 Severity = Literal["error", "warning", "note"]
+_ON_VALUES: Final = ("replace", "remove")
 _ON_THE_KEY: Final = ("field.unknown", "field.unsupported", "field.moved", "field.alias")
 
 
@@ -123,7 +124,9 @@ class Findings:
 
 
 def _patched(origin: Callable[[str], str], change: Mapping[str, Json]) -> dict[str, Json]:
-    return {**change, "path": origin(change["path"])} if change["op"] == "replace" else dict(change)
+    return (
+        {**change, "path": origin(change["path"])} if change["op"] in _ON_VALUES else dict(change)
+    )
 
 
 def _located(found: Iterable[Finding], source: bytes) -> list[Finding]:

@@ -133,10 +133,12 @@ class NameCheck:
                 return
             if name not in known:
                 meant = self._found.nearest(name, known)
-                path = ".".join(reference.path[: depth + 1])
+                above = ".".join(reference.path[:depth])
+                path = f"{above}.{name}"
+                fix = _replaced(use, reference.position, path, meant and f"{above}.{meant}")
                 text = f"'{path}' is not in input_schema"
                 code = "expression.unknown_input"
-                self._found.warning(code, use.at, text, suggestion=meant)
+                self._found.warning(code, use.at, text, suggestion=meant, fix=fix)
                 return
             schema = known[name]
 
@@ -200,6 +202,8 @@ def depends_on(block: Block, found: Findings, everywhere: Mapping[str, str]) -> 
                 found.error("graph.not_visible", at, text, related=[everywhere[name]])
                 continue
             meant = found.nearest(name, (known for known in block.by_id if known != node.id))
-            fix = [{"op": "replace", "path": at, "value": meant}] if meant else None
+            fix = [{"op": "replace", "path": at, "value": meant}]
+            if meant is None or meant in declared:
+                fix = [{"op": "remove", "path": at}]
             text = f"no step '{name}' in this scope"
             found.error("graph.unknown_step", at, text, suggestion=meant, fix=fix)

@@ -58,7 +58,7 @@ class Record(msgspec.Struct, frozen=True):
         for key, item in value.items():
             field = self.fields.get(key)
             if field is None:
-                self._unknown(key, at, found)
+                self._unknown(key, value, at, found)
             elif field.refused:
                 found.error(field.refused[0], f"{at}/{key}", field.refused[1])
             else:
@@ -79,13 +79,16 @@ class Record(msgspec.Struct, frozen=True):
         found.note("field.alias", f"{at}/{key}", f"read as '{full}'", suggestion=full, fix=fix)
         return full
 
-    def _unknown(self, key: str, at: str, found: Findings) -> None:
+    def _unknown(self, key: str, given: Mapping[str, Json], at: str, found: Findings) -> None:
         place = f"{at}/{escaped(key)}"
         if key in self.elsewhere:
-            found.error("field.unknown", place, f"'{key}' is {self.elsewhere[key]}")
+            fix = [{"op": "remove", "path": place}]
+            found.error("field.unknown", place, f"'{key}' is {self.elsewhere[key]}", fix=fix)
             return
         meant = found.nearest(key, self.usable())
-        fix = [{"op": "move", "from": place, "path": f"{at}/{meant}"}] if meant else None
+        fix = [{"op": "move", "from": place, "path": f"{at}/{meant}"}]
+        if meant is None or meant in given:
+            fix = [{"op": "remove", "path": place}]
         hint = f", did you mean '{meant}'?" if meant else ""
         text = f"{self.what} has no field '{key[:64]}'{hint}"
         found.error("field.unknown", place, text, suggestion=meant, fix=fix)
@@ -107,11 +110,14 @@ class Record(msgspec.Struct, frozen=True):
                 found.error("field.missing", at_key, f"{self.what} needs {listed}")
             for extra in given[1:]:
                 text = f"{self.what} takes one of {listed}"
-                found.error("field.conflict", f"{at}/{extra}", text, related=[f"{at}/{given[0]}"])
+                fix = [{"op": "remove", "path": f"{at}/{extra}"}]
+                related = [f"{at}/{given[0]}"]
+                found.error("field.conflict", f"{at}/{extra}", text, related=related, fix=fix)
         for one, other in self.exclusive:
             if one in value and other in value:
                 text = f"'{other}' and '{one}' cannot be given together"
-                found.error("field.conflict", f"{at}/{one}", text, related=[f"{at}/{other}"])
+                fix, related = [{"op": "remove", "path": f"{at}/{one}"}], [f"{at}/{other}"]
+                found.error("field.conflict", f"{at}/{one}", text, related=related, fix=fix)
 
         for key, needed, code in self.needs:
             if key in value and needed not in value:

@@ -35,8 +35,24 @@ class Shape(Protocol):
 
 def wrong_type(wanted: str, value: Json, at: str, found: Findings) -> UnsetType:
     """Report a value of another JSON type than the one wanted."""
-    found.error("field.type", at, f"must be {wanted}, not {kind_of(value)}")
+    meant = _as_wanted(wanted, value)
+    fix = None if meant is None else [{"op": "replace", "path": at, "value": meant}]
+    found.error("field.type", at, f"must be {wanted}, not {kind_of(value)}", fix=fix)
     return UNSET
+
+
+def _as_wanted(wanted: str, value: Json) -> Json:
+    """The value in the type it was meant to have; None where that cannot be told."""
+    if wanted == "a text" and type(value) in (int, float):
+        return str(value)
+    if type(value) is not str:
+        return None
+    if wanted == "true or false" and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    whole = re.fullmatch(r"-?[0-9]{1,15}", value)
+    if wanted in ("a whole number", "a number") and whole:
+        return int(value)
+    return None
 
 
 class Text(msgspec.Struct, frozen=True):

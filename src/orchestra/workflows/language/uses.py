@@ -107,7 +107,8 @@ class Uses:
         except Malformed as problem:
             suggestion = problem.suggestion
             message = f"{problem} (at character {problem.position + 1})"
-            self._found.error(problem.code, at, message, suggestion=suggestion)
+            fix = _meant(text, at, problem)
+            self._found.error(problem.code, at, message, suggestion=suggestion, fix=fix)
             return []
         if program.surely_not_bool():
             text = "a condition must be true or false, and this is never either"
@@ -130,3 +131,11 @@ class Uses:
         message = "secrets are resolved only in what is sent to agents: input_data of an agent step"
         self._found.error("secret.misplaced", at, message)
         return False
+
+
+def _meant(text: str, at: str, problem: Malformed) -> list[dict[str, Json]] | None:
+    """The patch that writes the name that was meant, where the wrong one stands alone."""
+    start, end = problem.position, problem.position + problem.length
+    if not problem.suggestion or not re.fullmatch(r"[\w.]+", text[start:end]):
+        return None
+    return [{"op": "replace", "path": at, "value": text[:start] + problem.suggestion + text[end:]}]

@@ -99,7 +99,8 @@ def _check_agents(body: Block, known: Collection[str] | None, found: Findings) -
             if name not in known:
                 meant = found.nearest(name, known)
                 text = f"no agent of type '{name}' is registered"
-                found.warning("agent.none_registered", at, text, suggestion=meant)
+                fix = [{"op": "replace", "path": at, "value": meant}] if meant else None
+                found.warning("agent.none_registered", at, text, suggestion=meant, fix=fix)
 
 
 def _check_signals(body: Block, found: Findings) -> None:
