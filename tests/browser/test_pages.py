@@ -48,6 +48,8 @@ PAGES = [
     "/agents/new?provider=openai",
     "/events",
     "/queues",
+    "/queues?tab=failures",
+    "/ui/failures/retry",
     "/queues/mail",
     "/webhooks",
     "/webhooks/new",

@@ -236,6 +236,8 @@ async def ask_executions(client: Client) -> None:
     await ask_signals(client)
     await client.get("/api/executions?limit=3")
     await client.get("/api/executions/count")
+    await client.get("/api/failures?window=1h")
+    await client.post("/api/failures/retry", {"all": True, "dry_run": True})
     for wish in ({"dry_run": True}, {"limit": 3}):
         await client.post("/api/executions/batch", {"action": "pause", "filter": {}} | wish)
     await client.http.get("/api/executions/exe_none")

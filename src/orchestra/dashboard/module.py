@@ -32,6 +32,8 @@ from orchestra.dashboard.asking import Api
 from orchestra.dashboard.drawings import Drawings
 from orchestra.dashboard.execution import again, comparing, exporting, pages, steering
 from orchestra.dashboard.failing import Failing
+from orchestra.dashboard.failures import pages as failure_pages
+from orchestra.dashboard.failures.routes import FailureRoutes
 from orchestra.dashboard.forms import judged
 from orchestra.dashboard.live import live
 from orchestra.dashboard.rendering import Pages
@@ -56,6 +58,7 @@ PAGES = (
     *steering.ROUTES,
     *agents.ROUTES,
     *traffic.ROUTES,
+    *failure_pages.ROUTES,
     *webhooks.ROUTES,
     *monitoring.ROUTES,
     *logs.ROUTES,
@@ -85,7 +88,9 @@ class DashboardModule:
             request_class=Request,
             before_request=where(site),
         )
-        self.routes: Sequence[ControllerRouterHandler] = (live(site), router)
+        parts = {"site": Provide(lambda: site, sync_to_thread=False)}
+        interface = Router("/", route_handlers=[FailureRoutes], dependencies=parts)
+        self.routes: Sequence[ControllerRouterHandler] = (live(site), router, interface)
 
     def begin(self, app: Litestar, sessions: Sessions, gateway: Gateway) -> None:
         """The application is there, and who signs in at `/login` is known at the gateway."""

@@ -5,6 +5,7 @@ from typing import Any, Final
 from litestar import get, post
 from litestar.params import FromPath
 
+from orchestra.dashboard.failures import pages as failures
 from orchestra.dashboard.filters import Filtered
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.site import Answer, Asking, There, gone_to, viewer
@@ -40,7 +41,9 @@ async def event_rows(request: Asking, site: There) -> Answer:
 
 @get("/queues", guards=_QUEUES)
 async def queues(request: Asking, site: There) -> Answer:
-    """All queues."""
+    """All queues; or, as a tab, what failed anywhere."""
+    if request.query_params.get("tab") == "failures":
+        return await failures.page(request, site)
     page = await site.api.get(viewer(request), "/api/queues", {"limit": 200})
     return site.page(request, "pages/queues.html", queues=page["queues"], live="queues")
 

@@ -118,19 +118,22 @@ async def run(workflow: FromPath[str], request: Asking, site: There) -> Answer:
     """The form that starts an execution."""
     asker = viewer(request)
     shown = await shown_version(site, asker, workflow, "")
-    text = await _proposed(site, asker, shown)
+    text = await _proposed(site, asker, shown, request.query_params.get("from", ""))
     return site.page(
         request, "pages/run.html", workflow=shown, text=text, key=site.ids.new("run"),
         problem=None, findings=(),
     )  # fmt: skip
 
 
-async def _proposed(site: Site, asker: Viewer, workflow: Document) -> str:
-    """The input of the last execution, or one made from the schema."""
-    last = await site.api.get(asker, "/api/executions", {"workflow": workflow["id"], "limit": 1})
-    if last["items"]:
+async def _proposed(site: Site, asker: Viewer, workflow: Document, like: str) -> str:
+    """The input of the execution `like` or of the last one, or one made from the schema."""
+    if not like.startswith("exe_") or "/" in like:
+        only = {"workflow": workflow["id"], "limit": 1}
+        last = await site.api.get(asker, "/api/executions", only)
+        like = last["items"][0]["id"] if last["items"] else ""
+    if like:
         try:
-            status = await site.api.get(asker, f"/api/executions/{last['items'][0]['id']}")
+            status = await site.api.get(asker, f"/api/executions/{like}")
         except OrchestraError:
             status = {}
         given = status.get("input_data")
