@@ -19,7 +19,6 @@ from orchestra.dashboard import (
     kitchen,
     listing,
     listing_batch,
-    logs,
     overview,
     palette,
     signing_in,
@@ -36,6 +35,7 @@ from orchestra.dashboard.failures import pages as failure_pages
 from orchestra.dashboard.failures.routes import FailureRoutes
 from orchestra.dashboard.forms import judged
 from orchestra.dashboard.live import live
+from orchestra.dashboard.logs import routes as logs
 from orchestra.dashboard.rendering import Pages
 from orchestra.dashboard.site import Asking, Parts, Site
 from orchestra.dashboard.watching import monitoring
