@@ -34,6 +34,7 @@ from orchestra.dashboard.failing import Failing
 from orchestra.dashboard.failures import pages as failure_pages
 from orchestra.dashboard.failures.routes import FailureRoutes
 from orchestra.dashboard.forms import judged
+from orchestra.dashboard.insights import routes as insights
 from orchestra.dashboard.live import live
 from orchestra.dashboard.logs import routes as logs
 from orchestra.dashboard.rendering import Pages
@@ -61,6 +62,7 @@ PAGES = (
     *failure_pages.ROUTES,
     *webhooks.ROUTES,
     *monitoring.ROUTES,
+    *insights.ROUTES,
     *logs.ROUTES,
     *alerts.ROUTES,
     *kitchen.ROUTES,
