@@ -27,6 +27,7 @@ async def insights_of(
         asker, "/api/analytics/insights", {"window": window, "workflow": figures["workflow"]}
     )
     asked = {name: query.get(name, "").strip()[:200] for name in FIELDS}
+    asked["scale"] = asked["scale"] or "0.5"
     then, wrong = None, errors_of(None, FIELDS)
     if asked["step"]:
         try:
@@ -35,7 +36,7 @@ async def insights_of(
             wrong = _wrong(refused)
     return {
         "figures": figures, "advice": advice["insights"], "window": window, "windows": WINDOWS,
-        "what_if": asked | {"scale": asked["scale"] or "0.5"}, "then": then, "wrong": wrong,
+        "what_if": asked, "then": then, "wrong": wrong,
         "base": f"/insights/{figures['workflow']}",
     }  # fmt: skip
 
