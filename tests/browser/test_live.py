@@ -42,7 +42,7 @@ def test_a_row_of_the_list_changes_in_its_place_and_new_ones_are_announced(
     expect(page.locator("#fresh")).to_contain_text("new · show")
 
 
-def test_without_a_stream_the_page_polls(
+def test_without_a_stream_the_page_polls_and_is_live_again_later(
     context: BrowserContext, watched: Opener, wrong: list[str], site: Site
 ) -> None:
     execution = site.run("patience", text="hello")
@@ -50,10 +50,28 @@ def test_without_a_stream_the_page_polls(
     page.route("**/ui/live*", lambda route: route.abort())
     page.goto(f"{site.url}/executions")
     expect(page.locator("#live")).to_have_text("polling")
+    expect(page.locator("#lost")).to_be_hidden()
 
     site.ask("POST", f"/api/executions/{execution}/cancel")
 
     expect(page.locator(f"#x-{execution}")).to_contain_text("cancelled")
+    page.unroute("**/ui/live*")
+    live(page)
+
+
+def test_a_lost_server_is_said_with_the_time_of_what_is_shown(
+    context: BrowserContext, site: Site
+) -> None:
+    page = context.new_page()
+    for part in ("**/ui/live*", "**/livez"):
+        page.route(part, lambda route: route.abort())
+    page.goto(site.url)
+
+    expect(page.locator("#lost")).to_contain_text("Connection lost, showing what was known at")
+    for part in ("**/ui/live*", "**/livez"):
+        page.unroute(part)
+    live(page)
+    expect(page.locator("#lost")).to_be_hidden()
 
 
 def test_a_hidden_page_catches_up(context: BrowserContext, watched: Opener, site: Site) -> None:

@@ -4,7 +4,7 @@ import json
 import signal
 
 from browsing import LONG, Opener, Site, live, text_of
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 
 def test_the_first_story(
@@ -108,3 +108,49 @@ def test_with_the_keyboard_alone_one_gets_everywhere(
     page.keyboard.press("Enter")
 
     expect(page.locator("h1")).to_have_text("mood")
+
+
+def tabbed_to(page: Page, name: str) -> None:
+    """Press Tab until a control of this name has the focus."""
+    wanted = page.locator(f":is(a, button, input, textarea, summary):focus:has-text('{name}')")
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        if wanted.count():
+            return
+    raise AssertionError(f"{name} is not reached with Tab")
+
+
+def test_with_the_keyboard_alone_one_writes_runs_and_steers(
+    context: BrowserContext, watched: Opener, wrong: list[str], site: Site
+) -> None:
+    page = watched(context, f"{site.url}/workflows/new")
+    text_of(page).focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(json.dumps(LONG | {"name": "keys"}))
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("h1")).to_have_text("keys")
+
+    tabbed_to(page, "Run")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Run keys")
+    page.locator("#input").focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text('{"text": "fine"}')
+    tabbed_to(page, "Execute")
+    page.keyboard.press("Enter")
+    live(page)
+    expect(page.locator("[data-path='nap']")).to_have_attribute("data-state", "running")
+
+    for verb, state in (("Pause", "paused"), ("Resume", "running")):
+        tabbed_to(page, verb)
+        page.keyboard.press("Enter")
+        expect(page.locator("#head .badge").first).to_have_text(state)
+
+    page.goto(f"{site.url}/executions/{site.made['failed']}")
+    live(page)
+    tabbed_to(page, "boom")
+    page.keyboard.press("Enter")
+    expect(page.locator("#step")).to_contain_text("boom")
+    tabbed_to(page, "Retry")
+    page.keyboard.press("Enter")
+    expect(page.locator("#toasts .toast").first).to_be_visible()

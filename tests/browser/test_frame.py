@@ -1,0 +1,53 @@
+"""The frame of the pages: themes, keys, what is not there, the wall, a phone of 320 pixels."""
+
+from axe_playwright_python.sync_playwright import Axe
+from browsing import Opener, Site, live
+from playwright.sync_api import BrowserContext, expect
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+SCROLLS = "() => document.documentElement.scrollWidth > innerWidth + 1"
+
+
+def test_a_theme_is_kept_and_every_one_can_be_read(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    page = watched(context, f"{site.url}/executions/{site.made['failed']}")
+    for theme in ("light", "contrast", "system", "dark"):
+        page.locator(".foot").get_by_role("button", name=f"{theme} theme").click()
+        expect(page.locator("html")).to_have_attribute("data-theme", theme)
+        assert page.url.endswith(site.made["failed"])
+        found = Axe().run(page, options={"runOnly": RULES})
+        assert found.violations_count == 0, found.generate_report()
+    page.goto(f"{site.url}/?wall=1")
+    expect(page.locator(".nav")).to_be_hidden()
+
+
+def test_the_keys_are_told_and_an_unknown_address_says_what_was_meant(
+    context: BrowserContext, watched: Opener, wrong: list[str], site: Site
+) -> None:
+    page = live(watched(context, f"{site.url}/executions"))
+    page.keyboard.press("?")
+    expect(page.locator("dialog")).to_contain_text("next row")
+    found = Axe().run(page, options={"runOnly": RULES})
+    assert found.violations_count == 0, found.generate_report()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_be_hidden()
+
+    page.goto(f"{site.url}/exekutions")
+    expect(page.locator("h1")).to_have_text("There is nothing here")
+    page.locator("main").get_by_role("link", name="Executions").click()
+    expect(page.locator("h1")).to_have_text("Executions")
+    wrong.clear()  # the browser logs the 404
+
+
+def test_at_320_pixels_and_when_folded_nothing_scrolls_sideways(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    page = watched(context, site.url)
+    for width in (320, 640, 1_024):  # 640: a desk at 200 %
+        page.set_viewport_size({"width": width, "height": 800})
+        for path in ("/", "/executions", "/workflows", f"/executions/{site.made['done']}"):
+            page.goto(site.url + path)
+            assert not page.evaluate(SCROLLS), (width, path)
+    page.get_by_role("button", name="Names of the places").click()
+    expect(page.locator(".nav li a span").first).to_be_visible()
