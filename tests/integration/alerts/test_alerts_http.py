@@ -75,17 +75,27 @@ async def test_an_alert_is_an_event_and_lines_of_the_log_make_one(store_url: str
         assert (await one.post("/api/logs/ingest", {"logs": lines})).status_code < 300
         rule = (await one.post("/api/alerts/rules", body)).json()
         alert = await firing(one, rule["id"])
-        tried = await one.post("/api/alerts/rules/test", {**body, "from": "-1h"})
+        fired = await back_tested(one, {**body, "from": "-1h"})
         types = (await one.http.get("/api/events/types")).json()["types"]
         found = await one.http.get(f"/api/events/?types=alert.fired&key={alert['id']}")
 
     assert (alert["value"], alert["summary"]) == (5.0, "5 of 2")
-    assert tried.json()["fired"] >= 1
+    assert fired >= 1
     [event] = found.json()["events"]
     schema = next(row["data_schema"] for row in types if row["type"] == "alert.fired")
     jsonschema_rs.validator_for(schema).validate(event["data"])
     assert event["source"] == "/orchestra/alerts"
     assert set(event["data"]) <= set(schema["properties"])
+
+
+async def back_tested(product: Product, body: dict[str, Any]) -> int:
+    """How often it would have fired. A back-test ends with whole slots: it sees lines soon."""
+    with anyio.fail_after(60):
+        while True:
+            answer = (await product.post("/api/alerts/rules/test", body)).json()
+            if answer["fired"]:
+                return answer["fired"]
+            await anyio.sleep(0.2)
 
 
 async def history(product: Product, rule: str) -> list[str]:
