@@ -16,14 +16,14 @@ from orchestra.dashboard.wording import duration, icon, tone, visible, words
 
 ROW: Final = 32
 HEAD: Final = 30
-LABEL_WIDTH: Final = 220
-WIDTH: Final = 1_040
+LABEL_WIDTH: Final = 190
+WIDTH: Final = 900
 TAIL: Final = 78
 GAP_SHARE: Final = 0.6
 BROKEN_SHARE: Final = 0.07
 GROWING_SHARE: Final = 0.08
 """Room at the right while something runs: its bar grows into it."""
-LABEL_MAX: Final = 26
+LABEL_MAX: Final = 22
 NOTHING: Final = Markup()
 _LINK: Final = re.compile(r'(<a class="[gn]") href="[^"]*"')
 

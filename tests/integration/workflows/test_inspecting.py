@@ -113,6 +113,17 @@ async def test_what_a_step_waits_for_is_told(engine: Replica) -> None:
     held.go_on()
 
 
+async def test_a_step_that_is_to_begin_later_says_when(engine: Replica) -> None:
+    execution = await engine.start(a_document(a_step("a")), delay="1h")
+
+    step = await engine.step(execution, "a")
+
+    created = (await engine.status(execution))["created_at"]
+    assert step["status"] == "retrying"
+    assert step["next_at"] > created
+    assert step["tries"] == []
+
+
 async def test_as_of_its_end_an_execution_is_as_it_is_now(engine: Replica) -> None:
     engine.agents.on("bad", fails("no.luck"), fails("no.luck"))
     ends = [

@@ -63,7 +63,8 @@ async def head(site: Site, asker: Viewer, run: Document) -> Document:
 
 
 async def _in_time(site: Site, asker: Viewer, run: Document, choice: Choice) -> Document:
-    wish = {"at": choice.at, "limit": STEPS_MAX}
+    wanted = choice.critical or choice.tab == "timeline"
+    wish = {"at": choice.at, "limit": STEPS_MAX, "critical": "true" if wanted else "false"}
     then = await site.api.get(asker, f"/api/executions/{run['id']}/timeline", wish)
     made: Document = {"then": then, "shown_steps": steps_shown(run, then, choice)}
     if choice.tab == "timeline":
@@ -156,13 +157,15 @@ async def _what_if(site: Site, asker: Viewer, run: Document, then: Document) -> 
 
 
 async def _line(site: Site, asker: Viewer, run: Document) -> Document | None:
-    """Of one that has not begun: what its first step waits for."""
-    ready = next((one for one in run["steps"] if one["status"] == "ready"), None)
+    """Of one in which nothing runs: what its next step waits for, a place or a time."""
+    ready = next((one for one in run["steps"] if one["status"] in ("ready", "retrying")), None)
     if run["status"] not in ("pending", "running") or run["current_steps"] or ready is None:
         return None
     step = await site.api.get(asker, f"/api/executions/{run['id']}/steps/{ready['path']}")
-    place = step.get("line")
-    return None if place is None else {"path": ready["path"], **place}
+    place: Document = step.get("line") or {"queue": "", "ahead": 0}
+    if not place["queue"] and not step.get("next_at"):
+        return None
+    return {"path": ready["path"], "next_at": step.get("next_at"), **place}
 
 
 async def _context(site: Site, asker: Viewer, run: Document) -> Document:

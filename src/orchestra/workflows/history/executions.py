@@ -141,6 +141,8 @@ class Executions:
         shown["waits_on"] = _waits_on(stored, path)
         if shown["status"] == "ready":
             shown["line"] = await self._reader.line(stored, path)
+        elif shown["status"] == "retrying":
+            shown["next_at"] = await self._reader.due(stored, path)
         return shown
 
     async def steps(

@@ -20,14 +20,16 @@ class Inspection:
         self._reader = reader
 
     async def timeline(
-        self, tenant: Tenant, execution: str, at_ms: int | None, limit: int
-    ) -> dict[str, Json]:
+        self, tenant: Tenant, execution: str, at_ms: int | None, limit: int, *,
+        critical: bool = True,
+    ) -> dict[str, Json]:  # fmt: skip
         """Attempts in time, the critical path; as of `at_ms`. Raises NoSuchExecution."""
         stored = await self._reader.read(tenant, execution)
         lines = await self._reader.lines(stored)
         if len(lines) < THREAD_MIN_LINES:
-            return replaying.timeline(stored, lines, at_ms, limit)
-        return await anyio.to_thread.run_sync(replaying.timeline, stored, lines, at_ms, limit)
+            return replaying.timeline(stored, lines, at_ms, limit, critical)
+        given = (stored, lines, at_ms, limit, critical)
+        return await anyio.to_thread.run_sync(replaying.timeline, *given)
 
     async def given(self, tenant: Tenant, execution: str) -> dict[str, Json]:
         """What it was started with, whole. Raises NoSuchExecution."""

@@ -143,10 +143,14 @@ def _of_retry(line: Line) -> list[int]:
 
 
 def rows(
-    plan: Plan, found: Mapping[str, Track], begin_ms: int, records: Mapping[str, Told]
+    plan: Plan,
+    found: Mapping[str, Track],
+    begin_ms: int,
+    records: Mapping[str, Told],
+    most: int = ROWS_MAX,
 ) -> tuple[list[dict[str, Json]], bool]:
     """The rows of a profile, and whether some were left out. `records`: of failures and prices."""
-    kept = [path for path in found if path in plan.nodes][:ROWS_MAX]
+    kept = [path for path in found if path in plan.nodes][:most]
     numbers: dict[tuple[str, str], int] = {}
     for path in kept:
         if found[path].opened_ms is not None:

@@ -8,6 +8,7 @@ import msgspec
 
 from orchestra.clock import Clock
 from orchestra.errors import NotFound, OrchestraError
+from orchestra.instants import instant
 from orchestra.store import frames, keys, partitions
 from orchestra.store.keys import Tenant
 from orchestra.workflows.catalogue.plans import Catalogue
@@ -128,13 +129,17 @@ class Reader:
 
     async def line(self, stored: Stored, path: str) -> dict[str, int | str]:
         """Where a step that is ready stands in its line: how many are before it, in its part."""
-        prefix = self._store.prefix(self.tag(stored.id))
-        node = stored.plan.nodes[path.removeprefix("~")]
-        route = node.route if path[0] != "~" or node.undo is None else _route(node.undo.entry)
-        queue = route.partition("|")[2]
-        key, item = f"{prefix}q:{queue}", f"{route}|{stored.id}/{path}"
+        prefix, item = self._store.prefix(self.tag(stored.id)), _item(stored, path)
+        queue = item.split("|", 2)[1]
+        key = keys.queue(prefix, queue)
         rank, length = await self._gather(prefix, ("ZRANK", key, item), ("ZCARD", key))
         return {"queue": queue, "ahead": int(rank or 0), "length": int(length or 0)}
+
+    async def due(self, stored: Stored, path: str) -> str | None:
+        """When the next attempt of a step begins; None when nothing is set for it."""
+        prefix, item = self._store.prefix(self.tag(stored.id)), _item(stored, path)
+        found = await self._store.read(prefix, "ZSCORE", keys.timers(prefix), f"R|{item}")
+        return instant(int(float(found))) if found is not None else None
 
     async def archive_of(self, execution: str) -> tuple[Archive, str] | None:
         """All there is of an ended execution, blobs unfolded, and its tenant; None when gone."""
@@ -179,9 +184,12 @@ class Reader:
         return await every([self._store.read(prefix, *words) for words in commands])
 
 
-def _route(entry: str) -> str:
-    """`class|queue` of an entry of the undo stack."""
-    return "|".join(entry.split("|", 2)[:2])
+def _item(stored: Stored, path: str) -> str:
+    """`class|queue|execution/path`: what stands in lines and timers for a step."""
+    node = stored.plan.nodes[path.removeprefix("~")]
+    undone = path[0] == "~" and node.undo is not None
+    route = "|".join(node.undo.entry.split("|", 2)[:2]) if undone and node.undo else node.route
+    return f"{route}|{stored.id}/{path}"
 
 
 async def every(sent: Sequence[Awaitable[Any]]) -> list[Any]:

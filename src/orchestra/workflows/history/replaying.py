@@ -12,6 +12,8 @@ from orchestra.workflows.history.stored import STATES, Stored
 from orchestra.workflows.language.definition import Json
 from orchestra.workflows.planning.plan import OUTPUT, Node, Steps
 
+STEPS_MAX: Final = 2_000
+"""So many are looked at for the critical path."""
 BARS_MAX: Final = 40
 """Of one step. The last ones are told."""
 _BECOMES: Final = {
@@ -64,7 +66,7 @@ def _controlled(
 
 
 def timeline(
-    stored: Stored, lines: Sequence[Line], at_ms: int | None, limit: int
+    stored: Stored, lines: Sequence[Line], at_ms: int | None, limit: int, with_path: bool = True
 ) -> dict[str, Json]:
     """The document of `GET …/timeline`; `at_ms`: as of then."""
     until = lines if at_ms is None else _until(lines, at_ms)
@@ -80,9 +82,10 @@ def timeline(
     mine = attempts.by_path(until)
     ends = _ends(mine)
     nodes = [n for n in _seen(stored, mine, states) if n.kind != "output"]
-    path = critical(stored, until)
+    made = {path: attempts.tries(some) for path, some in mine.items()}
+    path = critical(stored, until) if with_path else set[str]()
     rows = [
-        _row(node, mine.get(node.path, []), states, _ready(node, ends, created), (created, end))
+        _row(node, made.get(node.path, []), states, _ready(node, ends, created), (created, end))
         | {"critical": node.path in path}
         for node in nodes[:limit]
     ]
@@ -100,7 +103,7 @@ def timeline(
             "done": done,
             "percent": 100 * done // len(body) if body else 100,
         },
-        "usage": _used(mine),
+        "usage": _used(made),
         "event": _event(lines, until),
         "steps": rows,
         "steps_total": len(nodes),
@@ -153,13 +156,12 @@ def _ready(node: Node, ends: Mapping[str, int], created_ms: int) -> int:
 
 
 def _row(
-    node: Node, lines: Sequence[Line], states: Mapping[str, str], ready_ms: int,
+    node: Node, found: Sequence[attempts.Try], states: Mapping[str, str], ready_ms: int,
     span: tuple[int, int],
 ) -> dict[str, Json]:  # fmt: skip
     created, end = span
     bars: list[dict[str, Json]] = []
-    found = attempts.tries(lines)
-    for one in found:
+    for one in found[-BARS_MAX:]:
         ready = min(ready_ms, one.claimed_ms) if one.number == found[0].number else one.claimed_ms
         for part in attempts.spans(one, ready, end):
             at = {"from_ms": part["from"] - created, "to_ms": part["to"] - created}
@@ -178,7 +180,7 @@ def _row(
 def critical(stored: Stored, lines: Sequence[Line]) -> set[str]:
     """Steps between the first and the one that ended last, each behind its latest dependency."""
     begin = stored.envelope.created_ms
-    rows, _ = profiling.rows(stored.plan, profiling.tracks(lines), begin, {})
+    rows, _ = profiling.rows(stored.plan, profiling.tracks(lines), begin, {}, STEPS_MAX)
     done = [i for i, row in enumerate(rows) if row["ended_ms"]]
     found: set[int] = set()
     while done:
@@ -205,8 +207,8 @@ def _told_path(
     return found
 
 
-def _used(mine: Mapping[str, Sequence[Line]]) -> dict[str, Json]:
-    used = [one.usage for lines in mine.values() for one in attempts.tries(lines) if one.usage]
+def _used(made: Mapping[str, Sequence[attempts.Try]]) -> dict[str, Json]:
+    used = [one.usage for some in made.values() for one in some if one.usage]
     costs = [one["cost_usd"] for one in used if one.get("cost_usd") is not None]
     return {
         "input_tokens": sum(one.get("input_tokens", 0) for one in used),

@@ -40,11 +40,13 @@ class InspectionRoutes(Controller):
         inspection: Asked,
         at: FromQuery[Annotated[int, QueryParameter(ge=0, le=AT_MAX)] | None] = None,
         limit: StepsLimit = 1_000,
+        critical: FromQuery[bool] = True,
     ) -> dict[str, Json]:
         """Attempts of each step in time, and the critical path. `at`: as it was then, in ms since
-        1970.
+        1970. `critical` false leaves the path out, which is quicker for long histories.
         """
-        return await inspection.timeline(principal.tenant, execution, at, limit)
+        asked = (principal.tenant, execution, at, limit)
+        return await inspection.timeline(*asked, critical=critical)
 
     @get("/rollback/preview", guards=_READ, opt=descriptions.PREVIEW)
     async def preview(

@@ -44,6 +44,9 @@ class StepWhole(StepShown, frozen=True, kw_only=True):
         tuple[str, ...], Meta(description="Steps that must be done before it may begin.")
     ]
     line: Annotated[Place | UnsetType, Meta(description="Of a step that is ready.")] = UNSET
+    next_at: Annotated[
+        Instant | UnsetType | None, Meta(description="When the next attempt begins.")
+    ] = UNSET
     calls: Annotated[
         tuple[dict[str, Any], ...] | UnsetType,
         Meta(description="Calls of the last attempt, each with why this agent."),
