@@ -22,13 +22,13 @@ from orchestra.dashboard import (
     overview,
     palette,
     signing_in,
-    traffic,
     workflows,
 )
 from orchestra.dashboard.agents import routes as agents
 from orchestra.dashboard.alerts import routes as alerts
 from orchestra.dashboard.asking import Api
 from orchestra.dashboard.drawings import Drawings
+from orchestra.dashboard.events import routes as events
 from orchestra.dashboard.execution import again, comparing, exporting, pages, steering
 from orchestra.dashboard.failing import Failing
 from orchestra.dashboard.failures import pages as failure_pages
@@ -37,6 +37,7 @@ from orchestra.dashboard.forms import judged
 from orchestra.dashboard.insights import routes as insights
 from orchestra.dashboard.live import live
 from orchestra.dashboard.logs import routes as logs
+from orchestra.dashboard.queues import routes as queues
 from orchestra.dashboard.rendering import Pages
 from orchestra.dashboard.site import Asking, Parts, Site
 from orchestra.dashboard.watching import monitoring
@@ -58,7 +59,8 @@ PAGES = (
     *exporting.ROUTES,
     *steering.ROUTES,
     *agents.ROUTES,
-    *traffic.ROUTES,
+    *events.ROUTES,
+    *queues.ROUTES,
     *failure_pages.ROUTES,
     *webhooks.ROUTES,
     *monitoring.ROUTES,

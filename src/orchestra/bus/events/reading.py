@@ -25,7 +25,10 @@ class EventUnknown(NotFound):
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Which events: patterns of types, the source, the key, between two times in ms."""
+    """Which events: patterns of types, the source, the key, between two times in ms.
+
+    `causation` is what caused them, `correlation` what they have in common.
+    """
 
     types: tuple[str, ...] = ()
     source: str | None = None
@@ -33,6 +36,8 @@ class Wanted(msgspec.Struct, frozen=True):
     since_ms: int = 0
     until_ms: int | None = None
     oldest_first: bool = False
+    causation: str | None = None
+    correlation: str | None = None
 
 
 class Events:
@@ -94,6 +99,8 @@ def _fitting(tenant: Tenant, wanted: Wanted) -> Callable[[Event], bool]:
             and matches(event.type)
             and wanted.source in (None, event.source)
             and wanted.key in (None, event.key)
+            and wanted.causation in (None, event.causation)
+            and wanted.correlation in (None, event.correlation)
         )
 
     return fits

@@ -35,6 +35,12 @@ Patterns = Annotated[
     list[str] | None,
     QueryParameter(name="types", description="Patterns: `step.*`, `workflow.completed`, `**`."),
 ]
+Cause = Annotated[
+    str | None, QueryParameter(max_length=256, description="Only what this event has caused.")
+]
+Common = Annotated[
+    str | None, QueryParameter(max_length=256, description="Only those of this correlation.")
+]
 STREAMING = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",
@@ -116,6 +122,8 @@ class EventRoutes(Controller):
         since: FromQuery[datetime | None] = None,
         until: FromQuery[datetime | None] = None,
         order: Annotated[str, QueryParameter(pattern="^(newest|oldest)$")] = "newest",
+        causation: Cause = None,
+        correlation: Common = None,
         cursor: FromQuery[str | None] = None,
         limit: Limit = 50,
     ) -> Document:
@@ -127,6 +135,8 @@ class EventRoutes(Controller):
             _ms(since) or 0,
             _ms(until),
             order == "oldest",
+            causation,
+            correlation,
         )
         found, more = await events.page(principal.tenant, wanted, limit, cursor)
         return {"events": [cloudevents.shown(one) for one in found], "cursor": more}

@@ -1,0 +1,1 @@
+"""The pages of events: what happens, what caused it, publishing, subscriptions, types."""

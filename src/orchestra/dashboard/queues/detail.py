@@ -1,0 +1,179 @@
+"""One queue: made and changed by a form, looked into, sent to, deleted."""
+
+from typing import Any, Final
+
+from litestar import get, post
+from litestar.params import FromPath
+
+from orchestra.dashboard.agents.looks import or_none
+from orchestra.dashboard.answers import Question, asked, meant, onwards
+from orchestra.dashboard.asking import Refused, Viewer
+from orchestra.dashboard.filters import Filtered
+from orchestra.dashboard.forms import form
+from orchestra.dashboard.queues.listing import LIVE, rates
+from orchestra.dashboard.queues.shapes import message, queue
+from orchestra.dashboard.sheets import Sheet, filled, typed
+from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, viewer
+from orchestra.security import Permission, requires
+
+PAGE: Final = 50
+TABS: Final = ("messages", "dead", "send")
+STATES: Final = ("ready", "waiting", "delayed", "in_flight")
+DEAD_FILTERS: Final = ("kind", "error", "group")
+LOOKED_AT: Final = 200
+_READ: Final = [requires(Permission.QUEUES_READ)]
+_OPERATE: Final = [requires(Permission.QUEUES_OPERATE)]
+
+Document = dict[str, Any]
+
+
+@get("/queues/~new", guards=_OPERATE)
+async def new(request: Asking, site: There) -> Answer:
+    """The form."""
+    return _form(request, site, typed(queue(new=True), dict(request.query_params)))
+
+
+@post("/ui/queues", guards=_OPERATE)
+async def create(request: Asking, site: There) -> Answer:
+    """Make it, unless there is one of this name: that stays as it is."""
+    sheet, asker = typed(queue(new=True), await form(request)), viewer(request)
+    body = sheet.body()
+    if not sheet.is_wrong:
+        name = str(body.get("name", ""))
+        listed = await site.api.get(asker, "/api/queues", {"limit": 200})
+        if any(one["name"] == name for one in listed["queues"]):
+            sheet.wrong["name"] = ["a queue of this name is there: change it on its page"]
+            return _form(request, site, sheet)
+        try:
+            await site.api.send(asker, "POST", "/api/queues", body)
+        except Refused as refused:
+            sheet.refuse(refused)
+        else:
+            return gone_to(f"/queues/{name}")
+    return _form(request, site, sheet)
+
+
+@get("/queues/{name:str}/edit", guards=_OPERATE)
+async def edit(name: FromPath[str], request: Asking, site: There) -> Answer:
+    """Its options, to be changed."""
+    shown = await site.api.get(viewer(request), f"/api/queues/{name}")
+    return _form(request, site, filled(queue(new=False), shown), shown)
+
+
+@post("/ui/queues/{name:str}", guards=_OPERATE)
+async def change(name: FromPath[str], request: Asking, site: There) -> Answer:
+    """Change them. They are for the messages that are there, too."""
+    given, asker = await form(request), viewer(request)
+    shown = await site.api.get(asker, f"/api/queues/{name}")
+    sheet = typed(queue(new=False), given)
+    body = sheet.body()
+    if not sheet.is_wrong:
+        try:
+            await site.api.send(asker, "PATCH", f"/api/queues/{name}", body)
+        except Refused as refused:
+            sheet.refuse(refused)
+        else:
+            return gone_to(f"/queues/{shown['name']}")
+    return _form(request, site, sheet, shown)
+
+
+def _form(request: Asking, site: Site, sheet: Sheet, shown: Document | None = None) -> Answer:
+    status = 422 if sheet.is_wrong else 200
+    return site.page(request, "pages/queue_form.html", status=status, sheet=sheet, queue=shown)
+
+
+@get("/queues/{name:str}", guards=_READ)
+async def one(name: FromPath[str], request: Asking, site: There) -> Answer:
+    """What waits in it, and what nobody could do."""
+    asker, query = viewer(request), request.query_params
+    tab = query.get("tab", "messages")
+    tab = tab if tab in TABS else "messages"
+    shown = await site.api.get(asker, f"/api/queues/{name}")
+    sheet = typed(message(), {})
+    instead = query.get("instead", "")
+    if tab == "send" and instead:
+        sheet = await _letter(site, asker, name, instead)
+    return await _page(request, site, shown, tab, (sheet, instead))
+
+
+async def _letter(site: Site, asker: Viewer, name: str, id_: str) -> Sheet:
+    """A dead letter as a message that can be changed and sent; empty if it is not found."""
+    page = await site.api.get(asker, f"/api/queues/{name}/dead", {"limit": LOOKED_AT})
+    found = next((one for one in page["messages"] if one["id"] == id_), Document())
+    return filled(message(), found)
+
+
+async def _page(
+    request: Asking, site: Site, shown: Document, tab: str, sending: tuple[Sheet, str]
+) -> Answer:
+    asker, query, (sheet, instead) = viewer(request), request.query_params, sending
+    state = query.get("state", "ready")
+    state = state if state in STATES else "ready"
+    path = f"/api/queues/{shown['name']}"
+    listed = Filtered(f"{path}/messages", (), query, {"limit": PAGE, "state": state})
+    if tab == "dead":
+        listed = Filtered(f"{path}/dead", DEAD_FILTERS, query, {"limit": PAGE})
+    if tab != "send":
+        await listed.ask(site, asker)
+    known = await rates(site, asker)
+    return site.page(
+        request, "pages/queue.html", status=422 if sheet.is_wrong else 200, queue=shown, tab=tab,
+        listed=listed, state=state, states=STATES, rate=known.get(shown["name"]), sheet=sheet,
+        instead=instead, job=await or_none(site, asker, f"{path}/redrive", {}), live=LIVE,
+    )  # fmt: skip
+
+
+@post("/ui/queues/{name:str}/send", guards=[requires(Permission.QUEUES_SEND)])
+async def send(name: FromPath[str], request: Asking, site: There) -> Answer:
+    """Send a message; with `instead` the dead letter that it stands for is thrown away."""
+    given, asker = await form(request), viewer(request)
+    shown = await site.api.get(asker, f"/api/queues/{name}")
+    sheet, instead = typed(message(), given), given.get("instead", "")
+    body = sheet.body()
+    if "priority" in body:
+        body["priority"] = int(body["priority"]) if body["priority"] in "0123" else body["priority"]
+    if not sheet.is_wrong:
+        try:
+            await site.api.send(asker, "POST", f"/api/queues/{name}/messages", body)
+        except Refused as refused:
+            sheet.refuse(refused)
+        else:
+            if instead and asker.principal.may(Permission.QUEUES_OPERATE):
+                await site.api.delete(asker, f"/api/queues/{name}/dead", {"id": instead})
+            later = "?state=delayed" if body.get("delay_ms") else ""
+            return gone_to(f"/queues/{shown['name']}{later}")
+    return await _page(request, site, shown, "send", (sheet, instead))
+
+
+@get(["/queues/{name:str}/confirm", "/ui/queues/{name:str}/confirm"], guards=_OPERATE)
+async def confirm(name: FromPath[str], request: Asking, site: There) -> Answer:
+    """What deleting the queue, or all its dead letters, means, before it is done."""
+    shown = await site.api.get(viewer(request), f"/api/queues/{name}")
+    name, back = str(shown["name"]), f"/queues/{shown['name']}"
+    if request.query_params.get("do") == "purge":
+        told = (f"{shown['dead']} dead letters are thrown away for good.",)
+        question = Question(
+            f"Purge the dead letters of {name}?", told, f"/ui/queues/{name}/purge", "Purge them",
+            f"{back}?tab=dead", typed=name,
+        )  # fmt: skip
+    else:
+        told = (
+            f"{shown['depth']} messages that wait or are in hand, and {shown['dead']} dead letters,"
+            " are thrown away with it.",
+            "Who sends to it makes it again, with the options of a new one.",
+        )
+        question = Question(
+            f"Delete {name}?", told, f"/ui/queues/{name}/delete", "Delete it", back, typed=name
+        )
+    return asked(request, site, question)
+
+
+@post("/ui/queues/{name:str}/delete", guards=_OPERATE)
+async def delete(name: FromPath[str], request: Asking, site: There) -> Answer:
+    """Delete it with all that is in it, once its name was typed."""
+    meant(await form(request), name)
+    await site.api.delete(viewer(request), f"/api/queues/{name}", {"purge": "true"})
+    return onwards(request, site, "/queues")
+
+
+ROUTES = (new, create, edit, change, one, send, confirm, delete)

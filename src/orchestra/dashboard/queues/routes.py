@@ -1,0 +1,5 @@
+"""All addresses of queues."""
+
+from orchestra.dashboard.queues import detail, letters, listing
+
+ROUTES = (*listing.ROUTES, *letters.ROUTES, *detail.ROUTES)
