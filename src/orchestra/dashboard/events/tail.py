@@ -42,7 +42,7 @@ async def rows(request: Asking, site: There) -> Answer:
     listed = await _listed(request, site)
     chosen = request.query_params.get("event", "")
     event = {"id": chosen} if chosen else None
-    return site.fragment(request, "parts/event_rows.html", listed=listed, event=event)
+    return site.fragment(request, "parts/event_rows.html", listed=listed, event=event, paused=False)
 
 
 async def _listed(request: Asking, site: Site) -> Filtered:
