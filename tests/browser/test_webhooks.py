@@ -70,7 +70,7 @@ def test_an_endpoint_from_its_form_to_its_end(
         page.get_by_role("button", name="Delete it").click()
         expect(page.locator("h1")).to_have_text("Webhooks")
         expect(page.locator("#webhooks")).not_to_contain_text("hook <img")
-        event = [json.loads(body) for _, body in peer.posted if b"order.placed" in body][0]
+        event = next(json.loads(body) for _, body in peer.posted if b"order.placed" in body)
         assert event["data"] == {"text": PAYLOAD}
     assert page.evaluate("window.hit") is None
     wrong.clear()  # the page of what is removed may look for it once more
