@@ -108,6 +108,12 @@ def test_a_script_evaluates_nothing_and_writes_no_markup(path: Path) -> None:
     )
 
 
+def test_other_sheets_take_their_colours_from_the_themes() -> None:
+    for path in (ROOT / "static").glob("*.css"):
+        if path.name != "app.css":
+            assert not re.search(r"#[0-9a-fA-F]{3,8}\b(?=[^{}]*})", path.read_text("utf-8")), path
+
+
 def test_what_every_page_fetches_is_small_and_asks_nobody() -> None:
     script = (ROOT / "static" / "live.js").read_bytes()
 
