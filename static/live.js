@@ -193,7 +193,7 @@ document.addEventListener('keydown', event => {
     event.preventDefault();
     if (dialog.open) dialog.close(); else document.querySelector('.find').click();
   }
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input, textarea, select')) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.body.dataset.keys === 'off' || event.target.matches('input, textarea, select')) return;
   const key = event.key, was = after;
   after = key === 'g' ? 'g' : '';
   if (was === 'g') {

@@ -155,7 +155,7 @@ def build_modules(
     everywhere = (MonitoringModule(watching), requests, SecretsModule(agents.secrets))
     parts = split(everywhere, (agents, workflows, bus), settings, ports.clock)
     web = Web(Assets(folder("static")).url, folder("templates"))
-    parts = (*parts, DashboardModule(web, bus.live, ports.clock, ports.ids))
+    parts = (*parts, DashboardModule(web, bus.live, store, ports.clock, ports.ids))
     for part in parts:
         if part.name in MODULES:  # as it is here: itself, or what stands for it
             checks[{"bus": "communication"}.get(part.name, part.name)] = part.check

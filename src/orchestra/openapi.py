@@ -59,6 +59,7 @@ TAGS: Final = (
     {"name": "webhooks", "description": "Tell others what happens; let others tell us."},
     {"name": "workflows", "description": "Check, save and start definitions."},
     {"name": "executions", "description": "Watch what runs, and steer it."},
+    {"name": "failures", "description": "What went wrong anywhere, by its cause; tried again."},
     {"name": "agents", "description": "Register who does the work; ask one directly."},
     {"name": "secrets", "description": "Credentials towards agents: set, listed, never shown."},
     {"name": "probes", "description": "For orchestrators and load balancers."},

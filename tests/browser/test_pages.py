@@ -26,6 +26,7 @@ PAGES = [
     "/executions?longer_than=soon&status=failed",
     "/executions/batch?do=retry&all=1",
     "/search?q=mood",
+    "/ui/preferences",
     "/executions/{done}",
     "/executions/{done}?step=first",
     "/executions/{done}?critical=1&step=second&view=why",

@@ -22,6 +22,7 @@ from orchestra.dashboard import (
     overview,
     palette,
     signing_in,
+    views,
     workflows,
 )
 from orchestra.dashboard.agents import routes as agents
@@ -37,13 +38,15 @@ from orchestra.dashboard.forms import judged
 from orchestra.dashboard.insights import routes as insights
 from orchestra.dashboard.live import live
 from orchestra.dashboard.logs import routes as logs
+from orchestra.dashboard.preferences import Kept
 from orchestra.dashboard.queues import routes as queues
 from orchestra.dashboard.rendering import Pages
-from orchestra.dashboard.site import Asking, Parts, Site
+from orchestra.dashboard.site import Asking, Parts, Site, known
 from orchestra.dashboard.watching import monitoring
 from orchestra.dashboard.webhooks import routes as webhooks
 from orchestra.security.gateway import Gateway
 from orchestra.security.sessions import Sessions
+from orchestra.store.client import Store
 
 PAGES = (
     *signing_in.ROUTES,
@@ -70,6 +73,7 @@ PAGES = (
     *kitchen.ROUTES,
     *appearance.ROUTES,
     *palette.ROUTES,
+    *views.ROUTES,
 )
 
 
@@ -78,10 +82,11 @@ class DashboardModule:
 
     name = "dashboard"
 
-    def __init__(self, web: Web, streams: Streams, clock: Clock, ids: Ids) -> None:
+    def __init__(self, web: Web, streams: Streams, store: Store, clock: Clock, ids: Ids) -> None:
         api = Api()
         pages = Pages(web.templates, web.url)
-        self._site = Site(Parts(pages, api, streams, Drawings(api), clock, ids))
+        kept = Kept(store, clock)
+        self._site = Site(Parts(pages, api, streams, Drawings(api), clock, ids, kept))
         self._failing, site = Failing(self._site), self._site
         router = Router(
             "/",
@@ -123,5 +128,8 @@ def where(site: Site) -> Callable[[Asking], Awaitable[None]]:
         await judged(request)
         if request.method == "GET" and not request.url.path.startswith("/ui/"):
             cast("dict[str, object]", request.scope)["since"] = site.streams.position()
+        principal = known(request)
+        if request.method == "GET" and principal is not None:
+            cast("dict[str, object]", request.scope)["liked"] = await site.kept.of(principal)
 
     return note  # a function: Litestar copies whatever else it is given

@@ -95,6 +95,8 @@ def _actions(allowed: Callable[[str], bool]) -> Iterable[Entry]:
         yield Entry("/workflows/new", "New workflow", "action", "plus", "create write", 0.3)
     yield Entry("/executions?status=failed", "Failed executions", "list", "cross", "errors", 0.1)
     yield Entry("/executions?status=running", "Running executions", "list", "arc", "now", 0.1)
+    yield Entry("/queues?tab=failures", "Failures", "list", "cross", "inbox dead letters", 0.1)
+    yield Entry("/ui/preferences", "Preferences", "page", "gear", "density keys saved views")
     yield Entry("/ui/keys", "Keys", "help", "help", "shortcuts keyboard")
     yield Entry("/docs", "API documentation", "help", "key", "swagger openapi rest")
 

@@ -13,6 +13,7 @@ from orchestra.clock import Clock, Ids
 from orchestra.dashboard import Streams
 from orchestra.dashboard.asking import Api, Viewer
 from orchestra.dashboard.drawings import Drawings
+from orchestra.dashboard.preferences import NOTHING, PATHS, Kept, Known
 from orchestra.dashboard.rendering import PACKED_MIN_BYTES, Pages, packed
 from orchestra.dashboard.tries import Tries
 from orchestra.instants import instant
@@ -75,6 +76,7 @@ class Parts(msgspec.Struct, frozen=True):
     drawings: Drawings
     clock: Clock
     ids: Ids
+    kept: Kept
     places: tuple[Place, ...] = PLACES
 
 
@@ -84,7 +86,7 @@ class Site:
     def __init__(self, parts: Parts) -> None:
         self.pages, self.api, self.streams = parts.pages, parts.api, parts.streams
         self.drawings, self.clock, self.ids = parts.drawings, parts.clock, parts.ids
-        self.places = parts.places
+        self.places, self.kept = parts.places, parts.kept
         self.tries = Tries(parts.clock)
         self.sessions: Sessions | None = None
         self.mode: Mode = "required"
@@ -123,9 +125,15 @@ class Site:
         principal = known(request)
         session = session_of(request)
         theme = request.cookies.get(THEME, "")
+        scope = cast("Mapping[str, object]", request.scope)
+        liked = cast("Known", scope.get("liked") or NOTHING)
         path = "/" + request.url.path.lstrip("/")  # two of them would begin with another host
         return {
             "viewer": principal,
+            "liked": liked.preferences,
+            "all_views": liked.views,
+            "views": [view for view in liked.views if view.path == path],
+            "can_be_saved": path in PATHS,
             "theme": theme if theme in THEMES else "dark",
             "themes": THEMES,
             "since_page": instant(self.clock.now_ms()),

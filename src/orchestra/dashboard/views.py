@@ -1,0 +1,63 @@
+"""`/ui/views` and `/ui/preferences`: what viewers keep for themselves."""
+
+from typing import Final
+from urllib.parse import parse_qsl, urlencode
+
+from litestar import get, post
+from litestar.params import FromPath
+
+from orchestra.dashboard.forms import form
+from orchestra.dashboard.preferences import NAME_MAX, PATHS, QUERY_MAX, Preferences, View
+from orchestra.dashboard.site import Answer, Asking, There, gone_to, viewer
+from orchestra.errors import Invalid
+from orchestra.security import Permission, requires
+
+_READ: Final = [requires(Permission.EXECUTIONS_READ)]
+
+
+@get("/ui/preferences", guards=_READ)
+async def preferences(request: Asking, site: There) -> Answer:
+    """How pages are liked, and the views that were saved."""
+    return site.page(request, "pages/preferences.html")
+
+
+@post("/ui/preferences", guards=_READ)
+async def prefer(request: Asking, site: There) -> Answer:
+    """From now on."""
+    given = await form(request)
+    wish = Preferences(
+        density="compact" if given.get("density") == "compact" else "comfortable",
+        single_keys=given.get("single_keys") == "on",
+    )
+    await site.kept.prefer(viewer(request).principal, wish)
+    return gone_to("/ui/preferences")
+
+
+@post("/ui/views", guards=_READ)
+async def save(request: Asking, site: There) -> Answer:
+    """Keep a list as it is shown, under a name."""
+    given, principal = await form(request), viewer(request).principal
+    name, path = " ".join(given.get("name", "").split()), given.get("path", "")
+    pairs = [(k, v) for k, v in parse_qsl(given.get("query", "")) if k != "cursor"]
+    query = urlencode(pairs)
+    if not 0 < len(name) <= NAME_MAX:
+        raise Invalid(f"a view has a name of 1 to {NAME_MAX} characters")
+    if path not in PATHS:
+        raise Invalid("this page cannot be saved as a view")
+    if len(query) > QUERY_MAX:
+        raise Invalid(f"a view has at most {QUERY_MAX:,} characters of filters")
+    shared = given.get("shared") == "on" and principal.may(Permission.WORKFLOWS_WRITE)
+    made = View(name, path, query, principal.actor, shared)
+    await site.kept.save(principal, made)
+    return gone_to(made.href)
+
+
+@post("/ui/views/{view_id:str}/delete", guards=_READ)
+async def drop(view_id: FromPath[str], request: Asking, site: There) -> Answer:
+    """Forget it."""
+    await form(request)
+    await site.kept.drop(viewer(request).principal, view_id)
+    return gone_to("/ui/preferences")
+
+
+ROUTES = (preferences, prefer, save, drop)
