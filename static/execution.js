@@ -6,7 +6,7 @@
 const split = document.querySelector('[data-execution]');
 if (!split) return;
 const id = split.dataset.execution, base = `/executions/${id}`, left = document.getElementById('left');
-const PLAY_MS = 700, GROW_MS = 250;
+const PLAY_MS = 700, GROW_MS = 250, AGAIN_MS = 3_000;
 document.documentElement.classList.add('scripted');
 
 // choosing a step: only the panel is fetched
@@ -90,14 +90,17 @@ async function go(at) {
   wished = at;
   if (going) return;
   going = true;
-  while (wished !== null) {
-    query.set('at', wished);
-    wished = null;
-    history.replaceState(history.state, '', `${base}?${query}`);
-    left.setAttribute('hx-get', `/ui${base}/main?${query}`);
-    await htmx.ajax('GET', `/ui${base}/main?${query}`, {target: '#asof', select: '#asof', swap: 'outerMorph'});
+  try {
+    while (wished !== null) {
+      query.set('at', wished);
+      wished = null;
+      history.replaceState(history.state, '', `${base}?${query}`);
+      left.setAttribute('hx-get', `/ui${base}/main?${query}`);
+      await htmx.ajax('GET', `/ui${base}/main?${query}`, {target: '#asof', select: '#asof', swap: 'outerMorph'});
+    }
+  } finally {
+    going = false;
   }
-  going = false;
   mark();
 }
 
@@ -150,21 +153,28 @@ if (sessionStorage.getItem('play') === id && now().past) {
 new MutationObserver(ready).observe(left, {childList: true, subtree: true});
 
 // bars grow until there is no more room; then the chart is asked for anew
-let drawn = null, since = 0;
-setInterval(() => {
+let asked_ = 0;
+
+function grow() {
   const chart = document.querySelector('.gantt:has([data-grows])');
   if (!chart || now().past) return;
-  const mark_ = chart.getAttribute('data-px') + chart.querySelector('[data-grows]').getAttribute('width');
-  if (chart !== drawn || chart.dataset.mark !== mark_) [drawn, since, chart.dataset.mark] = [chart, Date.now(), mark_];
-  const px = Number(chart.getAttribute('data-px')), limit = Number(chart.getAttribute('data-limit'));
-  for (const bar of chart.querySelectorAll('[data-grows]')) {
-    const from = Number(bar.getAttribute('data-grows'));
-    bar.dataset.was ??= bar.getAttribute('width');
-    const wide = Number(bar.dataset.was) + px * (Date.now() - since);
-    if (from + wide > limit) { since = Date.now(); htmx.trigger(document.getElementById('live'), 'poll'); return; }
-    bar.setAttribute('width', wide.toFixed(1));
-    chart.dataset.mark = chart.getAttribute('data-px') + chart.querySelector('[data-grows]').getAttribute('width');
+  const bars = chart.querySelectorAll('[data-grows]');
+  if (!chart.dataset.since) {  // a new one, or one that was changed in its place
+    chart.dataset.since = Date.now();
+    for (const bar of bars) bar.dataset.was = bar.getAttribute('width');
   }
-}, GROW_MS);
+  const more = Number(chart.dataset.px) * (Date.now() - Number(chart.dataset.since)), limit = Number(chart.dataset.limit);
+  let full = false;
+  for (const bar of bars) {
+    const room = limit - Number(bar.dataset.grows), wide = Number(bar.dataset.was) + more;
+    full ||= wide > room;
+    bar.setAttribute('width', Math.min(room, wide).toFixed(1));
+  }
+  if (!full || going || Date.now() - asked_ < AGAIN_MS) return;
+  asked_ = Date.now();
+  htmx.ajax('GET', `/ui${base}/main${location.search}`, {target: '#asof', select: '#asof', swap: 'outerMorph'});
+}
+
+setInterval(grow, GROW_MS);
 mark();
 })();

@@ -51,7 +51,10 @@ def pages(made: dict[str, str]) -> list[str]:
         f"{workflow}?tab=executions", f"{workflow}?tab=versions", f"{workflow}?tab=json",
         f"{workflow}/run", "/executions", execution, f"{execution}?step=first",
         *(f"{execution}?tab={tab}" for tab in ("timeline", "events", "logs", "context")),
-        f"{execution}/confirm?do=cancel", "/agents", f"/agents/{made['agent']}", "/events",
+        *(f"{execution}?step=first&view={view}" for view in ("raw", "diff", "why", "logs")),
+        f"{execution}?critical=1&at=1", f"{execution}/again", f"{execution}/export",
+        f"/executions/compare?left={made['execution']}&right={made['execution']}",
+        f"{execution}/confirm?do=rollback", f"{execution}/confirm?do=cancel", "/agents", f"/agents/{made['agent']}", "/events",
         "/queues", "/queues/mail", "/queues/mail?tab=dead", "/webhooks", "/monitoring", "/logs",
         *(f"/alerts?tab={tab}" for tab in ("now", "history", "rules", "silences")),
     ]  # fmt: skip

@@ -110,7 +110,8 @@ def _row(row: Row, scale: Scale, y: float) -> str:
     end = max((scale.x(bar.end_ms) for bar in row.bars), default=LABEL_WIDTH)
     worked = sum(bar.end_ms - bar.start_ms for bar in row.bars if bar.kind == "running")
     waited = sum(bar.end_ms - bar.start_ms for bar in row.bars if bar.kind != "running")
-    told = duration(worked or waited) if row.bars else ""
+    grows = any(bar.growing for bar in row.bars)  # into where its figure would stand
+    told = duration(worked or waited) if row.bars and not grows else ""
     name, depth = visible(row.path.rpartition("/")[2]), min(row.path.count("/"), 6)
     name = name if len(name) <= LABEL_MAX - depth else f"{name[: LABEL_MAX - depth - 1]}…"
     parts = [_bar(bar, scale, y) for bar in row.bars]
