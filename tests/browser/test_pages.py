@@ -17,7 +17,7 @@ PAGES = [
     "/workflows/{mood}",
     "/workflows/{mood}?step=first",
     "/workflows/{mood}?tab=executions",
-    "/workflows/{mood}?tab=versions",
+    "/workflows/{mood}?tab=versions&old=1&new=1",
     "/workflows/{mood}?tab=json",
     "/workflows/{mood}/edit",
     "/workflows/{mood}/run",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from orchestra.dashboard.editor.comparing import changes, merged
+from orchestra.dashboard.workflows.comparing import changes, merged
 
 Document = dict[str, Any]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.dashboard.editor.examples import EXAMPLES
+from orchestra.dashboard.workflows.examples import EXAMPLES
 from orchestra.workflows.language.validation import check_text
 
 FOLDER = Path(__file__).parents[3] / "examples"

@@ -21,7 +21,7 @@ from orchestra.dashboard.asking import Refused, Viewer
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.sheets import Entry, Group, Sheet, typed
 from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, viewer
-from orchestra.dashboard.workflows import example_of
+from orchestra.dashboard.workflows.inputs import example_of
 from orchestra.errors import NotFound
 from orchestra.security import Permission, requires
 

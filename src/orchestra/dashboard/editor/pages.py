@@ -8,10 +8,10 @@ from litestar.params import FromPath
 
 from orchestra.dashboard.asking import Refused, Viewer
 from orchestra.dashboard.editor.checking import check, repaired
-from orchestra.dashboard.editor.examples import EXAMPLES
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.site import Answer, Asking, Site, There, viewer
-from orchestra.dashboard.workflows import shown_version
+from orchestra.dashboard.workflows.examples import EXAMPLES
+from orchestra.dashboard.workflows.pages import shown_version
 from orchestra.errors import OrchestraError
 from orchestra.security import Permission, requires
 

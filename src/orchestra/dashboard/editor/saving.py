@@ -8,7 +8,6 @@ from litestar.params import FromPath
 
 from orchestra.dashboard.asking import Refused, Viewer
 from orchestra.dashboard.builder import placed_anew
-from orchestra.dashboard.editor.comparing import changes, merged
 from orchestra.dashboard.editor.pages import (
     NEW,
     Sheet,
@@ -20,7 +19,8 @@ from orchestra.dashboard.editor.pages import (
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, viewer
 from orchestra.dashboard.trees import difference
-from orchestra.dashboard.workflows import shown_version
+from orchestra.dashboard.workflows.comparing import changes, merged
+from orchestra.dashboard.workflows.pages import shown_version
 from orchestra.security import Permission, requires
 
 _WRITE: Final = [requires(Permission.WORKFLOWS_WRITE)]

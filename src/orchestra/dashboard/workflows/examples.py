@@ -16,7 +16,7 @@ class Example(msgspec.Struct, frozen=True):
 
 def _read() -> dict[str, Example]:
     found: dict[str, Example] = {}
-    folder = files(__package__) / "samples"
+    folder = files("orchestra.dashboard.workflows") / "samples"
     for file in sorted(folder.iterdir(), key=lambda one: one.name):
         text = file.read_text("utf-8")
         document: dict[str, Any] = msgspec.json.decode(text)
