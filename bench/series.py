@@ -22,8 +22,9 @@ from typing import Any
 import anyio
 
 from bench.machine import cpu_ms, peak_rss_mb
-from orchestra.clock import ManualClock, SystemClock, system_random
+from orchestra.clock import ManualClock, Random, SystemClock, system_random
 from orchestra.errors import TooMany
+from orchestra.instruments import Tally
 from orchestra.log import configure
 from orchestra.monitoring.metrics.admission import Admission
 from orchestra.monitoring.metrics.answering import Answers
@@ -41,7 +42,9 @@ from orchestra.store.opening import StoreOptions, open_store
 
 SERIES, SPREADS, DAY_S = 2_000, 300, 86_400
 LABELS, BATCH = 1_000_000, 1_000
-RETENTION_DAYS, RETENTION_SERIES = 16, 6
+HOUR_S, HOUR_VALUES = 3_600, 60
+GROWN = ((3_600, 4 * DAY_S), (60, 8 * 3_600), (10, -1))
+"""Seconds from one value to the next, while there is more than so long to go."""
 BEGIN_MS = 1_795_046_400_000
 
 
@@ -175,29 +178,54 @@ async def cost(ask: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, float]
     }
 
 
-async def retention(store: Store) -> dict[str, Any]:
-    """What full retention weighs, from the mean of sealed chunks of each span."""
+async def grown(store: Store, clock: ManualClock, every: Sequence[Series]) -> None:
+    """90 days of dense series up to now. What was long ago comes in sums of what is kept of it."""
+    chance, admission = system_random(), Admission(store, clock)
+    buffer, sealer = Buffer(store, "whole"), Sealer(store, admission, clock)
+    for one in every:
+        assert await admission.admit([one]) == [None]
+    end_s = clock.now_ms() // 1_000 + SPANS["c"][-1].kept_s
+    sealed_s = day_s = 0
+    while (now_s := clock.now_ms() // 1_000) < end_s:
+        step_s = next(step for step, until_s in GROWN if end_s - now_s > until_s)
+        for one in every:
+            if one.kind != "h":
+                buffer.add(one, now_s, chance.getrandbits(10) * step_s // 10)
+            elif step_s != 60 or now_s % 600 == 0:
+                buffer.merge(one, now_s, spread(chance, 1 if step_s == 10 else HOUR_VALUES))
+        await buffer.flush()
+        clock.advance(step_s * 1_000)
+        if now_s - sealed_s >= HOUR_S:
+            sealed_s = now_s
+            await sealer.look()
+        if now_s - day_s >= DAY_S:
+            day_s = now_s
+            await expire(store, clock)
+    await sealer.look()
+    await expire(store, clock)
+
+
+def spread(chance: Random, n: int) -> Tally:
+    """So many values together."""
+    tally = Tally()
+    for _ in range(n):
+        tally.add(2 ** (chance.random() * 4))
+    return tally
+
+
+async def retention(store: Store, part: int) -> dict[str, Any]:
+    """What full retention weighs: every slot that is kept of every series is there."""
     clock = ManualClock(BEGIN_MS)
-    every = [a_series(i, 2) for i in range(RETENTION_SERIES)]
-    await lived(store, clock, every, RETENTION_DAYS * DAY_S)
-    prefix = store.prefix(store.partitions[0])
-    sizes: dict[tuple[str, int], list[int]] = {}
-    async for letter, span, _, key in chunks(store):
-        if letter[0] == "z":
-            size = int(await store.read(prefix, "MEMORY", "USAGE", key))
-            sizes.setdefault((letter[-1], span.step_s), []).append(size)
-    whole: dict[str, float] = {}
-    for kind in ("c", "h"):
-        whole[kind] = sum(
-            statistics.mean(sizes[kind, span.step_s]) * (span.kept_s / span.chunk_s + 1)
-            for span in SPANS[kind]
-            if (kind, span.step_s) in sizes
-        )
-    weight = whole["h"] * SPREADS + whole["c"] * (SERIES - SPREADS)
+    every = [a_series(i, SPREADS // part) for i in range(SERIES // part)]
+    await lived(store, ManualClock(BEGIN_MS - 180 * DAY_S * 1_000), every[:20], 1_800)
+    before, began = await used(store), time.monotonic()
+    await grown(store, clock, every)
+    weight = await used(store) - before
     return {
-        "full_retention_mb": round(weight / 1e6, 1),
-        "kb_a_series": {kind: round(size / 1e3, 1) for kind, size in whole.items()},
-        "sealed_bytes": {f"{k} {s} s": round(statistics.mean(v)) for (k, s), v in sizes.items()},
+        "series": len(every),
+        "store_mb": round(weight / 1e6, 1),
+        "of_2000_series_mb": round(weight * part / 1e6, 1),
+        "took_s": round(time.monotonic() - began),
     }
 
 
@@ -235,7 +263,7 @@ async def measured(part: int, what: Sequence[str]) -> None:
     configure(load({"log_level": "warning"}, environ={}))
     every: dict[str, Callable[[Store], Awaitable[dict[str, Any]]]] = {
         "day": lambda store: a_day(store, part),
-        "retention": retention,
+        "retention": lambda store: retention(store, part),
         "labels": labels,
     }
     for name, measure in every.items():
