@@ -1,13 +1,13 @@
 """Events on a real store: published, told to watchers, listed, resumed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 import anyio
 import msgspec
 import pytest
 
-from orchestra.bus import Beat, Draft, Event, Missed, PositionInvalid
+from orchestra.bus import Beat, Draft, Event, Glance, Missed, PositionInvalid
 from orchestra.bus.events.published import EventTooLarge, Published
 from orchestra.bus.events.reading import Events, EventUnknown, Wanted
 from orchestra.bus.live.hub import Hub
@@ -202,6 +202,30 @@ async def test_a_watcher_is_told_only_of_what_it_wants(hub: Hub, published: Publ
 
     assert [number_of(event) for event in live] == [0, 5, 10, 15]
     assert [number_of(event) for event in missed] == [0, 5, 10, 15]
+
+
+async def test_a_glance_tells_what_happened_while_somebody_looks(
+    hub: Hub, published: Published
+) -> None:
+    seen: set[Glance] = set()
+    last = anyio.Event()
+
+    def see(found: Collection[Glance]) -> None:
+        seen.update(found)
+        if any(key == "last" for _, _, key in found):
+            last.set()
+
+    hub.on_glance(see)
+    await published.publish(draft(0, key="before"))
+    async with hub.glancing():
+        await published.publish(draft(1))
+        await published.publish(draft(2))
+        await published.publish(draft(3, tenant=OTHER, key="last"))
+        with anyio.fail_after(60):
+            await last.wait()
+
+    happened = "thing.happened"
+    assert seen == {(DEFAULT_TENANT, happened, "k"), (OTHER, happened, "last")}
 
 
 async def test_a_position_of_somebody_else_is_refused(hub: Hub) -> None:

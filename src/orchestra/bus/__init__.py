@@ -15,6 +15,7 @@ from orchestra.errors import OrchestraError, Problem
 from orchestra.store.keys import Tenant
 
 Origin = Literal["engine", "module", "api"]
+Glance: TypeAlias = tuple[Tenant, str, str]  # at an event: whose, which type, which key
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -91,8 +92,7 @@ class Reading(msgspec.Struct, frozen=True):
     tenant: Tenant | None = None
     """None: of all tenants."""
     in_flight_max: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 64
-    ordered: Literal["key", "none"] = "key"
-    """`key`: events of one key one after the other."""
+    ordered: Literal["key", "none"] = "key"  # `key`: events of one key one after the other
     tries: Annotated[int, msgspec.Meta(ge=1, le=20)] = 5
     backoff_ms: tuple[int, ...] = (100, 1_000, 5_000, 15_000)
     timeout_ms: int = 60_000

@@ -5,13 +5,13 @@ modules only by their interface over HTTP, which it asks inside this process: so
 and do what its viewer could by hand, no more, and modules that run elsewhere are forwarded to.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
-from orchestra.bus import Beat, Event, Missed
+from orchestra.bus import Glance
 from orchestra.store.keys import Tenant
 
 
@@ -29,10 +29,12 @@ class Streams(Protocol):
         """A place for one stream. Raises StreamsExhausted."""
         ...
 
-    def parts(
-        self, place: Any, wanted: Any, since: str | None
-    ) -> AsyncIterator[tuple[str | None, Event | Missed | Beat | None]]:
-        """What one stream tells, and at most once a second where it is."""
+    async def look(self, place: Any, begin: Callable[[], None]) -> None:
+        """Somebody looks on, until the bus or their time is over."""
+        ...
+
+    def on_glance(self, seen: Callable[[Collection[Glance]], None]) -> None:
+        """Who is told what happens, in a few words, while anybody looks."""
         ...
 
     def position(self) -> str | None:

@@ -12,6 +12,7 @@ import anyio
 import msgspec
 from litestar import Litestar
 
+from orchestra.dashboard.sharing import Shared
 from orchestra.errors import BadRequest, OrchestraError, Unavailable
 from orchestra.security import Principal
 
@@ -45,13 +46,16 @@ class Viewer(msgspec.Struct, frozen=True):
 
     principal: Principal
     request_id: str = "req_dashboard"
+    again: bool = False
+    """A page that is open asks for what it shows: another's answer of the same moment will do."""
 
 
 class Api:
     """The interface. `begin` once the application is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: Shared) -> None:
         self._app: Litestar | None = None
+        self._shared = shared
 
     def begin(self, app: Litestar) -> None:
         """Requests can be answered from now on."""
@@ -59,7 +63,15 @@ class Api:
 
     async def get(self, viewer: Viewer, path: str, query: Query | None = None) -> Document:
         """The document at `path`. Raises Refused, Unavailable after 10 s."""
-        body = await self._ask(viewer, "GET", path, query)
+        asked = _encoded(query)
+
+        async def ask() -> bytes:
+            return await self._ask(viewer, "GET", path, asked)
+
+        if viewer.again:
+            body = await self._shared.answer(viewer.principal, (path, asked), ask)
+        else:
+            body = await ask()
         return cast("Document", msgspec.json.decode(body)) if body else {}
 
     async def send(
@@ -71,20 +83,19 @@ class Api:
         if not all(value.isascii() and value.isprintable() for value in headers.values()):
             raise BadRequest("a hidden field of this form was changed: load the page again")
         named = [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()]
-        answer = await self._ask(viewer, method, path, None, raw, named)
+        answer = await self._ask(viewer, method, path, b"", raw, named)
         return cast("Document", msgspec.json.decode(answer)) if answer else {}
 
     async def delete(self, viewer: Viewer, path: str, query: Query | None = None) -> Document:
         """Have something taken away; what is answered. Raises as `get` does."""
-        answer = await self._ask(viewer, "DELETE", path, query)
+        answer = await self._ask(viewer, "DELETE", path, _encoded(query))
         return cast("Document", msgspec.json.decode(answer)) if answer else {}
 
     async def _ask(
-        self, viewer: Viewer, method: str, path: str, query: Query | None,
+        self, viewer: Viewer, method: str, path: str, query: bytes,
         body: bytes = b"", headers: list[tuple[bytes, bytes]] | None = None,
     ) -> bytes:  # fmt: skip
         assert self._app is not None, "the dashboard answers only once it has begun"
-        given = {name: value for name, value in (query or {}).items() if value not in (None, "")}
         asked = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -93,7 +104,7 @@ class Api:
             "scheme": "http",
             "path": path,
             "raw_path": quote(path).encode(),
-            "query_string": urlencode(given, doseq=True).encode(),
+            "query_string": query,
             "root_path": "",
             "headers": [(b"host", b"localhost"), JSON, *(headers or [])],
             "client": None,
@@ -106,6 +117,8 @@ class Api:
         exchange = _Exchange(body)
         with anyio.move_on_after(DEADLINE_S):
             await self._app(asked, exchange.receive, exchange.send)  # type: ignore[arg-type]  # ASGI
+        if method != "GET":
+            self._shared.done(viewer.principal.tenant)
         if not exchange.whole:
             raise Unavailable("this part did not answer in time", retry_after_ms=1_000)
         answer = bytes(exchange.answer)
@@ -133,6 +146,11 @@ class _Exchange:
         elif message["type"] == "http.response.body":
             self.answer += message.get("body", b"")
             self.whole = not message.get("more_body", False)
+
+
+def _encoded(query: Query | None) -> bytes:
+    given = {name: value for name, value in (query or {}).items() if value not in (None, "")}
+    return urlencode(given, doseq=True).encode()
 
 
 def _problem(body: bytes) -> Document:

@@ -1,8 +1,8 @@
 """`/ui/live`: an open page is told what changed, as server-sent events of finished markup.
 
-Nothing is lost: a page says where it was when it was made, or where it is since (`Last-Event-ID`),
-and the bus goes on from there; what cannot be replayed is told anew as a whole. The latest of each
-thing is told, at once and then at most every 100 ms.
+Nothing is lost: a page says where it was when it was made, or where it is since (`Last-Event-ID`).
+When anything happened since, everything is told anew. Then the latest of each thing is told, at
+once and then at most every 100 ms.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,12 +11,9 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 import anyio
-import structlog
 from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 
-from orchestra.bus import Event, Missed, PositionInvalid
-from orchestra.bus.live.streams import Filter
 from orchestra.dashboard.site import Site
 from orchestra.dashboard.telling import OVERVIEW, TOPICS, Thing, Untold, topics_of
 from orchestra.dashboard.things import Things
@@ -24,13 +21,12 @@ from orchestra.errors import Forbidden, OrchestraError
 from orchestra.security import Permission, Principal, requires
 from orchestra.security.sessions import Session
 
-log = structlog.get_logger(__name__)
-
-FLUSH_S: Final = 0.1
 QUIET_S: Final = 5.0
 """After so long without news figures that are no events are told, too."""
 SLOW_S: Final = 1.0
-"""The overview is told at most so often."""
+"""What cannot be made is tried again after so long."""
+EASE: Final = 4
+"""Whose news take long to make is told less often: it rests so many times as long."""
 SESSION_S: Final = 15.0
 """So often it is looked whether the viewer is still signed in."""
 HEADERS: Final = (
@@ -53,22 +49,20 @@ class Stream:
         self._principal, self._untold = principal, untold
         self._session, self._looked_at = session, self._now()
         self._told: dict[str, int] = {}
-        self._overview_at = 0.0
-        self._pause = FLUSH_S
 
-    async def listen(self, place: Any, wanted: Filter, since: str | None) -> None:
-        """Mark what happens, until the bus ends the stream."""
-        untold, first = self._untold, since is None
-        async for position, told in self._site.streams.parts(place, wanted, since):
-            if position is not None:
-                untold.position = position
-            if first or isinstance(told, Missed):
-                untold.everything(self._now())
-                first = False
-            elif isinstance(told, Event):
-                untold.happened(told, self._now())
-            else:  # a beat: where it is now is told, so that it never falls behind
-                untold.news.set()
+    async def listen(self, place: Any, since: str) -> None:
+        """Have what happens marked, until the bus ends the stream."""
+        board, tenant = self._site.board, self._principal.tenant
+
+        def begin() -> None:
+            board.come(tenant, self._untold)
+            if not since or since != self._site.streams.position():
+                self._untold.everything(self._now())
+
+        try:
+            await self._site.streams.look(place, begin)
+        finally:
+            board.leave(tenant, self._untold)
 
     async def tell(self, send: Send) -> None:
         """Tell it, for as long as somebody listens."""
@@ -79,11 +73,11 @@ class Stream:
                 body = b"event: signed-out\ndata: 1\n\n"
                 await send({"type": "http.response.body", "body": body, "more_body": True})
                 return
-            await send(
-                {"type": "http.response.body", "body": await self._frame(), "more_body": True}
-            )
-            await anyio.sleep(self._pause)
-            self._pause = FLUSH_S
+            began = self._now()
+            frame, failed = await self._frame(began)
+            took = self._now() - began
+            await send({"type": "http.response.body", "body": frame, "more_body": True})
+            await anyio.sleep(SLOW_S if failed else min(EASE * took, SLOW_S))
 
     async def _signed_out(self) -> bool:
         """Whether the session is over: looked up now and then, which does not make it last."""
@@ -98,36 +92,37 @@ class Stream:
     def _now(self) -> float:
         return self._site.clock.monotonic()
 
-    async def _frame(self) -> bytes:
-        now = self._now()
+    async def _frame(self, now: float) -> tuple[bytes, bool]:
+        """What to send, and whether something could not be made."""
         quiet = not self._untold.news.is_set()
-        things, stale, fresh, position = self._untold.take()
+        settled = self._site.board.settled(self._principal.tenant)
+        position = self._site.streams.position() if settled else None
+        things, stale, fresh = self._untold.take()
         if quiet:
             stale += self._untold.moving()
             if "overview" in self._told:
-                things[OVERVIEW] = now - SLOW_S  # what another page was told just now will do
-        if OVERVIEW in things and now - self._overview_at < SLOW_S:
-            self._untold.later(OVERVIEW, things.pop(OVERVIEW))  # with whatever comes next
+                things[OVERVIEW] = now - QUIET_S  # what another page was told just now will do
         markup: list[str] = []
+        failed = False
         for thing, since in things.items():
-            markup += await self._news_of(thing, since)
+            found = await self._news_of(thing, since)
+            failed |= found is None
+            markup += found or []
         stale += ["execution"] if any(kind == "run" for kind, _ in things) else []
         parts = [f"event: stale-{topic}\ndata: 1\n\n" for topic in stale]
         parts += [f"event: fresh\ndata: {fresh}\n\n"] if fresh else []
         lines = "".join(f"data: {line}\n" for line in "".join(markup).splitlines())
-        lines = lines if position is None else f"id: {position}\n{lines}"
+        lines = lines if position is None or failed else f"id: {position}\n{lines}"
         parts += [f"{lines}\n"] if lines else []
-        return ("".join(parts) or ": hb\n\n").encode()
+        return ("".join(parts) or ": hb\n\n").encode(), failed
 
-    async def _news_of(self, thing: Thing, since: float) -> list[str]:
-        """The parts of a thing that differ from what this page was told last."""
+    async def _news_of(self, thing: Thing, since: float) -> list[str] | None:
+        """The parts of a thing that differ from what this page was told last; None: not now."""
         made = await self._things.made(self._principal, thing, since)
         if made is None:  # not to be had just now: asked for again, a little later
             self._untold.later(thing, since)
-            self._pause = SLOW_S
-            return []
+            return None
         if thing == OVERVIEW:
-            self._overview_at = self._now()
             self._told["overview"] = 1
         found: list[str] = []
         for place, text in made.items():
@@ -149,14 +144,11 @@ def live(site: Site) -> ASGIRouteHandler:
         headers = dict(scope["headers"])
         topics = topics_of(query.get("t", [""])[0])
         principal: Principal = scope["principal"]
-        patterns: list[str] = []
         for topic in topics:
-            permission, types = TOPICS[topic.partition(":")[0]]
+            permission = TOPICS[topic.partition(":")[0]]
             if not principal.may(permission):
                 raise Forbidden(f"this needs the permission {permission}", permission=permission)
-            patterns += types
         since = headers.get(b"last-event-id", b"").decode("latin-1") or query.get("since", [""])[0]
-        wanted = Filter(tuple(dict.fromkeys(patterns)) or ("alert.*",))
         place = await site.streams.admit(principal.tenant, principal.actor)
         await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS]})
         session: Session | None = scope.get("session_of")
@@ -167,12 +159,7 @@ def live(site: Site) -> ASGIRouteHandler:
         async with anyio.create_task_group() as group:
             group.start_soon(_until_left, receive, group.cancel_scope)
             group.start_soon(stream.tell, send)
-            try:
-                await stream.listen(place, wanted, since[:LAST_MAX] or None)
-            except PositionInvalid:  # of another store, or made up: it knows nothing
-                with suppress(OrchestraError):  # its place was given back
-                    place = await site.streams.admit(principal.tenant, principal.actor)
-                    await stream.listen(place, wanted, None)
+            await stream.listen(place, since[:LAST_MAX])
             group.cancel_scope.cancel()
         await send({"type": "http.response.body", "body": b"event: bye\ndata: 1\n\n"})
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+import anyio
 from litestar import Litestar, Request, Router
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -28,6 +29,7 @@ from orchestra.dashboard import (
 from orchestra.dashboard.agents import routes as agents
 from orchestra.dashboard.alerts import routes as alerts
 from orchestra.dashboard.asking import Api
+from orchestra.dashboard.board import Board
 from orchestra.dashboard.drawings import Drawings
 from orchestra.dashboard.events import routes as events
 from orchestra.dashboard.execution import again, comparing, exporting, pages, steering
@@ -41,6 +43,7 @@ from orchestra.dashboard.logs import routes as logs
 from orchestra.dashboard.preferences import Kept
 from orchestra.dashboard.queues import routes as queues
 from orchestra.dashboard.rendering import Pages
+from orchestra.dashboard.sharing import Shared
 from orchestra.dashboard.site import Asking, Parts, Site, known
 from orchestra.dashboard.watching import monitoring
 from orchestra.dashboard.webhooks import routes as webhooks
@@ -83,10 +86,11 @@ class DashboardModule:
     name = "dashboard"
 
     def __init__(self, web: Web, streams: Streams, store: Store, clock: Clock, ids: Ids) -> None:
-        api = Api()
+        board = Board(clock)
+        api = Api(Shared(clock, board.told))
         pages = Pages(web.templates, web.url)
         kept = Kept(store, clock)
-        self._site = Site(Parts(pages, api, streams, Drawings(api), clock, ids, kept))
+        self._site = Site(Parts(pages, api, streams, Drawings(api), board, clock, ids, kept))
         self._failing, site = Failing(self._site), self._site
         router = Router(
             "/",
@@ -111,8 +115,11 @@ class DashboardModule:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Nothing of it runs by itself."""
-        yield
+        """Open pages are told what happens."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._site.board.serve)
+            yield
+            group.cancel_scope.cancel()
 
     async def quiesce(self) -> None:
         """Its streams are those of the bus, which ends them."""

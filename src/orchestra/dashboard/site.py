@@ -12,6 +12,7 @@ from orchestra import __version__
 from orchestra.clock import Clock, Ids
 from orchestra.dashboard import Streams
 from orchestra.dashboard.asking import Api, Viewer
+from orchestra.dashboard.board import Board
 from orchestra.dashboard.drawings import Drawings
 from orchestra.dashboard.preferences import NOTHING, PATHS, Kept, Known
 from orchestra.dashboard.rendering import PACKED_MIN_BYTES, Pages, packed
@@ -74,6 +75,7 @@ class Parts(msgspec.Struct, frozen=True):
     api: Api
     streams: Streams
     drawings: Drawings
+    board: Board
     clock: Clock
     ids: Ids
     kept: Kept
@@ -88,6 +90,8 @@ class Site:
         self.drawings, self.clock, self.ids = parts.drawings, parts.clock, parts.ids
         self.places, self.kept = parts.places, parts.kept
         self.tries = Tries(parts.clock)
+        self.board = parts.board
+        parts.streams.on_glance(self.board.see)
         self.sessions: Sessions | None = None
         self.mode: Mode = "required"
         self.tls = False
@@ -178,7 +182,9 @@ def viewer(request: Asking) -> Viewer:
     """On whose behalf a page asks."""
     principal = known(request)
     assert principal is not None, "the guard of the page lets nobody through whom we do not know"
-    return Viewer(principal, str(cast("Mapping[str, object]", request.scope).get("request_id")))
+    request_id = str(cast("Mapping[str, object]", request.scope).get("request_id"))
+    again = request.method == "GET" and by_htmx(request) and request.url.path.startswith("/ui/")
+    return Viewer(principal, request_id, again)
 
 
 There = NamedDependency[SkipValidation[Site]]

@@ -10,25 +10,31 @@ from typing import Final
 
 import anyio
 
-from orchestra.bus import Event
 from orchestra.errors import Invalid, Problem
 from orchestra.security import Permission
 
 TOPICS_MAX: Final = 16
 THINGS_MAX: Final = 64
-# topic -> the permission it takes, the patterns of its events
-TOPICS: Final[dict[str, tuple[Permission, tuple[str, ...]]]] = {
-    "overview": (Permission.EXECUTIONS_READ, ("workflow.*", "agent.*")),
-    "executions": (Permission.EXECUTIONS_READ, ("workflow.*",)),
-    "execution": (Permission.EXECUTIONS_READ, ("workflow.*", "step.*")),
-    "workflows": (Permission.WORKFLOWS_READ, ()),
-    "agents": (Permission.AGENTS_READ, ("agent.*",)),
-    "events": (Permission.EVENTS_READ, ("**",)),
-    "queues": (Permission.QUEUES_READ, ()),
-    "webhooks": (Permission.WEBHOOKS_READ, ("webhook.*",)),
-    "alerts": (Permission.ALERTS_READ, ("alert.*",)),
-    "logs": (Permission.LOGS_READ, ()),
-    "metrics": (Permission.METRICS_READ, ()),
+# topic -> the permission it takes
+TOPICS: Final = {
+    "overview": Permission.EXECUTIONS_READ,
+    "executions": Permission.EXECUTIONS_READ,
+    "execution": Permission.EXECUTIONS_READ,
+    "workflows": Permission.WORKFLOWS_READ,
+    "agents": Permission.AGENTS_READ,
+    "events": Permission.EVENTS_READ,
+    "queues": Permission.QUEUES_READ,
+    "webhooks": Permission.WEBHOOKS_READ,
+    "alerts": Permission.ALERTS_READ,
+    "logs": Permission.LOGS_READ,
+    "metrics": Permission.METRICS_READ,
+}
+# first word of an event's type -> topics that are read anew as a whole
+_WHOLE: Final = {
+    "workflow": ("overview", "events"),
+    "agent": ("overview", "agents", "events"),
+    "webhook": ("webhooks", "events"),
+    "alert": ("alerts", "events"),
 }
 
 _EXECUTION: Final = re.compile(r"exe_[0-9A-Za-z_-]{1,64}")
@@ -62,6 +68,26 @@ def is_execution(id_: str) -> bool:
     return _EXECUTION.fullmatch(id_) is not None
 
 
+class Gist:
+    """What happened in a moment, of one tenant: `(type, key)` of each event, each once."""
+
+    __slots__ = ("fresh", "rows", "runs", "whole")
+
+    def __init__(self, happened: Iterable[tuple[str, str]]) -> None:
+        self.runs: set[str] = set()
+        self.rows: set[str] = set()
+        self.whole: set[str] = set()
+        self.fresh = 0
+        for type_, key in happened:
+            kind = type_.partition(".")[0]
+            if kind in ("workflow", "step") and is_execution(key):
+                self.runs.add(key)
+                if kind == "workflow":
+                    self.rows.add(key)
+                    self.fresh += type_ == "workflow.accepted"
+            self.whole.update(_WHOLE.get(kind, ("events",)))
+
+
 class Untold:
     """Of one page."""
 
@@ -74,7 +100,6 @@ class Untold:
         self.things: dict[Thing, float] = {}
         self.stale: set[str] = set()
         self.fresh = 0
-        self.position: str | None = None
 
     def everything(self, now: float) -> None:
         """It knows nothing: each of its topics is told anew."""
@@ -85,30 +110,30 @@ class Untold:
         self.stale |= {name for name in self._topics if name != "overview" and ":" not in name}
         self.news.set()
 
-    def happened(self, event: Event, now: float) -> None:
-        """Mark what an event changes. `now`: monotonic, so that what is made later counts."""
-        kind = event.type.partition(".")[0]
-        if event.key in self._runs and kind in ("workflow", "step"):
-            self._mark(("run", event.key), now)
-        if "executions" in self._topics and kind == "workflow" and is_execution(event.key):
-            self._mark(("row", event.key), now)
-            self.fresh += event.type == "workflow.accepted"
-        if "overview" in self._topics and kind in ("workflow", "agent"):
-            self._mark(OVERVIEW, now)
-        if "agents" in self._topics and kind == "agent":
-            self._stale("agents")
-        if "webhooks" in self._topics and kind == "webhook":
-            self._stale("webhooks")
-        if "alerts" in self._topics and kind == "alert":
-            self._stale("alerts")
-        if "events" in self._topics:
-            self._stale("events")
+    def happened(self, gist: Gist, now: float) -> bool:
+        """Mark what it changes; whether it changes anything. `now`: monotonic, so that what is
+        made later counts.
+        """
+        runs, whole = self._runs & gist.runs, self._topics & gist.whole
+        rows = gist.rows if "executions" in self._topics else ()
+        for run in runs:
+            self._mark(("run", run), now)
+        for row in rows:
+            self._mark(("row", row), now)
+        self.fresh += gist.fresh if "executions" in self._topics else 0
+        for topic in whole:
+            if topic == "overview":
+                self._mark(OVERVIEW, now)
+            else:
+                self.stale.add(topic)
+                self.news.set()
+        return bool(runs or rows or whole)
 
-    def take(self) -> tuple[dict[Thing, float], list[str], int, str | None]:
-        """Everything to be told now: things, stale topics, how many runs are new, the position."""
-        taken = self.things, sorted(self.stale), self.fresh, self.position
+    def take(self) -> tuple[dict[Thing, float], list[str], int]:
+        """Everything to be told now: things, stale topics, how many runs are new."""
+        taken = self.things, sorted(self.stale), self.fresh
         self.news, self.things, self.stale = anyio.Event(), {}, set()
-        self.fresh, self.position = 0, None
+        self.fresh = 0
         return taken
 
     def later(self, thing: Thing, since: float) -> None:
@@ -118,10 +143,6 @@ class Untold:
     def moving(self) -> list[str]:
         """Topics whose figures move without an event."""
         return [name for name in MOVING if name in self._topics]
-
-    def _stale(self, topic: str) -> None:
-        self.stale.add(topic)
-        self.news.set()
 
     def _mark(self, thing: Thing, now: float) -> None:
         if thing[0] == "row" and "executions" in self.stale:

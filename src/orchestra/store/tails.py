@@ -43,6 +43,8 @@ class Tail:
     def __init__(self, arrived: Arrived) -> None:
         self.arrived = arrived
         self.positions: dict[str, str] = {}
+        self.rest_s = 0.0
+        """After something came: so long nothing is asked. Reading costs by the question, too."""
 
     def follow(self, key: str, position: str) -> None:
         """Follow a stream behind `position`. One that is followed goes on where it was."""
@@ -116,7 +118,9 @@ async def _connected(primaries: Primaries, address: Address, tail: Tail) -> None
                 continue
             asked = dict(tail.positions)
             found = [tail.take(reply, asked) for reply in await line.ask(commands)]
-            if not any(found) and (len(commands) != 1 or "BLOCK" not in commands[0]):
+            if any(found) and tail.rest_s:
+                await asyncio.sleep(tail.rest_s)
+            elif not any(found) and (len(commands) != 1 or "BLOCK" not in commands[0]):
                 await asyncio.sleep(_TURN_S)
     finally:
         writer.close()

@@ -1,23 +1,26 @@
 """What an open page has not been told yet."""
 
-import msgspec
 import pytest
 
-from orchestra.bus import Event
-from orchestra.dashboard.telling import OVERVIEW, THINGS_MAX, TopicUnknown, Untold, topics_of
-from orchestra.store.keys import DEFAULT_TENANT
+from orchestra.dashboard.telling import (
+    OVERVIEW,
+    THINGS_MAX,
+    Gist,
+    TopicUnknown,
+    Untold,
+    topics_of,
+)
 
 
-def an_event(kind: str, key: str = "exe_1") -> Event:
-    raw = msgspec.Raw(b"{}")
-    return Event("evt", kind, "/x", key, DEFAULT_TENANT, "engine", 0, raw)
+def a_gist(kind: str, *keys: str) -> Gist:
+    return Gist([(kind, key) for key in keys or ("exe_1",)])
 
 
 def test_the_latest_of_each_thing_is_told_once() -> None:
     untold = Untold(["executions", "overview"])
 
     for _ in range(3):
-        untold.happened(an_event("workflow.completed"), 1.0)
+        untold.happened(a_gist("workflow.completed"), 1.0)
 
     assert untold.news.is_set()
     assert [*untold.take()[0]] == [("row", "exe_1"), OVERVIEW]
@@ -27,11 +30,11 @@ def test_the_latest_of_each_thing_is_told_once() -> None:
 def test_more_than_a_page_can_show_makes_the_topic_stale() -> None:
     untold = Untold(["executions", "execution:exe_1"])
 
-    untold.happened(an_event("step.started"), 1.0)
+    untold.happened(a_gist("step.started"), 1.0)
     for i in range(THINGS_MAX + 50):
-        untold.happened(an_event("workflow.accepted", f"exe_{i}"), 1.0)
+        untold.happened(a_gist("workflow.accepted", f"exe_{i}"), 1.0)
 
-    things, stale, fresh, _ = untold.take()
+    things, stale, fresh = untold.take()
     assert things == {("run", "exe_1"): 1.0}
     assert stale == ["executions"]
     assert fresh == THINGS_MAX + 50
@@ -40,10 +43,10 @@ def test_more_than_a_page_can_show_makes_the_topic_stale() -> None:
 def test_a_page_is_told_only_of_what_it_shows() -> None:
     untold = Untold(["execution:exe_1", "agents"])
 
-    untold.happened(an_event("step.started", "exe_2"), 1.0)
-    untold.happened(an_event("workflow.accepted", "exe_2"), 1.0)
+    untold.happened(a_gist("step.started", "exe_2"), 1.0)
+    untold.happened(a_gist("workflow.accepted", "exe_2"), 1.0)
     assert not untold.news.is_set()
-    untold.happened(an_event("agent.unhealthy", "agt_1"), 1.0)
+    untold.happened(a_gist("agent.unhealthy", "agt_1"), 1.0)
     assert untold.take()[1] == ["agents"]
 
 
@@ -52,7 +55,7 @@ def test_a_page_that_knows_nothing_is_told_everything() -> None:
 
     untold.everything(1.0)
 
-    things, stale, *_ = untold.take()
+    things, stale, _ = untold.take()
     assert [*things] == [("run", "exe_1"), OVERVIEW]
     assert stale == ["agents"]
 

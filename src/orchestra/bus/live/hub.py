@@ -5,15 +5,17 @@ A watcher is registered first and then reads what it missed up to where the tail
 moment; what the tail brings later waits in its queue. So nothing is missed, and nothing told twice.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
 import structlog
 
-from orchestra.bus import Event, Source
+from orchestra.bus import Event, Glance, Source
+from orchestra.bus.live.glances import glances
 from orchestra.bus.live.missed import between
 from orchestra.bus.live.recent import Recent, Told
+from orchestra.bus.live.watch import Watch
 from orchestra.bus.live.watcher import Watcher
 from orchestra.bus.patterns import matcher
 from orchestra.bus.positions import encoded, parsed
@@ -30,6 +32,8 @@ TICK_S = 1.0
 LOOK_S = 1.0
 LINGER_S = 10.0
 """The tail goes on for so long after the last watcher: clients come back."""
+REST_S = 0.02
+"""While there are but glances the tail rests so long between two reads: that is soon enough."""
 OVERLAP_MS = 5_000
 """A stream that is seen for the first time is told from so far back."""
 
@@ -53,6 +57,8 @@ class Hub:
         self._ears: list[Hears] = []
         self._overhearing: list[Heard] = []
         self._come = self._gone = _nobody_looks
+        self._glancers, self._seen = 0, _unseen
+        self.over = anyio.Event()
         self._news: anyio.Event | None = None
 
     @property
@@ -94,7 +100,7 @@ class Hub:
         *,
         only: Callable[[Event], bool] | None = None,
         key: str | None = None,
-    ) -> "Watch":
+    ) -> Watch:
         """See `Bus.watch`. `only` says which of the events that match are told.
 
         Who names a `key`, or types, is told what is not kept, too: "" is all keys.
@@ -157,8 +163,26 @@ class Hub:
             if watcher.wish in wishes and watcher.wants(event):
                 watcher.offer_fleeting(event)
 
+    def on_glance(self, seen: Callable[[Collection[Glance]], None]) -> None:
+        """Tell in a few words of all that happens, while anybody is `glancing`."""
+        self._seen = seen
+
+    @asynccontextmanager
+    async def glancing(self) -> AsyncIterator[None]:
+        """Somebody of this process wants a glance at all that happens, for the duration."""
+        self._ears.append(_nothing)
+        self._wanted.set()
+        self._glancers += 1
+        try:
+            await self._following.wait()
+            yield
+        finally:
+            self._glancers -= 1
+            self._ears.remove(_nothing)
+
     def end(self) -> None:
         """Every watch ends with one last beat."""
+        self.over.set()
         for watcher in [one for mine in self._watchers.values() for one in mine]:
             watcher.end()
 
@@ -231,18 +255,24 @@ class Hub:
         for overheard in self._overhearing:
             overheard(key, self._tail.positions[key], found)
         heard = any(hears(key) for hears in self._ears)
+        rests = self._glancers and not heard and not self._watchers
+        self._tail.rest_s = REST_S if rests else 0.0
         if heard and self._news is not None:
             self._news.set()
             self._news = None
         ring = self._recent.get(key)
         if ring is None:
             return
+        if self._glancers:
+            self._seen(glances(self._origin[key][0], key, found))
         if not heard and not self._watchers:
             ring.pass_over(found)
             return
         told = ring.add(found)
-        if not self._watchers:
-            return
+        if self._watchers:
+            self._offer(key, told)
+
+    def _offer(self, key: str, told: Sequence[Told]) -> None:
         for entry in told:
             event = entry.event
             if event is None:
@@ -252,29 +282,16 @@ class Hub:
                     watcher.offer(key, entry.position, event)
 
 
-class Watch:
-    """A watch for the duration of a block. No generator: those are 1 KiB more of each stream."""
-
-    __slots__ = ("_hub", "_since", "_watcher")
-
-    def __init__(self, hub: Hub, watcher: Watcher, since: str | None) -> None:
-        self._hub, self._watcher, self._since = hub, watcher, since
-
-    async def __aenter__(self) -> Watcher:
-        """Raises PositionInvalid."""
-        await self._hub.enter(self._watcher, self._since)
-        return self._watcher
-
-    async def __aexit__(self, *_: object) -> None:
-        self._hub.leave(self._watcher)
-
-
 def _everything(_: str) -> bool:
     return True
 
 
 def _nothing(_: str) -> bool:
     return False
+
+
+def _unseen(_: Collection[Glance]) -> None:
+    """Until somebody asks."""
 
 
 def _nobody_looks(_: Watcher) -> None:

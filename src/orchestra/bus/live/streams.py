@@ -5,12 +5,13 @@ a second; within that second a client may see an event twice after a reconnect, 
 """
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Final
 
+import anyio
 import msgspec
 
-from orchestra.bus import Beat, Event, Missed
+from orchestra.bus import Beat, Event, Glance, Missed
 from orchestra.bus.cloudevents import shown
 from orchestra.bus.live.hub import Hub
 from orchestra.bus.live.places import Place, Places
@@ -48,6 +49,24 @@ class Live:
     async def admit(self, tenant: Tenant, actor: str) -> Place:
         """A place for one stream. Raises StreamsExhausted."""
         return await self._places.take(tenant, actor)
+
+    async def look(self, place: Place, begin: Callable[[], None]) -> None:
+        """Somebody looks on, until the bus or their time is over. `begin`: from now on all that
+        happens is told to who asked for it (`Hub.on_glance`).
+        """
+        self._places.keep(place)
+        (low, high), chance = LIFE_S, self._chance.random()
+        try:
+            async with self._hub.glancing():
+                begin()
+                with anyio.move_on_after(low + (high - low) * chance):
+                    await self._hub.over.wait()
+        finally:
+            await self._places.leave(place)
+
+    def on_glance(self, seen: Callable[[Collection[Glance]], None]) -> None:
+        """Who is told what happens, in a few words, while anybody looks."""
+        self._hub.on_glance(seen)
 
     def position(self) -> str | None:
         """Where to go on from now; None when nobody watches, and so nobody knows."""

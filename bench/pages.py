@@ -1,0 +1,183 @@
+"""Open pages: what two hundred of them cost W1, and how soon a change is on the screen.
+
+The pages are bare streams of a process of its own, which do what the script of a page does: when a
+part is stale they ask for it, at most every so often. The last figure needs Debian's chromium.
+"""
+
+import asyncio
+import json
+import multiprocessing
+import re
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import uvloop
+
+from bench.beside import steps
+from bench.machine import fsync_ms
+from bench.screen import seen_ms
+from bench.serving import Served, served
+
+NAME: Final = "D1"
+PAGES: Final = 200
+TURNS, EXECUTIONS = 8, 3_000
+OPTIONS: Final = ("--streams-max", "1000", "--streams-each-max", "1000")
+PACKED: Final = "Accept-Encoding: gzip\r\n"
+WAITING: Final = {
+    "name": "waiting",
+    "steps": [{"id": "nap", "type": "wait", "signal": "wake", "timeout": "1h"}],
+}
+_STALE = re.compile(rb"event: (stale-[a-z]+)\n")
+
+
+@dataclass(frozen=True)
+class Look:
+    """A kind of page: its topics, and what it asks for when that is stale, at most every so often."""
+
+    topics: str
+    part: str
+    every_s: float
+
+
+LOOKS: Final = (
+    Look("overview", "", 1.0),
+    Look("executions", "/ui/executions/rows", 2.0),
+    Look("execution:{run}", "", 1.0),
+    Look("events", "/ui/events/rows", 1.0),
+    Look("agents", "/ui/agents/cards", 2.0),
+)
+
+
+def measure(mode: str, durability: str, place: Path, *, quick: bool) -> dict[str, Any]:
+    """The line of D1."""
+    pages, turns = (PAGES // 10, 2) if quick else (PAGES, TURNS)
+    disk_ms = fsync_ms(place)
+    with (
+        served(place, durability, options=OPTIONS) as alone,
+        served(place, durability, options=OPTIONS) as looked_at,
+    ):
+        beside = _beside(alone, looked_at, pages, turns, EXECUTIONS // (10 if quick else 1))
+    with served(place, durability, options=OPTIONS) as server:
+        seen = seen_ms(server, 20 if quick else 300)
+    return {
+        "scenario": NAME,
+        "what": f"{pages} open pages beside W1; from a change to the screen, 50 changes a second",
+        "durability": {"appendfsync": mode},
+        "pages": pages,
+        **beside,
+        "change_to_screen_ms": seen,
+        "fsync_ms": disk_ms,
+    }
+
+
+def _beside(
+    alone: Served, looked_at: Served, pages: int, turns: int, executions: int
+) -> dict[str, Any]:
+    """W1 by turns: on a server nobody looks at, and on one all look at."""
+    run = looked_at.call("POST", "/api/workflows", WAITING)["id"]
+    run = looked_at.call("POST", f"/api/workflows/{run}/execute", {"input_data": {}})["id"]
+    with Lookers(looked_at.port, run, pages) as lookers:
+        found = [[steps(one, executions) for one in (alone, looked_at)] for _ in range(turns)]
+        told = lookers.told()
+    (off, off_ms), (on, on_ms) = (zip(*side, strict=True) for side in zip(*found, strict=True))
+    shares = [a / b for a, b in zip(on, off, strict=True)]
+    return {
+        "steps_per_s_alone": round(statistics.median(off)),
+        "steps_per_s_looked_at": round(statistics.median(on)),
+        "looked_at_over_alone": round(statistics.median(shares), 3),
+        "server_cpu_ms_alone": round(statistics.median(off_ms), 3),
+        "server_cpu_ms_looked_at": round(statistics.median(on_ms), 3),
+        "frames": told,
+    }
+
+
+class Lookers:
+    """Open pages, in a process of their own, for the duration of a block."""
+
+    def __init__(self, port: int, run: str, pages: int) -> None:
+        self._pages = pages
+        self._ready, self._told = multiprocessing.Event(), multiprocessing.Value("L", 0)
+        self._process = multiprocessing.Process(
+            target=_look, args=(port, run, pages, self._ready, self._told), daemon=True
+        )
+
+    def __enter__(self) -> "Lookers":
+        if self._pages:
+            self._process.start()
+            assert self._ready.wait(60), "the pages did not open"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pages:
+            self._process.terminate()
+            self._process.join()
+
+    def told(self) -> int:
+        """How many frames all pages were sent."""
+        return int(self._told.value)
+
+
+def _look(port: int, run: str, pages: int, ready: Any, told: Any) -> None:
+    uvloop.run(_all(port, run, pages, ready, told))
+
+
+async def _all(port: int, run: str, pages: int, ready: Any, told: Any) -> None:
+    opened = asyncio.Semaphore(20)
+    left = pages
+    everybody = asyncio.Event()
+
+    async def one(look: Look) -> None:
+        nonlocal left
+        topics = look.topics.format(run=run)
+        head = f"GET /ui/live?t={topics}&since= HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"
+        async with opened:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 24)
+            writer.write(head.encode())
+            first = await reader.readuntil(b"\r\n\r\n")
+            assert b" 200 " in first.split(b"\r\n")[0], first
+        left -= 1
+        if not left:
+            everybody.set()
+        asked_at, asking = 0.0, asyncio.Lock()
+        while frame := await reader.read(1 << 20):
+            told.value += 1
+            if not look.part or not _STALE.search(frame) or asking.locked():
+                continue
+            if time.monotonic() - asked_at < look.every_s:
+                continue
+            asked_at = time.monotonic()
+            asyncio.get_running_loop().create_task(_part(port, look.part, asking))
+
+    async def opening() -> None:
+        await everybody.wait()
+        ready.set()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(opening())
+        for n in range(pages):
+            group.create_task(one(LOOKS[n % len(LOOKS)]))
+
+
+async def _part(port: int, path: str, asking: asyncio.Lock) -> None:
+    async with asking:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 24)
+        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nHX-Request: true\r\n{PACKED}"
+        writer.write(f"{head}Connection: close\r\n\r\n".encode())
+        answer = await reader.read(-1)
+        assert b" 200 " in answer[:16], answer[:200]
+        writer.close()
+
+
+def _main() -> None:
+    import sys
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as place:
+        print(json.dumps(measure("everysec", "process", Path(place), quick="quick" in sys.argv)))
+
+
+if __name__ == "__main__":
+    _main()
