@@ -9,7 +9,7 @@ from orchestra.dashboard.answers import Question, asked, done, meant
 from orchestra.dashboard.filters import Filtered
 from orchestra.dashboard.forms import chosen, form
 from orchestra.dashboard.queues.listing import LIVE
-from orchestra.dashboard.site import Answer, Asking, There, viewer
+from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, viewer
 from orchestra.security import Permission, requires
 
 PAGE: Final = 50
@@ -28,10 +28,11 @@ async def redrive(name: FromPath[str], request: Asking, site: There) -> Answer:
     if given.get("do") == "stop":
         await site.api.delete(asker, path)
         return done(request, site, "what is back in line stays there", back, "Stopped")
-    ids = await chosen(request, "id")
-    if given.get("do") == "delete":
-        if ids:
-            await site.api.delete(asker, f"/api/queues/{name}/dead", {"id": ids})
+    ids = await chosen(request, "id") or given.get("ids", "").split()
+    if given.get("do") == "delete" and ids:
+        if given.get("sure") != "yes":
+            return _sure(request, site, name, ids)
+        await site.api.delete(asker, f"/api/queues/{name}/dead", {"id": ids})
         return done(request, site, f"{len(ids)} thrown away", back)
     if given.get("do") != "all":
         if not ids:
@@ -42,6 +43,19 @@ async def redrive(name: FromPath[str], request: Asking, site: There) -> Answer:
     body: Document = {"filter": only} if only else {"all": True}
     job = await site.api.send(asker, "POST", path, body)
     return done(request, site, f"a job puts {job['total']} back in line", back, "Redrive")
+
+
+def _sure(request: Asking, site: Site, name: str, ids: list[str]) -> Answer:
+    """Asks before those that were chosen are thrown away."""
+    told = (f"{len(ids)} dead letters are thrown away for good.",)
+    hidden = {"do": "delete", "sure": "yes", "ids": " ".join(ids)}
+    action, back = f"/ui/queues/{name}/redrive", f"/queues/{name}?tab=dead"
+    title = f"Throw {len(ids)} dead letters away?"
+    question = Question(title, told, action, "Throw away", back, hidden=hidden)
+    if not by_htmx(request):
+        return site.page(request, "pages/asked.html", question=question)
+    into = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"}
+    return site.fragment(request, "parts/asked.html", headers=into, question=question)
 
 
 @post("/ui/queues/{name:str}/purge", guards=_OPERATE)
