@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from edge import a_client, a_stage
 
-from orchestra.assets import Assets, folder
+from orchestra.assets import Assets, folder, lean
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +25,7 @@ async def test_an_address_with_the_hash_is_kept_for_ever() -> None:
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
-    assert answer.content == (STATIC / "docs.js").read_bytes()
+    assert answer.content == lean(STATIC / "docs.js", (STATIC / "docs.js").read_bytes())
 
 
 async def test_an_address_with_an_old_hash_is_gone() -> None:
@@ -96,3 +96,11 @@ def listing(vendor: Path) -> str:
 
 def sha384(path: Path) -> str:
     return base64.b64encode(hashlib.sha384(path.read_bytes()).digest()).decode()
+
+
+def test_comments_and_indentation_are_not_sent_but_what_others_published_is() -> None:
+    script, style = Path("static/a.js"), Path("static/a.css")
+
+    assert lean(script, b"// why\n  // more\na('//b');\n  c(`//d`);\n") == b"a('//b');\nc(`//d`);\n"
+    assert lean(style, b"/* why\n */\na {\n  b: c; }\n") == b"a {\nb: c; }\n"
+    assert lean(Path("static/vendor/a.js"), b"  // why\n") == b"  // why\n"
