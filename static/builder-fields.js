@@ -47,7 +47,7 @@ function field([path, label, kind, more]) {
     if (kind === 'json') input.rows = Math.max(2, Math.min(12, shown.split('\n').length));
     if (tasks) tasks.replaceChildren(...(builder.agents()[at(plain(step.node), [...keys.slice(0, -1), 'agent_type'])] ?? []).map(value => html('option', {value})));
   }
-  const json = value => window.orchestraJson.written(value);
+  const json = value => JSON.stringify(value, null, 2);
   const where = () => path === 'agent_type' && step?.value.agent?.type ? ['agent', 'type'] : keys;
   function fail(words) { wrong.textContent = words; wrong.hidden = !words; input.toggleAttribute('aria-invalid', Boolean(words)); if (words) input.setAttribute('aria-invalid', 'true'); }
 
