@@ -21,7 +21,9 @@ TITLE_HEIGHT: Final = 24.0
 LABEL_MAX: Final = 20
 FITS: Final = 1_500
 """Up to this width a drawing may be made smaller to be seen as a whole."""
-DRAWN_MAX: Final = 400
+DRAWN_MAX: Final = 1_000
+WHOLE_MAX: Final = 200
+"""With more steps than this, those inside others are only counted."""
 EDGES_MAX: Final = 2_000
 """So many of the edges are drawn: a definition may hold 100,000 of them."""
 _Edge = Mapping[str, Any]
@@ -36,6 +38,8 @@ class Step(msgspec.Struct, frozen=True):
     label: str
     kind: str = ""
     scopes: "tuple[Scope, ...]" = ()
+    inside: int = 0
+    """Steps in it that are not drawn."""
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -86,7 +90,9 @@ class Picture:
 
 
 def _count(scope: Scope) -> int:
-    return sum(1 + sum(_count(inner) for inner in step.scopes) for step in scope.steps)
+    return sum(
+        1 + step.inside + sum(_count(inner) for inner in step.scopes) for step in scope.steps
+    )
 
 
 def _scope(scope: Scope) -> tuple[layout.Box, str]:
@@ -95,9 +101,14 @@ def _scope(scope: Scope) -> tuple[layout.Box, str]:
     boxes = {step.path: _box([box for box, _ in insides[step.path]]) for step in scope.steps}
     drawing = layout.layout(boxes, scope.edges)
     parts: list[str] = []
+    lines: dict[str, list[str]] = {}
     for edge, points in drawing.routes.items():
         kind = "e back" if edge in drawing.back else "e inferred" if edge in scope.inferred else "e"
-        parts.append(f'<path class="{kind}" d="{path(points)}"/>')
+        lines.setdefault(kind, []).append(path(points))
+    apart = len(drawing.routes) <= WHOLE_MAX  # of many each would cost its own element
+    for kind, found in lines.items():
+        drawn = found if apart else ["".join(found)]
+        parts += [f'<path class="{kind}" d="{line}"/>' for line in drawn]
     for step in scope.steps:
         box, (x, y) = boxes[step.path], drawing.centers[step.path]
         corner = (x - box.width / 2, y - box.height / 2)
@@ -127,12 +138,15 @@ def _inside(step: Step, inner: Sequence[tuple[layout.Box, str]], corner: layout.
 
 def _link(step: Step, box: layout.Box, corner: layout.Point) -> str:
     """One step: a link, so the keyboard reaches it. Its frame takes the colour of `state()`."""
-    label = step.label if len(step.label) <= LABEL_MAX else f"{step.label[: LABEL_MAX - 1]}…"
+    label, title = step.label, ""
+    if len(label) > LABEL_MAX:
+        title = f"<title>{html.escape(label)}</title>"
+        label = f"{label[: LABEL_MAX - 1]}…"
     href = html.escape(f"?step={urllib.parse.quote(step.path)}#step")
     return (
         f'<a class="n" href="{href}"{MARK}c{step.path}{MARK}'
         f' transform="translate({corner[0]:.0f} {corner[1]:.0f})">'
-        f'<rect width="{box.width:.0f}" height="{box.height:.0f}" rx="10"/>'
+        f'{title}<rect width="{box.width:.0f}" height="{box.height:.0f}" rx="10"/>'
         f'<text x="12" y="22">{html.escape(label)}</text>{MARK}s{step.path}|{step.kind}{MARK}</a>'
     )
 
@@ -151,12 +165,13 @@ def state(path_: str, state_: str) -> str:
 
 
 def path(points: Sequence[layout.Point]) -> str:
-    """The `d` of an SVG path: one smooth curve through `points`."""
-    (x0, y0), *rest = points
-    parts = [f"M{x0:.0f} {y0:.0f}"]
+    """The `d` of an SVG path: one smooth line through `points`, in steps, which are short."""
+    (x0, y0), *rest = [(round(x), round(y)) for x, y in points]
+    parts = [f"M{x0} {y0}"]
     for x1, y1 in rest:
-        middle = (x0 + x1) / 2
-        parts.append(f"C{middle:.0f} {y0:.0f} {middle:.0f} {y1:.0f} {x1:.0f} {y1:.0f}")
+        across, down = x1 - x0, y1 - y0
+        half = across // 2
+        parts.append(f"c{half} 0 {half} {down} {across} {down}" if down else f"h{across}")
         x0, y0 = x1, y1
     return "".join(parts)
 
@@ -170,24 +185,33 @@ def scope_of(label: str, graph: Mapping[str, Any]) -> Scope:
         place = str(node["pointer"]).rpartition("/")[0]
         inside.setdefault(node["parent"] or "", {}).setdefault(place, []).append(node)
 
+    within = _within(nodes) if len(nodes) > WHOLE_MAX else {}
+
+    def one(node: Mapping[str, Any]) -> Step:
+        path_, kind, hidden = str(node["id"]), str(node["type"]), within.get(node["id"], 0)
+        shown = {} if within else inside.get(path_, {})
+        scopes = tuple(made(_title(place), inner) for place, inner in shown.items())
+        kind = f"{kind}, {hidden} inside" if hidden else kind
+        return Step(path_, path_.rpartition("/")[2], kind, scopes, hidden)
+
     def made(label: str, members: Sequence[Mapping[str, Any]]) -> Scope:
-        mine = {str(node["id"]) for node in members}
-        written, implied = _edges(edges, mine)
-        steps = tuple(
-            Step(
-                node["id"],
-                str(node["id"]).rpartition("/")[2],
-                node["type"],
-                tuple(
-                    made(_title(place), inner)
-                    for place, inner in inside.get(node["id"], {}).items()
-                ),
-            )
-            for node in members
-        )
+        written, implied = _edges(edges, {str(node["id"]) for node in members})
+        steps = tuple(one(node) for node in members)
         return Scope(label, steps, (*written, *implied), frozenset(implied))
 
     return made(label, [node for part in inside.get("", {}).values() for node in part])
+
+
+def _within(nodes: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How many steps are in each step, however deep."""
+    parents = {str(node["id"]): node["parent"] for node in nodes}
+    found: dict[str, int] = {}
+    for node in nodes:
+        around = node["parent"]
+        while around:
+            found[around] = found.get(around, 0) + 1
+            around = parents.get(around)
+    return found
 
 
 def _nearest(edges: Sequence[_Edge], nodes: Sequence[Mapping[str, Any]]) -> Sequence[_Edge]:

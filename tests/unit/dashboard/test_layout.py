@@ -3,6 +3,8 @@
 import itertools
 import random
 
+import pytest
+
 from orchestra.dashboard import layout
 
 
@@ -36,6 +38,26 @@ def test_no_two_steps_overlap() -> None:
 
     for (x0, y0), (x1, y1) in itertools.combinations(centers, 2):
         assert abs(x0 - x1) >= 168 or abs(y0 - y1) >= 52
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_edge_crosses_a_step(seed: int) -> None:
+    chance = random.Random(seed)
+    plain, edges = a_graph(90, seed)
+    boxes = {
+        name: layout.Box(chance.choice((168, 420)), chance.choice((52, 300))) for name in plain
+    }
+    edges += [("s0", "s80"), ("s3", "s60"), ("s10", "s89")]
+
+    drawing = layout.layout(boxes, edges)
+
+    for edge, points in drawing.routes.items():
+        others = [(drawing.centers[n], boxes[n]) for n in boxes if n not in edge]
+        for (x0, y0), (x1, y1) in itertools.pairwise(points):
+            low, high = min(y0, y1), max(y0, y1)
+            for (x, y), box in others:
+                beside = x + box.width / 2 <= x0 or x - box.width / 2 >= x1
+                assert beside or y + box.height / 2 < low or y - box.height / 2 > high, edge
 
 
 def test_the_same_graph_is_drawn_the_same_way() -> None:
