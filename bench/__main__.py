@@ -12,6 +12,7 @@ from bench import (
     alerts,
     analytics,
     events,
+    graphs,
     logs,
     metrics,
     overview,
@@ -39,6 +40,7 @@ OTHERS = {
     metrics.NAME: metrics.measure,
     analytics.NAME: analytics.measure,
     overview.NAME: overview.measure,
+    graphs.NAME: graphs.measure,
     split.NAME: split.measure,
     tracing.NAME: tracing.measure,
 }

@@ -470,14 +470,16 @@ function reveal() {
   look();
 }
 
-function fit() {
+/** All of it; by itself no smaller than can be read: then from where it begins. */
+function fit(least = 0.5) {
   const box = part('svg').getBoundingClientRect(), spots = steps.map(place);
   if (spots.length && box.width) {
     const xs = spots.map(([x]) => x), ys = spots.map(([, y]) => y), pad = 48;
     const left = Math.min(...xs), top = Math.min(...ys), width = Math.max(...xs) + W - left, height = Math.max(...ys) + H - top;
-    view.k = Math.max(0.15, Math.min(1, (box.width - 2 * pad) / width, (box.height - 2 * pad) / height));
-    view.x = (box.width - width * view.k) / 2 - left * view.k;
-    view.y = (box.height - height * view.k) / 2 - top * view.k;
+    const k = view.k = Math.max(least, Math.min(1, (box.width - 2 * pad) / width, (box.height - 2 * pad) / height));
+    const first = spots.find(([x]) => x === left)[1] + H / 2;
+    view.x = width * k > box.width ? pad - left * k : (box.width - width * k) / 2 - left * k;
+    view.y = height * k > box.height ? box.height / 2 - first * k : (box.height - height * k) / 2 - top * k;
     fitted = true;
   }
   paint();
@@ -485,7 +487,7 @@ function fit() {
 
 function zoom(factor, at) {
   const box = part('svg').getBoundingClientRect(), [x, y] = at ?? [box.width / 2, box.height / 2];
-  const k = Math.max(0.15, Math.min(2.5, view.k * factor)), by = k / view.k;
+  const k = Math.max(0.04, Math.min(2.5, view.k * factor)), by = k / view.k;
   Object.assign(view, {k, x: x - (x - view.x) * by, y: y - (y - view.y) * by});
   look();
 }
@@ -595,7 +597,7 @@ function key(event) {
   else if (mod || event.altKey) return;
   else if (event.key === 'Escape') { if (linking) { linking = null; say('Cancelled'); paint(); } else leave(); }
   else if (event.key === '+' || event.key === '-') zoom(event.key === '+' ? 1.2 : 1 / 1.2);
-  else if (event.key === '0') fit();
+  else if (event.key === '0') fit(0.04);
   else if (!step) return;
   else if (arrow && event.shiftKey) { const [x, y] = place(step); if (!broken) move(step, [x + NUDGE * arrow[0], y + NUDGE * arrow[1]]); paint(); }
   else if (arrow) walk(step, event.key);
@@ -684,7 +686,7 @@ host.addEventListener('click', event => {
     edit('Begun', change => { if (root) change.set(root, 'steps', some); else change.put(0, source.length, json.written({name: 'my-workflow', steps: some})); }, () => { selected = some[0].id; });
     focus();
   }
-  ({in: () => zoom(1.2), out: () => zoom(1 / 1.2), fit, tidy, undo: () => undo(), redo, line: () => text.select(broken.at, broken.at + 1), up: () => leave()})[what]?.();
+  ({in: () => zoom(1.2), out: () => zoom(1 / 1.2), fit: () => fit(0.04), tidy, undo: () => undo(), redo, line: () => text.select(broken.at, broken.at + 1), up: () => leave()})[what]?.();
 });
 
 // the tab

@@ -4,14 +4,16 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import BROKEN, LONG, PHONE, ROOT, SHORT, Opener, Site
+from browsing import BROKEN, LONG, PHONE, ROOT, SHORT, Opener, Site, agent_step
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 from workflow_documents import SHORT_STEPS, a_parallel, a_step, a_switch
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 ODD = '{"name":"odd","steps":[{"id":"a","x-1":1.0,"2":9007199254740993,"1":"\\u00e9"},{"id":"b"}]}'
+
+TWO = [agent_step("sentiment"), agent_step("facts", depends_on=["sentiment"])]
+BEGUN = json.dumps({"name": "by-keys", "steps": TWO}, indent=2)
 
 
 def documents() -> Iterator[str]:
@@ -112,8 +114,10 @@ def test_saving_what_was_only_moved_makes_no_version_and_keeps_the_place(
     node(page, "facts").focus()
     with page.expect_response("**/ui/editor/layout"):
         page.keyboard.press("Shift+ArrowDown")
-    page.get_by_role("button", name="Save").first.click()
-    expect(page.locator("h1")).to_have_text("moved")
+    text = written(page)
+    page.get_by_role("button", name="Save version").click()
+    expect(page.locator("#review-h")).to_have_text("Nothing has changed")
+    assert json.loads(text) == before["definition"]
 
     after = site.ask("GET", f"/api/workflows/{made['id']}")
     assert after["version"] == 1
@@ -126,6 +130,7 @@ def test_with_the_keyboard_alone_three_steps_are_made_connected_and_saved(
     context: BrowserContext, watched: Opener, site: Site
 ) -> None:
     page = opened(watched(context, f"{site.url}/workflows/new?view=builder"))
+    write(page, BEGUN)
     for path in ("facts", "sentiment"):
         node(page, path).focus()
         page.keyboard.press("Delete")
@@ -155,7 +160,7 @@ def test_with_the_keyboard_alone_three_steps_are_made_connected_and_saved(
     page.get_by_label("Name", exact=True).or_(page.locator("#builder-id")).first.focus()
     page.get_by_role("button", name="Save").first.focus()
     page.keyboard.press("Enter")
-    expect(page.locator("h1")).to_have_text("my-workflow")
+    expect(page.locator("h1")).to_have_text("by-keys")
     expect(page.locator(".dag .n")).to_have_count(3)
     page.close()
 
@@ -164,6 +169,7 @@ def test_with_a_pointer_steps_are_added_moved_connected_parted_and_refused(
     context: BrowserContext, watched: Opener, site: Site
 ) -> None:
     page = opened(watched(context, f"{site.url}/workflows/new?view=builder"))
+    write(page, BEGUN)
     expect(page.locator(".node")).to_have_count(2)
     field = middle(page.locator("#canvas svg[role=application]"))
 
@@ -237,23 +243,34 @@ def test_scopes_findings_names_and_broken_text(
     page.close()
 
 
-@pytest.mark.parametrize("size", [None, PHONE], ids=["desk", "phone"])
-def test_the_builder_is_accessible(
-    context: BrowserContext, watched: Opener, site: Site, size: Any
+def test_the_fields_of_a_step_are_accessible_on_a_phone(
+    context: BrowserContext, watched: Opener, site: Site
 ) -> None:
-    page = watched(context, f"{site.url}/workflows/{site.made['mood']}/edit?view=builder")
-    if size:
-        page.set_viewport_size(size)
+    page = context.new_page()
+    page.set_viewport_size(PHONE)
+    page.goto(f"{site.url}/workflows/{site.made['mood']}/edit?view=builder")
     opened(page)
-    row = (
-        page.locator("[data-part=outline] button").first
-        if size
-        else node(page, "first").locator(".name")
-    )
-    row.click()
+    page.locator("[data-part=outline] button").first.click()
     expect(page.locator("#builder-id")).to_have_value("first")
 
     found = Axe().run(page, options={"runOnly": RULES})
 
     assert found.violations_count == 0, found.generate_report()
+    page.close()
+
+
+def test_a_drawing_is_sized_by_buttons_and_keys_and_keeps_its_region(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    page = watched(context, f"{site.url}/workflows/{site.made['mood']}")
+    drawing = page.locator("svg.dag")
+    before = float(drawing.get_attribute("width") or 0)
+
+    page.get_by_role("button", name="Larger").click()
+    expect(drawing).to_have_attribute("width", str(round(before * 1.25)))
+    page.get_by_role("region", name="Graph, scrolls").focus()
+    page.keyboard.press("+")
+    expect(drawing).to_have_attribute("width", str(round(before * 1.25 * 1.25)))
+    page.get_by_role("button", name="1:1").click()
+    expect(drawing).to_have_attribute("width", str(round(before)))
     page.close()

@@ -20,6 +20,7 @@ PAGES = [
     "/workflows/{mood}?tab=versions&old=1&new=1",
     "/workflows/{mood}?tab=json",
     "/workflows/{mood}/edit",
+    "/workflows/{mood}/edit?view=builder",
     "/workflows/{mood}/run",
     "/executions",
     "/executions?status=bogus&q=zzz",
