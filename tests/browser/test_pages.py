@@ -68,6 +68,7 @@ PAGES = [
     "/logs",
     "/logs?q=level%3A%3Abroken%22&from=yesterday",
     "/insights",
+    "/settings",
     "/insights/{mood}?step=second",
     "/alerts",
     "/alerts?tab=rules",

@@ -43,6 +43,7 @@ from orchestra.dashboard.logs import routes as logs
 from orchestra.dashboard.preferences import Kept
 from orchestra.dashboard.queues import routes as queues
 from orchestra.dashboard.rendering import Pages
+from orchestra.dashboard.settings import routes as settings
 from orchestra.dashboard.sharing import Shared
 from orchestra.dashboard.site import Asking, Parts, Site, known
 from orchestra.dashboard.watching import monitoring
@@ -71,6 +72,7 @@ PAGES = (
     *webhooks.ROUTES,
     *monitoring.ROUTES,
     *insights.ROUTES,
+    *settings.ROUTES,
     *logs.ROUTES,
     *alerts.ROUTES,
     *kitchen.ROUTES,

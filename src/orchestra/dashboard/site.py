@@ -65,6 +65,7 @@ PLACES: Final = (
     Place("/monitoring", "Monitoring", "chart", Permission.METRICS_READ, "m", "Watch"),
     Place("/alerts", "Alerts", "bell", Permission.ALERTS_READ, "r", "Watch"),
     Place("/logs", "Logs", "lines", Permission.LOGS_READ, "l", "Watch"),
+    Place("/settings", "Settings", "gear", Permission.SYSTEM_READ, "s", "Set up"),
 )
 
 

@@ -97,6 +97,7 @@ async def ask(kind: FromPath[str], thing: FromPath[str], request: Asking, site: 
     context: Document = {
         "title": title, "said": text, "button": button, "name": name,
         "action": f"/ui/alerts/remove/{kind}/{thing}", "back": f"/alerts?tab={tab}",
+        "crumb": ("/alerts", "Alerts"),
     }  # fmt: skip
     if by_htmx(request):
         return site.fragment(request, "parts/removal.html", **context)

@@ -1,0 +1,157 @@
+"""`/settings`: what there is to set from a browser, and what is in force. Secrets only go in."""
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+from urllib.parse import quote
+
+import anyio
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath
+
+from orchestra import __version__
+from orchestra.dashboard.asking import Refused, Viewer
+from orchestra.dashboard.forms import Wrong, errors_of, form
+from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, viewer
+from orchestra.errors import NotFound, OrchestraError
+from orchestra.instants import instant
+from orchestra.security import Permission, requires
+
+SECRET_FIELDS: Final = ("name", "value", "allowed_hosts", "description")
+NAME_MAX: Final = 63
+_READ: Final = [requires(Permission.SYSTEM_READ)]
+_SECRETS: Final = [requires(Permission.SECRETS_WRITE)]
+PARTS: Final[Mapping[str, tuple[str, Permission]]] = {
+    "ready": ("/readyz", Permission.SYSTEM_READ),
+    "health": ("/api/dashboard/health", Permission.SYSTEM_READ),
+    "secrets": ("/api/secrets", Permission.SECRETS_WRITE),
+    "plugins": ("/api/agents/plugins", Permission.AGENTS_OPERATE),
+}
+DIAGNOSED: Final[Mapping[str, tuple[str, Permission]]] = {
+    "ready": PARTS["ready"],
+    "services": PARTS["health"],
+    "overview": ("/api/dashboard/overview", Permission.METRICS_READ),
+    "metrics": ("/api/metrics", Permission.METRICS_READ),
+    "rules": ("/api/alerts/rules", Permission.ALERTS_READ),
+    "plugins": PARTS["plugins"],
+}
+"""What is told to who helps: figures and states. No definition, no input, no secret, no line."""
+LEFT_OUT: Final = frozenset({"recent_executions", "recent_events", "items", "failing", "runbook",
+                             "summary", "notify"})  # fmt: skip
+
+Document = dict[str, Any]
+
+
+@get("/settings", guards=_READ)
+async def settings(request: Asking, site: There) -> Answer:
+    """The page. A part that is away is told in its place."""
+    return await _page(request, site)
+
+
+async def _page(
+    request: Asking, site: Site, values: Mapping[str, str] | None = None,
+    wrong: Wrong | None = None,
+) -> Answer:  # fmt: skip
+    found = await _gathered(site, viewer(request), PARTS)
+    empty = dict.fromkeys(SECRET_FIELDS, "")
+    return site.page(
+        request, "pages/settings.html", status=422 if wrong else 200, found=found,
+        values=empty | dict(values or {}) | {"value": ""},  # what is secret never comes back
+        wrong=wrong or errors_of(None, SECRET_FIELDS),
+    )  # fmt: skip
+
+
+async def _gathered(
+    site: Site, asker: Viewer, parts: Mapping[str, tuple[str, Permission]]
+) -> dict[str, Document]:
+    """What the viewer may see, asked for together; what fails has `problem`."""
+    found: dict[str, Document] = {}
+
+    async def one(name: str, path: str) -> None:
+        try:
+            found[name] = await site.api.get(asker, path)
+        except OrchestraError as error:
+            found[name] = {"problem": error.detail, "code": error.code}
+
+    async with anyio.create_task_group() as group:
+        for name, (path, permission) in parts.items():
+            if asker.principal.may(permission):
+                group.start_soon(one, name, path)
+    return found
+
+
+@post("/ui/settings/secrets", guards=_SECRETS)
+async def keep(request: Asking, site: There) -> Answer:
+    """Set a secret, or give it a new value."""
+    given = await form(request)
+    name = given.get("name", "").strip()
+    hosts = [one.strip() for one in given.get("allowed_hosts", "").split("\n") if one.strip()]
+    body = {
+        "value": given.get("value", ""), "allowed_hosts": hosts,
+        "description": given.get("description", ""),
+    }  # fmt: skip
+    wrong = errors_of(None, SECRET_FIELDS)
+    if not name or len(name) > NAME_MAX or "/" in name:
+        wrong["name"] = "letters, digits, '_', '.', '-', at most 63"
+    if not body["value"]:
+        wrong["value"] = "must not be empty"
+    if not wrong:
+        try:
+            await site.api.send(viewer(request), "PUT", f"/api/secrets/{name}", body)
+        except Refused as refused:
+            wrong = errors_of(refused, SECRET_FIELDS)
+        else:
+            return gone_to("/settings#secrets")
+    return await _page(request, site, given, wrong)
+
+
+@get("/settings/secrets/{name:str}/remove", guards=_SECRETS)
+async def ask(name: FromPath[str], request: Asking, site: There) -> Answer:
+    """What will happen when it is gone."""
+    page = await site.api.get(viewer(request), "/api/secrets")
+    if name not in {one["name"] for one in page["items"]}:
+        raise NotFound("there is no secret of this name")
+    context: Document = {
+        "title": "Remove this secret?", "name": name, "button": "Remove the secret",
+        "said": "Agents that refer to it cannot be called until it is set again.",
+        "action": f"/ui/settings/secrets/{quote(name, safe='')}/remove",
+        "back": "/settings#secrets", "crumb": ("/settings", "Settings"),
+    }  # fmt: skip
+    if by_htmx(request):
+        return site.fragment(request, "parts/removal.html", **context)
+    return site.page(request, "pages/removal.html", **context)
+
+
+@post("/ui/settings/secrets/{name:str}/remove", guards=_SECRETS)
+async def remove(name: FromPath[str], request: Asking, site: There) -> Answer:
+    """It is gone."""
+    await form(request)
+    await site.api.send(viewer(request), "DELETE", f"/api/secrets/{name}")
+    if by_htmx(request):
+        return Response(b"", status_code=200, headers={"HX-Redirect": "/settings"})
+    return gone_to("/settings#secrets")
+
+
+@get("/ui/settings/diagnostics", guards=_READ)
+async def diagnostics(request: Asking, site: There) -> Response[bytes]:
+    """A file of figures and states, to be sent to who helps."""
+    found = await _gathered(site, viewer(request), DIAGNOSED)
+    now_ms = site.clock.now_ms()
+    told = {"at": instant(now_ms), "version": __version__, "mode": site.mode, "tls": site.tls}
+    body = msgspec.json.format(msgspec.json.encode(told | _plain(found)), indent=2)
+    headers = {"content-disposition": 'attachment; filename="orchestra-diagnostics.json"'}
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _plain(value: Any) -> Any:
+    """A document without what people wrote or what runs were about."""
+    if isinstance(value, dict):
+        held = cast("Document", value)
+        return {name: _plain(one) for name, one in held.items() if name not in LEFT_OUT}
+    if isinstance(value, list):
+        rows = cast("list[Any]", value)
+        return [_plain(one) for one in rows]
+    return value
+
+
+ROUTES = (settings, keep, ask, remove, diagnostics)

@@ -1,0 +1,80 @@
+"""Alerts in a browser: from a chart to a rule that was tried, fires, is seen to and silenced."""
+
+from browsing import Opener, Site, live
+from playwright.sync_api import BrowserContext, expect
+
+
+def test_a_rule_is_tried_made_fires_is_answered_and_silenced(
+    context: BrowserContext, watched: Opener, wrong: list[str], site: Site
+) -> None:
+    record = {"metric_name": "stove_heat", "value": 250, "type": "gauge", "labels": {"stove": "a"}}
+    site.ask("POST", "/api/metrics/record", record)
+    page = watched(context, f"{site.url}/alerts/rules/new?metric=stove_heat&agg=max&by=stove")
+    expect(page.locator("#by")).to_have_value("stove")
+    page.locator("#name").fill("<b>Stove</b> is hot")
+    page.locator("#threshold").fill("many")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator("#threshold")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#name")).to_have_value("<b>Stove</b> is hot")
+    wrong.clear()  # the browser logs the 422
+
+    page.locator("#threshold").fill("100")
+    page.locator("#recover").fill("80")
+    page.locator("#summary").fill("${labels.stove} has ${value}")
+    page.locator("#span").select_option("1h")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator("#tried h2")).to_contain_text("have fired")
+    expect(page.locator("#threshold")).to_have_value("100")
+    page.get_by_role("button", name="Create the rule").click()
+    expect(page.locator("h1")).to_have_text("<b>Stove</b> is hot")
+
+    page.goto(f"{site.url}/alerts")
+    live(page)
+    row = page.locator("#alerts tr", has_text="Stove")
+    expect(row.locator(".badge", has_text="firing")).to_be_visible()
+    row.get_by_role("button", name="I see to it").click()
+    expect(row.get_by_role("button", name="Undo")).to_be_visible()
+    row.locator("a.row").click()
+    expect(page.locator("h1")).to_have_text("<b>Stove</b> is hot")
+    expect(page.locator("#alert")).to_contain_text("stove=a")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("button", name="I see to it")).to_be_visible()
+
+    page.get_by_role("link", name="Silence", exact=True).click()
+    expect(page.locator("#meant")).to_contain_text("1 alert fires now")
+    page.locator("#comment").fill("it is a stove")
+    page.get_by_role("button", name="Silence", exact=True).click()
+    expect(page.locator("#alerts tbody tr", has_text="it is a stove")).to_contain_text("active")
+    page.get_by_role("link", name="End it is a stove").click()
+    page.locator("dialog").get_by_role("button", name="End the silence").click()
+    expect(page.locator("#alerts")).not_to_contain_text("active")
+
+
+def test_a_built_in_rule_is_adjusted_and_a_contact_made(
+    context: BrowserContext, watched: Opener, wrong: list[str], site: Site
+) -> None:
+    page = watched(context, f"{site.url}/alerts/rules/alr_builtin_loop_lag")
+    expect(page.locator("#metric")).to_have_count(0)
+    page.locator("#threshold").fill("0.4")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#threshold")).to_have_value("0.4")
+    assert site.ask("GET", "/api/alerts/rules/alr_builtin_loop_lag")["threshold"] == 0.4
+    page.get_by_role("button", name="Disable").click()
+    expect(page.locator("#alr_builtin_loop_lag")).to_contain_text("disabled")
+
+    page.goto(f"{site.url}/alerts/contacts/new")
+    page.locator("#name").fill("pager")
+    page.get_by_role("radio", name="Webhook").check()
+    page.locator("#url").fill("not an address")
+    page.get_by_role("button", name="Create the contact").click()
+    expect(page.locator("#url")).to_have_value("not an address")
+    expect(page.locator("#url-wrong")).to_be_visible()
+    wrong.clear()
+    page.get_by_role("radio", name="Mail").check()
+    page.locator("#to").fill("oncall@example.com")
+    page.get_by_role("button", name="Create the contact").click()
+    page.get_by_role("link", name="pager").click()
+    expect(page.locator("#to")).to_have_value("oncall@example.com")
+    page.get_by_role("link", name="Delete").click()
+    page.locator("dialog").get_by_role("button", name="Delete the contact").click()
+    expect(page.locator("#alerts")).to_contain_text("Nobody is told")
