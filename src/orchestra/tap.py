@@ -38,7 +38,8 @@ class Tap:
 
     def put(self, level: str, tenant: str, line: bytes) -> None:
         """One more line, from any thread. One that is too long is cut."""
-        line = cut(line)
+        if len(line) > LINE_MAX_BYTES:
+            line = cut(line)
         with self._lock:
             self._number += 1
             self._waiting[RANKS.get(level, 1)].append((self._number, level, tenant, line))
@@ -59,6 +60,10 @@ class Tap:
         with self._lock:
             waiting = [one for one in self._waiting[RANKS[least] :] if one]
             taken: list[Line] = []
+            if len(waiting) == 1:  # all of one level: most of the time, when there are many
+                (alone,) = waiting
+                waiting = []
+                taken = [alone.popleft() for _ in range(min(most, len(alone)))]
             while waiting and len(taken) < most:
                 first = min(waiting, key=_head) if len(waiting) > 1 else waiting[0]
                 taken.append(first.popleft())

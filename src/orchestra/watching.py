@@ -70,7 +70,12 @@ def watching_of(
         webhooks=bus.hooks.pending,
         events=bus.events.latest.of,
         checks=beside.checks,
-        surveys=(workflows.surveyor.survey, agents.surveyor.survey, bus.hooks.survey),
+        surveys=(
+            workflows.surveyor.survey,
+            agents.surveyor.survey,
+            bus.hooks.survey,
+            bus.queues.telling.surveyed,
+        ),
     )
     metrics = MetricsPart(store, clock, ids, views, [workflows.figures], bus.hub.overhear)
     analytics = AnalyticsPart(

@@ -93,7 +93,7 @@ class MeasuredStore(SimStore):
             if self._world.now() >= self._lead.until:
                 self._wire("DEL", metric_keys.leader(prefix))
             reply = self._wire.evaluate(script, prefix, "", *values)
-            if reply:
+            if reply > 0:
                 self._lead.until = self._world.now() + ttl_s
             return reply
 

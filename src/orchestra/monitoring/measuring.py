@@ -65,7 +65,8 @@ class MetricsPart:
         self.pulse = Pulse(store, clock)
         self.services = Services(store, clock, self.session, __version__, views.checks)
         surveys = (*views.surveys, self.services.survey, self.pulse.survey)
-        self.surveying = Surveying(surveys, clock, self.leading)
+        self.surveying = Surveying(surveys, clock, self.leading, self.flush)
+        self._flushing = anyio.Lock()
         self.overview = Overview(Sources(store, clock, self.windows, views, self.services))
         parts = {
             "recorder": self.recorder,
@@ -105,6 +106,10 @@ class MetricsPart:
 
     async def flush(self) -> None:
         """Hand over all there is. What the store does not take now is handed over later."""
+        async with self._flushing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         began = self._clock.monotonic()
         try:
             await self.gatherer.gather()

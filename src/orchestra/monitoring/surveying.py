@@ -4,7 +4,7 @@ So a sum over replicas counts nothing twice. What is no longer read (a queue tha
 that is away) is shown no more, and so is everything when another replica leads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
@@ -25,8 +25,15 @@ Shown = dict[tuple[str, Values], Gauge]
 class Surveying:
     """Asks for them while this replica leads."""
 
-    def __init__(self, surveys: Sequence[Survey], clock: Clock, leading: Leading) -> None:
+    def __init__(
+        self,
+        surveys: Sequence[Survey],
+        clock: Clock,
+        leading: Leading,
+        taken_over: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._surveys, self._clock, self._leading = tuple(surveys), clock, leading
+        self._taken_over = taken_over
         self._shown: list[Shown] = [{} for _ in self._surveys]
         self._due = float("-inf")
 
@@ -34,8 +41,13 @@ class Surveying:
         """Until cancelled."""
         try:
             while True:
+                await self._leading.elected()
                 await self.look()
-                await self._clock.sleep(LOOK_S)
+                if self._taken_over:  # who judges waits for nothing that is known here
+                    await self._taken_over()
+                while self._leading.leads:
+                    await self._clock.sleep(LOOK_S)
+                    await self.look()
         finally:
             self._hide()
 

@@ -1,5 +1,6 @@
 """What instruments say of queues. One replica tells of all: a depth is not to be added up twice."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import anyio
@@ -8,7 +9,7 @@ import structlog
 from orchestra.bus.queues.calls import Calls, Part, rows
 from orchestra.clock import Ids
 from orchestra.errors import OrchestraError
-from orchestra.instruments import counter, measure
+from orchestra.instruments import Reading, Survey, counter, measure
 from orchestra.store import queue_keys
 from orchestra.store.keys import Tenant
 
@@ -47,10 +48,17 @@ class Telling:
         self._calls, self._store = calls, calls.store
         self._me = ids.new("tel")
         self._told: set[Named] = set()
+        self._asked = False
+
+    @property
+    def surveyed(self) -> Survey:
+        """The figures, for somebody who asks for them where it is theirs to: we tell no more."""
+        self._asked = True
+        return self.survey
 
     async def serve(self) -> None:
-        """Until cancelled."""
-        while True:
+        """Until cancelled: tell, unless somebody asks."""
+        while not self._asked:
             try:
                 await self.tell()
             except OrchestraError as error:
@@ -59,23 +67,28 @@ class Telling:
 
     async def tell(self) -> None:
         """Once, if nobody else does."""
-        found: dict[Named, Figures] = {}
-        if await self._claimed():
-            for tag in self._store.partitions:
-                prefix = self._store.prefix(tag)
-                key = queue_keys.told_queues(prefix)
-                names: list[bytes] = sorted(await self._calls.read(prefix, "SMEMBERS", key))
-                for i in range(0, len(names), _BITE):
-                    await self._read(tag, names[i : i + _BITE], found)
-        for name, figures in found.items():
-            _DEPTH.set(figures.depth, *name)
-            _DEAD.set(figures.dead, *name)
-            _FILLED.set(figures.dead / figures.dead_max, *name)
-            _OLDEST.set(figures.oldest_ms / 1_000, *name)
+        found: Mapping[Named, Figures] = await self._figures() if await self._claimed() else {}
+        for gauge, name, value in _readings(found):
+            gauge.set(value, *name)
         for name in self._told - found.keys():
             for gauge in (_DEPTH, _DEAD, _FILLED, _OLDEST):
                 gauge.forget(*name)
         self._told = set(found)
+
+    async def survey(self) -> Sequence[Reading]:
+        """The same, for one process of all to tell. A `Survey`."""
+        return _readings(await self._figures())
+
+    async def _figures(self) -> Mapping[Named, Figures]:
+        """Of all queues. What happened in them is counted."""
+        found: dict[Named, Figures] = {}
+        for tag in self._store.partitions:
+            prefix = self._store.prefix(tag)
+            key = queue_keys.told_queues(prefix)
+            names: list[bytes] = sorted(await self._calls.read(prefix, "SMEMBERS", key))
+            for i in range(0, len(names), _BITE):
+                await self._read(tag, names[i : i + _BITE], found)
+        return found
 
     async def _claimed(self) -> bool:
         prefix = self._store.prefix(self._store.partitions[0])
@@ -103,3 +116,15 @@ class Telling:
             for outcome, n in zip(_OUTCOMES, row[3:], strict=True):
                 if n:
                     _MESSAGES.add(n, tenant, queue, outcome)
+
+
+def _readings(found: Mapping[Named, Figures]) -> list[Reading]:
+    told: list[Reading] = []
+    for name, figures in found.items():
+        told += [
+            (_DEPTH, name, figures.depth),
+            (_DEAD, name, figures.dead),
+            (_FILLED, name, figures.dead / figures.dead_max),
+            (_OLDEST, name, figures.oldest_ms / 1_000),
+        ]
+    return told

@@ -31,6 +31,9 @@ log = structlog.get_logger(__name__)
 
 EVERY_S: Final = 5.0
 QUICK_S: Final = 2.0
+HASTY_S: Final = 0.5
+"""So often for `HASTE_S` after it took over: what happened meanwhile is said late already."""
+HASTE_S: Final = 15.0
 REST: Final = 20.0
 """A round comes every two seconds, and up to five when it takes more than a twentieth of them."""
 GAP_MS: Final = 30_000
@@ -73,6 +76,7 @@ class Evaluator:
         self._prefix = alert_keys.alerts(store.space)
         self._scripts = load_scripts(__package__ or "")
         self._token = -1
+        self._began = float("-inf")
         self._last_ms = self._resumed_ms = 0
         self._shown: set[tuple[str, str]] = set()
         self.rounds = 0
@@ -88,7 +92,8 @@ class Evaluator:
                 await self._leading.elected()
                 continue
             took_s = self._clock.monotonic() - began
-            pause_s = min(max(QUICK_S, REST * took_s), EVERY_S) - took_s
+            quick_s = HASTY_S if began - self._began < HASTE_S else QUICK_S
+            pause_s = min(max(quick_s, REST * took_s), EVERY_S) - took_s
             await self._clock.sleep(max(pause_s, 0.1))
 
     async def attempt(self) -> None:
@@ -134,6 +139,7 @@ class Evaluator:
 
     async def _take_over(self, now_ms: int) -> None:
         """Read where things stand. Without a word for long, that there is no data says nothing."""
+        self._began = self._clock.monotonic()
         self._meter.forget()
         await self._picture.load()
         at = await self._store.read(self._prefix, "GET", alert_keys.evaluated(self._prefix))

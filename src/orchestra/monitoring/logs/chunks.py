@@ -3,7 +3,9 @@
 import hashlib
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 import msgspec
@@ -21,6 +23,7 @@ CHUNKS_MAX: Final = 64
 _QUICK, _SMALL = 1, 5
 _FILTER_BYTES = (64, 2_048)
 _HASHES = 4
+_letter: Callable[[bytes], int] = itemgetter(LEVEL_AT)
 _numbers = struct.Struct(f"<{_HASHES}I").unpack
 
 Hashes: TypeAlias = tuple[int, ...]
@@ -111,8 +114,8 @@ def _header(lines: Sequence[bytes]) -> Header:
 def levels_of(lines: Iterable[bytes]) -> tuple[int, int, int, int]:
     """How many lines of each level."""
     levels = [0, 0, 0, 0]
-    for line in lines:
-        levels[RANKS.get(line[LEVEL_AT], 1)] += 1
+    for letter, n in Counter(map(_letter, lines)).items():
+        levels[RANKS.get(letter, 1)] += n
     return levels[0], levels[1], levels[2], levels[3]
 
 

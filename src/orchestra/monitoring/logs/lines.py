@@ -29,6 +29,7 @@ _BEGINS = re.compile(
 _ID = re.compile(
     rb"_01(?:[0-9a-f]{6}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{30})"
 )
+_MEMBERS: Final = [re.compile(b'"%s":"[^"]*' % name.encode()) for name in KNOWN_NAMES]
 _WHOLE_ID = re.compile(rb"[a-z]{3}" + _ID.pattern)
 
 
@@ -57,10 +58,8 @@ def ms_of(at: bytes) -> int:
 def tokens(lines: bytes) -> set[bytes]:
     """What a filter of these lines must know: ids wherever they stand, some members by name."""
     found = set[bytes](_ID.findall(lines))
-    for name in KNOWN_NAMES:
-        begin = b'"%s":"' % name.encode()
-        values = {value[: value.find(b'"')] for value in lines.split(begin)[1:]}
-        found.update(begin + value for value in values)
+    for pattern in _MEMBERS:
+        found.update(pattern.findall(lines))
     return found
 
 

@@ -4,8 +4,10 @@ A crash loses what was logged since: a second. While the store is away lines wai
 is bounded; how many were let go is told by the first line behind the gap.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from itertools import count
+from operator import itemgetter
 
 import anyio
 import anyio.to_thread
@@ -28,6 +30,8 @@ log = structlog.get_logger(__name__)
 EVERY_S = 1.0
 LOOK_S = 0.2
 LEAVE_S = 2.0
+_level: Callable[[Line], str] = itemgetter(1)
+_tenant: Callable[[Line], str] = itemgetter(2)
 _LINES = instruments.counter("orchestra_log_lines_total", ("level",))
 _DROPPED = instruments.counter("orchestra_dropped_total", ("what",))
 
@@ -37,8 +41,13 @@ class Batch(msgspec.Struct, frozen=True):
 
     tenant: Tenant
     number: int
-    lines: Sequence[Line]
+    levels: Counter[str]
     data: bytes
+
+    @property
+    def lines(self) -> int:
+        """How many there are."""
+        return self.levels.total()
 
 
 class Shipping:
@@ -67,17 +76,17 @@ class Shipping:
             one = self._held[0]
             said = (self._replica, one.number)
             try:
-                to_seal = await self._shelf.append(one.tenant, one.data, len(one.lines), said)
+                to_seal = await self._shelf.append(one.tenant, one.data, one.lines, said)
             except (Unavailable, Storage) as away:
                 log.debug("log.not_shipped", error=away.code)
                 return False
             except OrchestraError as refused:  # the same again would be refused again
-                log.error("log.batch_refused", lines=len(one.lines), error=refused.code)  # noqa: TRY400 -- says all of it
-                _DROPPED.add(len(one.lines), "log_lines")
+                log.error("log.batch_refused", lines=one.lines, error=refused.code)  # noqa: TRY400 -- says all of it
+                _DROPPED.add(one.lines, "log_lines")
                 to_seal = False
             del self._held[0]
-            for line in one.lines:
-                _LINES.add(1, line[1])
+            for level, n in one.levels.items():
+                _LINES.add(n, level)
             if to_seal:
                 await seal(self._shelf, one.tenant)
         if lost := self._tap.lost():
@@ -103,16 +112,15 @@ class Shipping:
         return bool(lines)
 
     def _batches(self, lines: Sequence[Line]) -> list[Batch]:
-        by_tenant: dict[str, list[Line]] = {}
+        whose = set(map(_tenant, lines))
+        if len(whose) == 1:  # most of the time
+            return [self._batch(whose.pop(), lines)]
+        by_tenant: dict[str, list[Line]] = {one: [] for one in whose}
         for line in lines:
-            by_tenant.setdefault(line[2], []).append(line)
-        return [
-            self._batch(Tenant(tenant) if tenant else SYSTEM, found)
-            for tenant, found in by_tenant.items()
-        ]
+            by_tenant[line[2]].append(line)
+        return [self._batch(tenant, found) for tenant, found in by_tenant.items()]
 
-    def _batch(self, tenant: Tenant, lines: Sequence[Line]) -> Batch:
+    def _batch(self, whose: str, lines: Sequence[Line]) -> Batch:
+        tenant = Tenant(whose) if whose else SYSTEM
         texts = [line[3] for line in lines if is_line(line[3])]
-        return Batch(
-            tenant, next(self._numbers), lines, packed([one for one in texts if is_line(one)])
-        )
+        return Batch(tenant, next(self._numbers), Counter(map(_level, lines)), packed(texts))

@@ -17,6 +17,7 @@ log = structlog.get_logger(__name__)
 
 TTL_MS: Final = 3_000
 BEAT_S: Final = 1.0
+SLACK_S: Final = 0.02
 _MARGIN_S: Final = 0.5
 
 
@@ -51,11 +52,10 @@ class Leading:
 
     async def _beat(self) -> None:
         while True:
-            await self.ask()
-            await self._clock.sleep(BEAT_S)
+            await self._clock.sleep(min(BEAT_S, await self.ask()))
 
-    async def ask(self) -> None:
-        """Claim, or renew."""
+    async def ask(self) -> float:
+        """Claim, or renew. Returns after how many seconds it may be ours, or should be renewed."""
         asked = self._clock.monotonic()
         try:
             with anyio.move_on_after(TTL_MS / 1_000 - _MARGIN_S):
@@ -63,11 +63,14 @@ class Leading:
                     self._claim, self._prefix, session=self._session, ttl_ms=TTL_MS
                 )
                 self._won(int(token), asked)
+                if int(token) < 0:  # the claim of somebody who may be dead: we are there at its end
+                    return -int(token) / 1_000 + SLACK_S
         except OrchestraError as away:
             log.debug("monitoring.lead_not_asked", error=away.code)
+        return BEAT_S
 
     def _won(self, token: int, asked: float) -> None:
-        if not token:
+        if token <= 0:
             self._until = float("-inf")
             return
         if token != self.token:
