@@ -18,6 +18,7 @@ PAGES = [
     "/workflows/{mood}?step=first",
     "/workflows/{mood}?tab=executions",
     "/workflows/{mood}?tab=versions&old=1&new=1",
+    "/workflows/{mood}?tab=insights",
     "/workflows/{mood}?tab=json",
     "/workflows/{mood}/edit",
     "/workflows/{mood}/edit?view=builder",

@@ -11,6 +11,7 @@ from litestar.params import FromPath
 
 from orchestra.dashboard.asking import Viewer
 from orchestra.dashboard.forms import form
+from orchestra.dashboard.insights.of_workflow import insights_of
 from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, viewer
 from orchestra.dashboard.trees import difference
 from orchestra.dashboard.workflows.comparing import changes
@@ -19,7 +20,7 @@ from orchestra.errors import OrchestraError
 from orchestra.security import Permission, requires
 
 PAGE: Final = 50
-TABS: Final = ("graph", "executions", "versions", "json")
+TABS: Final = ("graph", "executions", "versions", "insights", "json")
 _READ: Final = [requires(Permission.WORKFLOWS_READ)]
 RECENT: Final = 200
 BARS: Final = 20
@@ -107,6 +108,8 @@ async def one(workflow: FromPath[str], request: Asking, site: There) -> Answer:
     elif tab == "versions":
         context["versions"] = await site.api.get(asker, f"/api/workflows/{shown['id']}/versions")
         context["compared"] = await _compared(site, asker, shown, request.query_params)
+    elif tab == "insights":
+        context["insights"] = await insights_of(site, asker, shown["id"], request.query_params)
     live = "executions" if tab == "executions" else "workflows"
     return site.page(request, "pages/workflow.html", live=live, **context)
 
