@@ -56,7 +56,7 @@ contracts: setup-test ## check who imports whom
 tidy: setup-test ## check the house rules no linter knows
 	@$(bin)/python -m pytest -q tests/test_tidy.py
 
-bench: setup ## measure: JSON lines with the store's ceiling beside each figure
+bench: setup-test ## measure: JSON lines with the store's ceiling beside each figure
 	@$(bin)/python -m bench $(ARGS)
 
 chaos: setup-test ## a short round of simulated crashes and kill -9

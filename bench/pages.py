@@ -5,7 +5,6 @@ part is stale they ask for it, at most every so often. The last figure needs Deb
 """
 
 import asyncio
-import json
 import multiprocessing
 import re
 import statistics
@@ -35,7 +34,7 @@ _STALE = re.compile(rb"event: (stale-[a-z]+)\n")
 
 @dataclass(frozen=True)
 class Look:
-    """A kind of page: its topics, and what it asks for when that is stale, at most every so often."""
+    """A kind of page: its topics, and what it asks for when those are stale, so often at most."""
 
     topics: str
     part: str
@@ -61,7 +60,7 @@ def measure(mode: str, durability: str, place: Path, *, quick: bool) -> dict[str
     ):
         beside = _beside(alone, looked_at, pages, turns, EXECUTIONS // (10 if quick else 1))
     with served(place, durability, options=OPTIONS) as server:
-        seen = seen_ms(server, 20 if quick else 300)
+        seen = seen_ms(server)
     return {
         "scenario": NAME,
         "what": f"{pages} open pages beside W1; from a change to the screen, 50 changes a second",
@@ -169,15 +168,3 @@ async def _part(port: int, path: str, asking: asyncio.Lock) -> None:
         answer = await reader.read(-1)
         assert b" 200 " in answer[:16], answer[:200]
         writer.close()
-
-
-def _main() -> None:
-    import sys
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as place:
-        print(json.dumps(measure("everysec", "process", Path(place), quick="quick" in sys.argv)))
-
-
-if __name__ == "__main__":
-    _main()

@@ -54,7 +54,8 @@ def pages(made: dict[str, str]) -> list[str]:
         *(f"{execution}?step=first&view={view}" for view in ("raw", "diff", "why", "logs")),
         f"{execution}?critical=1&at=1", f"{execution}/again", f"{execution}/export",
         f"/executions/compare?left={made['execution']}&right={made['execution']}",
-        f"{execution}/confirm?do=rollback", f"{execution}/confirm?do=cancel", "/agents", f"/agents/{made['agent']}", "/events",
+        f"{execution}/confirm?do=rollback", f"{execution}/confirm?do=cancel",
+        "/agents", f"/agents/{made['agent']}", "/events",
         "/queues", "/queues/mail", "/queues/mail?tab=dead", "/webhooks", "/monitoring", "/logs",
         *(f"/alerts?tab={tab}" for tab in ("now", "history", "rules", "silences")),
     ]  # fmt: skip

@@ -110,7 +110,7 @@ class DashboardModule:
     def begin(self, app: Litestar, sessions: Sessions, gateway: Gateway) -> None:
         """The application is there, and who signs in at `/login` is known at the gateway."""
         self._site.api.begin(app)
-        handlers = cast("dict[Any, Any]", app.exception_handlers)
+        handlers = cast("dict[Any, Any]", cast("Any", app).exception_handlers)
         handlers[HTTPException] = self._failing.elsewhere(handlers[HTTPException])
         gateway.sessions = self._site.sessions = sessions
         self._site.mode, self._site.tls = gateway.policy.mode, gateway.policy.tls

@@ -44,7 +44,8 @@ def test_what_is_remembered_is_bounded() -> None:
     "target",
     [
         "https://evil.example", "//evil.example", "/\\evil.example", "/a\\b", "/login",
-        "/ui/logout", "/a\r\nset-cookie: x=1", "javascript:alert(1)", "", "/é", "/" + "a" * 3_000, "\t/a",
+        "/ui/logout", "/a\r\nset-cookie: x=1", "javascript:alert(1)", "",
+        "/é", "/" + "a" * 3_000, "\t/a",
     ],
 )  # fmt: skip
 def test_nobody_is_sent_elsewhere(target: str) -> None:

@@ -203,7 +203,7 @@ def depends_on(block: Block, found: Findings, everywhere: Mapping[str, str]) -> 
                 continue
             meant = found.nearest(name, (known for known in block.by_id if known != node.id))
             fix = [{"op": "replace", "path": at, "value": meant}]
-            if meant is None or meant in declared:
+            if meant is None or (is_list(declared) and meant in declared):
                 fix = [{"op": "remove", "path": at}]
             text = f"no step '{name}' in this scope"
             found.error("graph.unknown_step", at, text, suggestion=meant, fix=fix)
