@@ -38,9 +38,14 @@ def seen_ms(server: Served) -> dict[str, Any] | str:
     name, last = f"s{STEPS - 1}", f"s{STEPS - 1} completed"
     steps = [{"id": "begin", "type": "wait", "signal": "go", "timeout": "1h"}]
     steps += [
-        {"id": f"s{n}", "agent_type": "sleeper", "task_type": "sleep", "input_data": {"seconds": STEP_S}}
+        {
+            "id": f"s{n}",
+            "agent_type": "sleeper",
+            "task_type": "sleep",
+            "input_data": {"seconds": STEP_S},
+        }
         for n in range(STEPS)
-    ]  # fmt: skip
+    ]
     workflow = server.call("POST", "/api/workflows", {"name": "seen", "steps": steps})["id"]
     run = server.call("POST", f"/api/workflows/{workflow}/execute", {"input_data": {}})["id"]
     with sync_playwright() as playwright:
