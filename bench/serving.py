@@ -15,7 +15,7 @@ from typing import Any
 from bench.machine import child_named
 from orchestra.cli.child import free_port
 
-START_S = 20.0
+START_S = 60.0
 
 
 @dataclass(frozen=True)
