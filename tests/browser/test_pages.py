@@ -28,7 +28,6 @@ PAGES = [
     "/executions?longer_than=soon&status=failed",
     "/executions/batch?do=retry&all=1",
     "/search?q=mood",
-    "/ui/preferences",
     "/executions/{done}",
     "/executions/{done}?step=first",
     "/executions/{done}?critical=1&step=second&view=why",

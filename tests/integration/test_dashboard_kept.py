@@ -28,12 +28,14 @@ async def test_views_and_preferences_are_kept_for_each_viewer(store: Store) -> N
     stranger = a_viewer("key_ann", Tenant("other"))
     mine = View("Mine", "/executions", "status=failed", ann.actor)
     ours = View("Ours", "/logs", "", ann.actor, shared=True)
-    await kept.prefer(ann, Preferences("compact", single_keys=False))
+    await kept.prefer(ann, density="compact", single_keys=False)
+    await kept.prefer(ann, theme="light")
     for view in (mine, ours, mine):
         await kept.save(ann, view)
 
     known = await kept.of(ann)
-    assert (known.preferences.density, known.views) == ("compact", (mine, ours))
+    assert known.preferences == Preferences("light", "compact", single_keys=False)
+    assert known.views == (mine, ours)
     assert (await kept.of(bob)).views == (ours,)
     assert await kept.of(stranger) == NOTHING
 

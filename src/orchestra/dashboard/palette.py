@@ -96,7 +96,9 @@ def _actions(allowed: Callable[[str], bool]) -> Iterable[Entry]:
     yield Entry("/executions?status=failed", "Failed executions", "list", "cross", "errors", 0.1)
     yield Entry("/executions?status=running", "Running executions", "list", "arc", "now", 0.1)
     yield Entry("/queues?tab=failures", "Failures", "list", "cross", "inbox dead letters", 0.1)
-    yield Entry("/ui/preferences", "Preferences", "page", "gear", "density keys saved views")
+    if allowed("system:read"):
+        words = "theme dark light contrast density compact single keys saved views"
+        yield Entry("/settings#appearance", "Preferences", "page", "gear", words)
     yield Entry("/ui/keys", "Keys", "help", "help", "shortcuts keyboard")
     yield Entry("/docs", "API documentation", "help", "key", "swagger openapi rest")
 

@@ -28,8 +28,9 @@ SHARED: Final = "shared"
 
 
 class Preferences(msgspec.Struct, frozen=True):
-    """How somebody likes pages."""
+    """How somebody likes pages. No theme: as the browser remembers it, or dark."""
 
+    theme: Literal["", "dark", "light", "contrast", "system"] = ""
     density: Literal["comfortable", "compact"] = "comfortable"
     single_keys: bool = True
 
@@ -91,9 +92,10 @@ class Kept:
             self._known.popitem(last=False)
         return known
 
-    async def prefer(self, principal: Principal, wish: Preferences) -> None:
-        """From now on. Raises StoreAway."""
+    async def prefer(self, principal: Principal, **wishes: object) -> None:
+        """From now on; what is not named stays as it is. Raises StoreAway."""
         key = page_keys.preferences(self._prefix, principal.tenant, _owner(principal))
+        wish = msgspec.structs.replace((await self._read(principal)).preferences, **wishes)
         body = frames.pack(msgspec.json.encode(wish))
         await self._store.insist(
             lambda: self._store.call(self._prefix, "SET", key, body, "PX", KEPT_MS)

@@ -26,7 +26,8 @@ Asking = Request[Any, Any, Any]
 Answer = Response[bytes]
 HTML: Final = "text/html"
 THEME: Final = "theme"
-"""The cookie with the look somebody chose."""
+"""The cookie with the look somebody chose: for pages before anybody signs in."""
+THEME_S: Final = 31_536_000
 THEMES: Final[Mapping[str, str]] = {
     "dark": "moon",
     "light": "sun",
@@ -101,7 +102,10 @@ class Site:
         self, request: Asking, template: str, *, status: int = 200,
         headers: Mapping[str, str] | None = None, **context: object,
     ) -> Answer:  # fmt: skip
-        """A whole page. `since` is asked for before the state is read: see `now`."""
+        """A whole page. The browser remembers the theme somebody chose elsewhere."""
+        chosen = liked(request).preferences.theme
+        if chosen and request.cookies.get(THEME) != chosen:
+            headers = {"set-cookie": theme_cookie(chosen), **(headers or {})}
         return self._answer(request, template, status, headers, context)
 
     def fragment(
@@ -129,15 +133,14 @@ class Site:
         """What every template may ask for."""
         principal = known(request)
         session = session_of(request)
-        theme = request.cookies.get(THEME, "")
-        scope = cast("Mapping[str, object]", request.scope)
-        liked = cast("Known", scope.get("liked") or NOTHING)
+        likes = liked(request)
+        theme = likes.preferences.theme or request.cookies.get(THEME, "")
         path = "/" + request.url.path.lstrip("/")  # two of them would begin with another host
         return {
             "viewer": principal,
-            "liked": liked.preferences,
-            "all_views": liked.views,
-            "views": [view for view in liked.views if view.path == path],
+            "liked": likes.preferences,
+            "all_views": likes.views,
+            "views": [view for view in likes.views if view.path == path],
             "can_be_saved": path in PATHS,
             "theme": theme if theme in THEMES else "dark",
             "themes": THEMES,
@@ -165,6 +168,17 @@ def may(permissions: Collection[str]) -> Callable[[str], bool]:
         return name in permissions
 
     return allowed
+
+
+def liked(request: Asking) -> Known:
+    """What is kept of who looks."""
+    scope = cast("Mapping[str, object]", request.scope)
+    return cast("Known", scope.get("liked") or NOTHING)
+
+
+def theme_cookie(theme: str) -> str:
+    """The line that has the browser remember it."""
+    return f"{THEME}={theme}; Path=/; Max-Age={THEME_S}; SameSite=Lax; HttpOnly"
 
 
 def known(request: Asking) -> Principal | None:

@@ -1,36 +1,18 @@
-"""`/ui/views` and `/ui/preferences`: what viewers keep for themselves."""
+"""`/ui/views`: lists that viewers keep for themselves. They stand on `/settings`."""
 
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-from litestar import get, post
+from litestar import post
 from litestar.params import FromPath
 
 from orchestra.dashboard.forms import form
-from orchestra.dashboard.preferences import NAME_MAX, PATHS, QUERY_MAX, Preferences, View
+from orchestra.dashboard.preferences import NAME_MAX, PATHS, QUERY_MAX, View
 from orchestra.dashboard.site import Answer, Asking, There, gone_to, viewer
 from orchestra.errors import Invalid
 from orchestra.security import Permission, requires
 
 _READ: Final = [requires(Permission.EXECUTIONS_READ)]
-
-
-@get("/ui/preferences", guards=_READ)
-async def preferences(request: Asking, site: There) -> Answer:
-    """How pages are liked, and the views that were saved."""
-    return site.page(request, "pages/preferences.html")
-
-
-@post("/ui/preferences", guards=_READ)
-async def prefer(request: Asking, site: There) -> Answer:
-    """From now on."""
-    given = await form(request)
-    wish = Preferences(
-        density="compact" if given.get("density") == "compact" else "comfortable",
-        single_keys=given.get("single_keys") == "on",
-    )
-    await site.kept.prefer(viewer(request).principal, wish)
-    return gone_to("/ui/preferences")
 
 
 @post("/ui/views", guards=_READ)
@@ -57,7 +39,7 @@ async def drop(view_id: FromPath[str], request: Asking, site: There) -> Answer:
     """Forget it."""
     await form(request)
     await site.kept.drop(viewer(request).principal, view_id)
-    return gone_to("/ui/preferences")
+    return gone_to("/settings#views")
 
 
-ROUTES = (preferences, prefer, save, drop)
+ROUTES = (save, drop)
