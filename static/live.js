@@ -145,6 +145,19 @@ document.addEventListener('htmx:finally:request', event => {
   if (ctx?.target instanceof Element) ctx.target.removeAttribute('aria-busy');
 });
 
+// a form that is sent is not sent again while its answer is awaited
+const AWAITED_MS = 10_000;
+document.addEventListener('submit', event => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== 'post') return;
+  if (form.dataset.sent) return event.preventDefault();
+  form.dataset.sent = 'yes';
+  setTimeout(() => delete form.dataset.sent, AWAITED_MS);
+});
+window.addEventListener('pageshow', () => {
+  for (const form of document.querySelectorAll('form[data-sent]')) delete form.dataset.sent;
+});
+
 // dialogs: fetched into #dialog, shown at once, the focus goes back
 const dialog = document.getElementById('dialog');
 document.addEventListener('htmx:after:swap', () => {

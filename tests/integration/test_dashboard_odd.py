@@ -1,6 +1,8 @@
 """Pages of whatever there may be: every state, odd data, and far too much of it."""
 
 import json
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,9 @@ import anyio
 import pytest
 from products import Product, a_product
 from webhook_products import a_keeper, a_webhook
+
+from orchestra.store.client import Store
+from orchestra.store.failures import StoreFull
 
 pytestmark = pytest.mark.anyio
 
@@ -111,6 +116,46 @@ async def test_an_execution_is_shown_in_every_state(store_url: str) -> None:
             await shows(product, path)
         for state in STATES:
             await shows(product, f"/executions?status={state}")
+
+
+async def test_a_form_pressed_twice_sends_one(store_url: str) -> None:
+    event = {"event_type": "shop.ordered", "source_service": "shop", "source_id": "o-1"}
+    async with a_product(store_url) as product:
+        for path, action, fields in (
+            ("/events/publish", "/ui/events", event),
+            ("/queues/mail?tab=send", "/ui/queues/mail/send", {"body": "1"}),
+        ):
+            await product.post("/api/queues", {"name": "mail"})
+            key = re.search(r'name="key" value="([^"]+)"', await shows(product, path))
+            assert key is not None, path
+            given = {"key": key[1], **fields}
+            for sent in (given, given, {**given, "payload": '"changed"', "body": "2"}):
+                answer = await product.http.post(action, data=sent, headers=OWN)
+                assert answer.status_code == 303, answer.text
+        events = (await product.http.get("/api/events?types=shop.ordered")).json()["events"]
+        assert len(events) == 2
+        assert (await product.http.get("/api/queues/mail")).json()["depth"] == 2
+
+
+async def test_every_page_says_that_the_store_is_full(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, admit = False, Store.admit
+
+    def admits(store: Store) -> None:
+        if full:
+            raise StoreFull
+        admit(store)
+
+    monkeypatch.setattr(Store, "admit", admits)
+    async with a_product(store_url) as product:
+        before = await shows(product, "/executions")
+        full = True
+        paths = ("/", "/executions", "/settings", "/queues")
+        pages = [unescape(await shows(product, path)) for path in paths]
+    assert "What runs goes on" not in before
+    for page in pages:
+        assert "The store's memory is full: no new work now. What runs goes on." in page
 
 
 async def test_odd_events_and_large_messages_are_shown(store_url: str) -> None:

@@ -3,10 +3,13 @@
 `errors_of` takes what the interface found back to the fields of the form.
 """
 
+import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
+
+import msgspec
 
 from orchestra.dashboard.asking import Refused
 from orchestra.dashboard.site import Asking, session_of
@@ -61,6 +64,18 @@ async def form(request: Asking) -> dict[str, str]:
         if not hmac.compare_digest(given.encode(), session.token.encode()):
             raise TokenMissing("this form is not of your session: load the page again")
     return fields
+
+
+def sent_twice(given: Mapping[str, str], body: Mapping[str, Any]) -> dict[str, Any]:
+    """What to send by a form that was shown with a `key`: with an id to know it by.
+
+    Pressed twice it is the same, and done once; changed and sent again it is another one.
+    """
+    key = given.get("key", "")
+    if not key:
+        return dict(body)
+    made = hashlib.sha256(key.encode() + b"\n" + msgspec.json.encode(body, order="sorted"))
+    return {"dedup_id": f"form-{made.hexdigest()[:40]}", **body}
 
 
 async def chosen(request: Asking, name: str) -> list[str]:

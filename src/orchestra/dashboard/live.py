@@ -16,7 +16,7 @@ from litestar.handlers import ASGIRouteHandler
 
 from orchestra.dashboard.site import Site
 from orchestra.dashboard.telling import OVERVIEW, TOPICS, Thing, Untold, topics_of
-from orchestra.dashboard.things import Things
+from orchestra.dashboard.things import Things, partial
 from orchestra.errors import Forbidden, OrchestraError
 from orchestra.security import Permission, Principal, requires
 from orchestra.security.sessions import Session
@@ -37,6 +37,7 @@ HEADERS: Final = (
 LAST_MAX: Final = 16_384
 
 Send = Callable[[Any], Awaitable[None]]
+Receive = Callable[[], Awaitable[Any]]
 
 
 class Stream:
@@ -49,6 +50,20 @@ class Stream:
         self._principal, self._untold = principal, untold
         self._session, self._looked_at = session, self._now()
         self._told: dict[str, int] = {}
+        self._standing: str | None = None
+
+    async def last(self, place: Any, since: str, receive: Receive, send: Send) -> None:
+        """Until the page is closed, its viewer is signed out, or the bus ends the stream."""
+        async with anyio.create_task_group() as group:
+
+            async def tell() -> None:
+                await self.tell(send)
+                group.cancel_scope.cancel()  # its place is given back
+
+            group.start_soon(_until_left, receive, group.cancel_scope)
+            group.start_soon(tell)
+            await self.listen(place, since)
+            group.cancel_scope.cancel()
 
     async def listen(self, place: Any, since: str) -> None:
         """Have what happens marked, until the bus ends the stream."""
@@ -65,7 +80,7 @@ class Stream:
             board.leave(tenant, self._untold)
 
     async def tell(self, send: Send) -> None:
-        """Tell it, for as long as somebody listens."""
+        """Tell it, for as long as somebody listens who is signed in."""
         while True:
             with anyio.move_on_after(QUIET_S):
                 await self._untold.news.wait()
@@ -102,8 +117,7 @@ class Stream:
             stale += self._untold.moving()
             if "overview" in self._told:
                 things[OVERVIEW] = now - QUIET_S  # what another page was told just now will do
-        markup: list[str] = []
-        failed = False
+        markup, failed = self._stands(), False
         for thing, since in things.items():
             found = await self._news_of(thing, since)
             failed |= found is None
@@ -115,6 +129,15 @@ class Stream:
         lines = lines if position is None or failed else f"id: {position}\n{lines}"
         parts += [f"{lines}\n"] if lines else []
         return ("".join(parts) or ": hb\n\n").encode(), failed
+
+    def _stands(self) -> list[str]:
+        """The banner, when it is another one than this page was told last."""
+        standing = self._site.standing()
+        if standing == self._standing:
+            return []
+        self._standing = standing
+        text = self._site.pages.render("parts/standing.html", {"standing": standing})
+        return [partial("#standing", "outerMorph", text)]
 
     async def _news_of(self, thing: Thing, since: float) -> list[str] | None:
         """The parts of a thing that differ from what this page was told last; None: not now."""
@@ -156,18 +179,14 @@ def live(site: Site) -> ASGIRouteHandler:
         stream = Stream(site, things, principal, Untold(topics), name)
         opening = b"retry: 1000\n\n"
         await send({"type": "http.response.body", "body": opening, "more_body": True})
-        async with anyio.create_task_group() as group:
-            group.start_soon(_until_left, receive, group.cancel_scope)
-            group.start_soon(stream.tell, send)
-            await stream.listen(place, since[:LAST_MAX])
-            group.cancel_scope.cancel()
+        await stream.last(place, since[:LAST_MAX], receive, send)
         await send({"type": "http.response.body", "body": b"event: bye\ndata: 1\n\n"})
 
     guards = [requires(Permission.EXECUTIONS_READ)]
     return asgi("/ui/live", guards=guards, copy_scope=True)(serve)
 
 
-async def _until_left(receive: Any, scope: anyio.CancelScope) -> None:
+async def _until_left(receive: Receive, scope: anyio.CancelScope) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     scope.cancel()

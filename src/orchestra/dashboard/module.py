@@ -92,19 +92,20 @@ class DashboardModule:
         api = Api(Shared(clock, board.told))
         pages = Pages(web.templates, web.url)
         kept = Kept(store, clock)
-        self._site = Site(Parts(pages, api, streams, Drawings(api), board, clock, ids, kept))
+        parts = Parts(pages, api, streams, Drawings(api), board, clock, ids, kept, store.admit)
+        self._site = Site(parts)
         self._failing, site = Failing(self._site), self._site
+        given = {"site": Provide(lambda: site, sync_to_thread=False)}
         router = Router(
             "/",
             route_handlers=PAGES,
-            dependencies={"site": Provide(lambda: site, sync_to_thread=False)},
+            dependencies=given,
             exception_handlers=self._failing.handlers(),
             include_in_schema=False,
             request_class=Request,
             before_request=where(site),
         )
-        parts = {"site": Provide(lambda: site, sync_to_thread=False)}
-        interface = Router("/", route_handlers=[FailureRoutes], dependencies=parts)
+        interface = Router("/", route_handlers=[FailureRoutes], dependencies=given)
         self.routes: Sequence[ControllerRouterHandler] = (live(site), router, interface)
 
     def begin(self, app: Litestar, sessions: Sessions, gateway: Gateway) -> None:

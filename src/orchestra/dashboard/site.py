@@ -17,6 +17,7 @@ from orchestra.dashboard.drawings import Drawings
 from orchestra.dashboard.preferences import NOTHING, PATHS, Kept, Known
 from orchestra.dashboard.rendering import PACKED_MIN_BYTES, Pages, packed
 from orchestra.dashboard.tries import Tries
+from orchestra.errors import OrchestraError
 from orchestra.instants import instant
 from orchestra.security import Permission, Principal
 from orchestra.security.local_trust import Mode
@@ -81,6 +82,8 @@ class Parts(msgspec.Struct, frozen=True):
     clock: Clock
     ids: Ids
     kept: Kept
+    admit: Callable[[], None]
+    """Raises while the store takes in nothing new."""
     places: tuple[Place, ...] = PLACES
 
 
@@ -92,11 +95,19 @@ class Site:
         self.drawings, self.clock, self.ids = parts.drawings, parts.clock, parts.ids
         self.places, self.kept = parts.places, parts.kept
         self.tries = Tries(parts.clock)
-        self.board = parts.board
+        self.board, self._admit = parts.board, parts.admit
         parts.streams.on_glance(self.board.see)
         self.sessions: Sessions | None = None
         self.mode: Mode = "required"
         self.tls = False
+
+    def standing(self) -> str:
+        """Why nothing new is taken in just now; empty as long as it is."""
+        try:
+            self._admit()
+        except OrchestraError as full:
+            return full.detail
+        return ""
 
     def page(
         self, request: Asking, template: str, *, status: int = 200,
@@ -144,6 +155,7 @@ class Site:
             "can_be_saved": path in PATHS,
             "theme": theme if theme in THEMES else "dark",
             "themes": THEMES,
+            "standing": self.standing(),
             "since_page": instant(self.clock.now_ms()),
             "signed_in": session is not None,
             "csrf": session.token if session is not None else "",

@@ -76,26 +76,26 @@ class Things:
             return await self._row(viewer, id_)
         figures = await seen(self._site.api, viewer)
         text = self._text(viewer, "parts/overview.html", {"seen": figures})
-        return {"overview": _partial("#overview", "innerMorph", text)}
+        return {"overview": partial("#overview", "innerMorph", text)}
 
     async def _row(self, viewer: Viewer, id_: str) -> Made:
         run = await self._site.api.get(viewer, f"/api/executions/{id_}")
         over = run["ended_at"] is not None
         shown = {**run, "duration_ms": run["duration_ms"] if over else None}
         row = self._text(viewer, "parts/execution_row.html", {"run": shown})
-        return {id_: _partial(f"#x-{id_}", "outerMorph", row)}
+        return {id_: partial(f"#x-{id_}", "outerMorph", row)}
 
     async def _run(self, viewer: Viewer, id_: str) -> Made:
         run = await self._site.api.get(viewer, f"/api/executions/{id_}")
         context = {**await head_of(self._site, viewer, run), "choice": Choice()}
         head = self._text(viewer, "parts/execution_head.html", context)
-        made = {"head": _partial("#head", "innerMorph", head)}
+        made = {"head": partial("#head", "innerMorph", head)}
         rows = self._text(viewer, "parts/step_rows.html", context | {"shown_steps": run["steps"]})
-        made["rows"] = _partial("#steps", "innerMorph", rows)
+        made["rows"] = partial("#steps", "innerMorph", rows)
         for step in run["steps"]:
             drawn = graph.state(step["path"], step["status"])
             target = f"""[data-path="{step["path"]}"]"""
-            made[step["path"]] = _partial(target, "outerMorph strip:true", f"<svg>{drawn}</svg>")
+            made[step["path"]] = partial(target, "outerMorph strip:true", f"<svg>{drawn}</svg>")
         return made
 
     def _text(self, viewer: Viewer, template: str, context: dict[str, Any]) -> str:
@@ -103,5 +103,6 @@ class Things:
         return self._site.pages.render(template, {"may": may(names), **context})
 
 
-def _partial(target: str, swap: str, markup: str) -> str:
+def partial(target: str, swap: str, markup: str) -> str:
+    """Markup that goes to its own place in a page."""
     return f'<hx-partial hx-target="{escape(target)}" hx-swap="{swap}">{markup}</hx-partial>'

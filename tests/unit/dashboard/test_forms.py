@@ -3,7 +3,7 @@
 import pytest
 
 from orchestra.dashboard.asking import Refused
-from orchestra.dashboard.forms import errors_of
+from orchestra.dashboard.forms import errors_of, sent_twice
 
 
 def refused(*pointers: str, status: int = 422, **more: str) -> Refused:
@@ -55,3 +55,14 @@ def test_a_refusal_without_findings_is_still_wrong() -> None:
     assert wrong
     assert len(wrong) == 0
     assert wrong.detail == "there is one of this name"
+
+
+def test_a_form_that_is_sent_twice_is_known_by_its_id_and_a_changed_one_is_another() -> None:
+    once, again = {"body": {"a": 1, "b": 2}}, {"body": {"b": 2, "a": 1}}
+    first = sent_twice({"key": "pub_1"}, once)
+
+    assert sent_twice({"key": "pub_1"}, again)["dedup_id"] == first["dedup_id"]
+    assert sent_twice({"key": "pub_1"}, {"body": 2})["dedup_id"] != first["dedup_id"]
+    assert sent_twice({"key": "pub_2"}, once)["dedup_id"] != first["dedup_id"]
+    assert sent_twice({"key": "pub_1"}, {"dedup_id": "mine"}) == {"dedup_id": "mine"}
+    assert sent_twice({}, once) == once

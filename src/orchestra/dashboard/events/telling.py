@@ -7,7 +7,7 @@ from litestar import get, post
 from orchestra.dashboard.asking import Refused
 from orchestra.dashboard.events import shapes
 from orchestra.dashboard.events.tail import known
-from orchestra.dashboard.forms import form
+from orchestra.dashboard.forms import form, sent_twice
 from orchestra.dashboard.sheets import Sheet, typed
 from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, viewer
 from orchestra.security import Permission, requires
@@ -25,12 +25,14 @@ async def new(request: Asking, site: There) -> Answer:
 @post("/ui/events", guards=_PUBLISH)
 async def publish(request: Asking, site: There) -> Answer:
     """Publish it: on to the event, or the form again with what is wrong."""
-    asker = viewer(request)
-    sheet = typed(shapes.event(tuple(await known(site, asker))), await form(request))
+    asker, given = viewer(request), await form(request)
+    sheet = typed(shapes.event(tuple(await known(site, asker))), given)
     body = sheet.body()
     if not sheet.is_wrong:
         try:
-            made = await site.api.send(asker, "POST", "/api/events/publish", body)
+            made = await site.api.send(
+                asker, "POST", "/api/events/publish", sent_twice(given, body)
+            )
         except Refused as refused:
             sheet.refuse(refused)
         else:
@@ -43,6 +45,7 @@ def _page(request: Asking, site: Site, sheet: Sheet) -> Answer:
     return site.page(
         request, "pages/event_form.html", status=status, sheet=sheet, heading="Publish an event",
         action="/ui/events", verb="Publish", back="/events", crumb="Events",
+        key=site.ids.new("pub"),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from orchestra.dashboard.agents.looks import or_none
 from orchestra.dashboard.answers import Question, asked, meant, onwards
 from orchestra.dashboard.asking import Refused, Viewer
 from orchestra.dashboard.filters import Filtered
-from orchestra.dashboard.forms import form
+from orchestra.dashboard.forms import form, sent_twice
 from orchestra.dashboard.queues.listing import LIVE, rates
 from orchestra.dashboard.queues.shapes import message, queue
 from orchestra.dashboard.sheets import Sheet, filled, typed
@@ -120,6 +120,7 @@ async def _page(
         request, "pages/queue.html", status=422 if sheet.is_wrong else 200, queue=shown, tab=tab,
         listed=listed, state=state, states=STATES, rate=known.get(shown["name"]), sheet=sheet,
         instead=instead, job=await or_none(site, asker, f"{path}/redrive", {}), live=LIVE,
+        key=site.ids.new("msg"),
     )  # fmt: skip
 
 
@@ -134,7 +135,8 @@ async def send(name: FromPath[str], request: Asking, site: There) -> Answer:
         body["priority"] = int(body["priority"]) if body["priority"] in "0123" else body["priority"]
     if not sheet.is_wrong:
         try:
-            await site.api.send(asker, "POST", f"/api/queues/{name}/messages", body)
+            path = f"/api/queues/{name}/messages"
+            await site.api.send(asker, "POST", path, sent_twice(given, body))
         except Refused as refused:
             sheet.refuse(refused)
         else:
