@@ -60,9 +60,11 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
 
 
 def middle(locator: Locator) -> tuple[float, float]:
-    box = locator.bounding_box()
-    assert box
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    """Where it is now; waited for, as the canvas draws its nodes anew."""
+    x, y, width, height = locator.evaluate(
+        "e => { const r = e.getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; }"
+    )
+    return x + width / 2, y + height / 2
 
 
 def without_order(text: str) -> Any:
