@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from orchestra.dashboard.site import Answer, Asking, Site, by_htmx, gone_to
+from orchestra.dashboard.site import Answer, Asking, Site, by_htmx, gone_to, sendable
 from orchestra.errors import Invalid, Problem
 
 AFRESH: Final = {"HX-Trigger": '{"poll": {"target": "#live"}}'}
@@ -48,10 +48,10 @@ def onwards(request: Asking, site: Site, target: str) -> Answer:
     """It worked, and the page is of no use any more."""
     if not by_htmx(request):
         return gone_to(target)
+    headers = {"HX-Redirect": sendable(target)}
     return site.fragment(
-        request, "parts/toast.html", headers={"HX-Redirect": target}, kind="ok", title="Done",
-        said="",
-    )  # fmt: skip
+        request, "parts/toast.html", headers=headers, kind="ok", title="Done", said=""
+    )
 
 
 def asked(request: Asking, site: Site, question: Question) -> Answer:

@@ -23,6 +23,21 @@ Document = dict[str, Any]
 Query = Mapping[str, object]
 
 
+NO_IDS: Final[Mapping[str, frozenset[str]]] = {
+    "workflow": frozenset({"schema"}),
+    "execution": frozenset({"count"}),
+    "agent": frozenset({"types", "plugins"}),
+    "alert": frozenset({"contacts", "history", "rules", "silences"}),
+    "webhook": frozenset({"inbound"}),
+}
+"""What the interface has below `/api/<noun>s/` that is no such thing, but another document."""
+
+
+def is_no_id(noun: str, word: str) -> bool:
+    """Whether a page of this thing would be given something else."""
+    return word in NO_IDS.get(noun, ())
+
+
 class Refused(OrchestraError):
     """The interface said no. `document` is its problem document."""
 

@@ -11,7 +11,7 @@ import msgspec
 from litestar import Response, get, post
 
 from orchestra.dashboard.asking import Refused, Viewer
-from orchestra.dashboard.forms import form
+from orchestra.dashboard.forms import form, json_of
 from orchestra.dashboard.graph import Scope, scope_of
 from orchestra.dashboard.layout import Box, Edge, layout
 from orchestra.dashboard.site import Answer, Asking, Site, There, viewer
@@ -92,12 +92,12 @@ async def keep(request: Asking, site: There) -> Answer:
     given = await form(request)
     asker, at = viewer(request), f"/api/workflows/{given.get('workflow', '')}/layout"
     try:
-        positions = msgspec.json.decode(given.get("positions", "{}"))
+        positions = json_of(given.get("positions") or "{}")
         if positions:
             await site.api.send(asker, "PUT", at, {"positions": positions})
         else:
             await site.api.send(asker, "DELETE", at)
-    except msgspec.DecodeError:
+    except BadRequest:
         return _json({"problem": "the positions cannot be read"})
     except Refused as refused:
         return _json({"problem": refused.detail})
@@ -106,9 +106,9 @@ async def keep(request: Asking, site: There) -> Answer:
 
 async def placed_anew(site: Site, asker: Viewer, workflow: str, positions: str) -> None:
     """Where the steps of a workflow were put before it was saved; it is there without that, too."""
-    with contextlib.suppress(msgspec.DecodeError, Refused):
+    with contextlib.suppress(BadRequest, Refused):
         if positions:
-            body = {"positions": msgspec.json.decode(positions)}
+            body = {"positions": json_of(positions)}
             await site.api.send(asker, "PUT", f"/api/workflows/{workflow}/layout", body)
 
 

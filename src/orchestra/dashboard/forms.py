@@ -14,6 +14,7 @@ import msgspec
 from orchestra.dashboard.asking import Refused
 from orchestra.dashboard.site import Asking, session_of
 from orchestra.errors import BadRequest, UnsupportedMedia
+from orchestra.security.hardened import loads
 from orchestra.security.sessions import TokenMissing
 
 FIELDS_MAX: Final = 200
@@ -83,6 +84,11 @@ async def chosen(request: Asking, name: str) -> list[str]:
     await form(request)
     pairs = parse_qsl((await request.body()).decode(), max_num_fields=FIELDS_MAX)
     return list(dict.fromkeys(value for key, value in pairs if key == name))
+
+
+def json_of(text: str) -> object:
+    """What a field says in JSON, as strictly as the interface reads it. Raises BadRequest."""
+    return loads(text.encode())
 
 
 class Wrong(dict[str, str]):

@@ -28,7 +28,7 @@ from orchestra.dashboard import (
 )
 from orchestra.dashboard.agents import routes as agents
 from orchestra.dashboard.alerts import routes as alerts
-from orchestra.dashboard.asking import Api
+from orchestra.dashboard.asking import Api, is_no_id
 from orchestra.dashboard.board import Board
 from orchestra.dashboard.drawings import Drawings
 from orchestra.dashboard.events import routes as events
@@ -48,6 +48,7 @@ from orchestra.dashboard.sharing import Shared
 from orchestra.dashboard.site import Asking, Parts, Site, known
 from orchestra.dashboard.watching import monitoring
 from orchestra.dashboard.webhooks import routes as webhooks
+from orchestra.errors import NotFound
 from orchestra.security.gateway import Gateway
 from orchestra.security.sessions import Sessions
 from orchestra.store.client import Store
@@ -136,6 +137,8 @@ def where(site: Site) -> Callable[[Asking], Awaitable[None]]:
 
     async def note(request: Asking) -> None:
         await judged(request)
+        if any(is_no_id(name, str(one)) for name, one in request.path_params.items()):
+            raise NotFound("there is no page at this address")
         if request.method == "GET" and not request.url.path.startswith("/ui/"):
             cast("dict[str, object]", request.scope)["since"] = site.streams.position()
         principal = known(request)

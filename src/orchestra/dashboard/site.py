@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, cast
+from urllib.parse import quote
 
 import msgspec
 from litestar import Request, Response
@@ -224,4 +225,12 @@ def by_htmx(request: Asking) -> bool:
 
 def gone_to(href: str) -> Answer:
     """The page is elsewhere."""
-    return Response(b"", status_code=303, headers={"location": href})
+    return Response(b"", status_code=303, headers={"location": sendable(href)})
+
+
+def sendable(href: str) -> str:
+    """An address as a header may hold it: names in it may be of any characters, also ends of line.
+
+    It stays on this site: two slashes at its beginning would lead to another one.
+    """
+    return quote("/" + href.lstrip("/\\"), safe="/?#&=%:;,+~@!$'()*[]")

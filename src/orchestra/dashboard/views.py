@@ -12,6 +12,8 @@ from orchestra.dashboard.site import Answer, Asking, There, gone_to, viewer
 from orchestra.errors import Invalid
 from orchestra.security import Permission, requires
 
+ASKED_MAX: Final = 3 * QUERY_MAX
+"""As it stands in an address, before it is read."""
 _READ: Final = [requires(Permission.EXECUTIONS_READ)]
 
 
@@ -20,8 +22,10 @@ async def save(request: Asking, site: There) -> Answer:
     """Keep a list as it is shown, under a name."""
     given, principal = await form(request), viewer(request).principal
     name, path = " ".join(given.get("name", "").split()), given.get("path", "")
-    pairs = [(k, v) for k, v in parse_qsl(given.get("query", "")) if k != "cursor"]
-    query = urlencode(pairs)
+    asked = given.get("query", "")
+    if len(asked) > ASKED_MAX:
+        raise Invalid(f"a view has at most {QUERY_MAX:,} characters of filters")
+    query = urlencode([(k, v) for k, v in parse_qsl(asked) if k != "cursor"])
     if not 0 < len(name) <= NAME_MAX:
         raise Invalid(f"a view has a name of 1 to {NAME_MAX} characters")
     if path not in PATHS:

@@ -1,6 +1,7 @@
 """A JSON Patch as an edit of the text."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -20,6 +21,19 @@ TEXT = """\
   "vars": {}
 }
 """
+
+
+def test_what_stands_deep_inside_a_text_takes_no_more_memory_than_the_text() -> None:
+    inner: Any = [1] * 20_000
+    for i in range(50):
+        inner = {f"{i:03}" * 70: inner}
+    text = json.dumps({"stepz": 1, "x": inner})
+    tracemalloc.start()
+    edit = edit_of(text, [{"op": "move", "from": "/stepz", "path": "/steps"}])
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert edit.insert == "s"
+    assert most < 32 * 2**20  # with a pointer for each value: 210 MB
 
 
 def patched(text: str, *patch: dict[str, Any]) -> str:

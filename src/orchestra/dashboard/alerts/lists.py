@@ -7,7 +7,7 @@ from litestar.params import FromPath
 
 from orchestra.dashboard.filters import Filtered
 from orchestra.dashboard.forms import form
-from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, viewer
+from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, sendable, viewer
 from orchestra.errors import NotFound
 from orchestra.security import Permission, requires
 
@@ -117,7 +117,7 @@ async def remove(kind: FromPath[str], thing: FromPath[str], request: Asking, sit
 def onwards(request: Asking, target: str) -> Answer:
     """To another page, also when a script asked."""
     if by_htmx(request):
-        return Response(b"", status_code=200, headers={"HX-Redirect": target})
+        return Response(b"", status_code=200, headers={"HX-Redirect": sendable(target)})
     return gone_to(target)
 
 

@@ -1,5 +1,6 @@
 """While somebody types: what is wrong with the text, its picture, what would repair it, words."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -32,9 +33,10 @@ async def repaired(site: Site, asker: Viewer, text: str, which: str) -> Edit | N
     """The edit that repairs the finding `which`: its code, a space, its pointer."""
     code, _, pointer = which.partition(" ")
     for finding in (await found_in(site, asker, text))["findings"]:
-        if (finding["code"], finding["pointer"]) == (code, pointer) and finding.get("fix"):
+        patch = finding.get("fix")
+        if (finding["code"], finding["pointer"]) == (code, pointer) and patch:
             try:
-                return edit_of(text, finding["fix"])
+                return await site.drawings.apart(functools.partial(edit_of, text, patch))
             except PatchMisplaced:
                 continue
     return None

@@ -43,19 +43,26 @@ class Edit(msgspec.Struct, frozen=True):
 
 
 class _Part(msgspec.Struct):
-    """A value of the text: where its key and itself stand, and what it holds, by pointer."""
+    """A value of the text: where its key and itself stand, and what it holds, by name.
+
+    No pointers are kept: those of 100,000 values deep inside would take a gigabyte.
+    """
 
     key: Span | None
     start: int
     end: int = 0
     kind: str = ""
-    members: list[str] = []
+    members: dict[str, "_Part"] = {}
+
+    @property
+    def first(self) -> int:
+        """Where it begins, with its key."""
+        return self.key[0] if self.key else self.start
 
 
 class _Open(msgspec.Struct):
     """An object or list that is being read."""
 
-    pointer: str
     part: _Part
     name: Span | None = None
 
@@ -80,86 +87,89 @@ def difference(before: str, after: str) -> Edit:
 
 
 def _changed(text: str, change: Mapping[str, Any]) -> str:
-    parts = _parts(text)
+    whole = _parts(text)
     path = str(change["path"])
     match change["op"]:
         case "replace":
-            part = _at(parts, path)
-            shown = _written(change["value"], _indent(text, part.start))
-            return text[: part.start] + shown + text[part.end :]
+            return _replaced(text, _at(whole, path), change["value"])
         case "remove":
-            return _removed(text, parts, path)
+            return _removed(text, whole, path)
         case "move":
-            return _moved(text, parts, str(change["from"]), path)
+            return _moved(text, whole, str(change["from"]), path)
         case "add":
-            return _added(text, parts, path, change["value"])
+            return _added(text, whole, path, change["value"])
         case other:
             raise PatchMisplaced(f"no operation {other}")
 
 
-def _moved(text: str, parts: Mapping[str, _Part], source: str, path: str) -> str:
-    part = _at(parts, source)
+def _replaced(text: str, part: _Part, value: object) -> str:
+    shown = _written(value, _indent(text, part.start))
+    return text[: part.start] + shown + text[part.end :]
+
+
+def _moved(text: str, whole: _Part, source: str, path: str) -> str:
+    part = _at(whole, source)
     if part.key and source.rpartition("/")[0] == path.rpartition("/")[0]:
         start, end = part.key
         return text[:start] + json.dumps(_name(path), ensure_ascii=False) + text[end:]
     value = json.loads(text[part.start : part.end])
-    without = _removed(text, parts, source)
+    without = _removed(text, whole, source)
     return _added(without, _parts(without), path, value)
 
 
-def _removed(text: str, parts: Mapping[str, _Part], path: str) -> str:
-    part = _at(parts, path)
-    members = _at(parts, path.rpartition("/")[0]).members
-    at = members.index(path)
-    start, end = (part.key or (part.start, 0))[0], part.end
+def _removed(text: str, whole: _Part, path: str) -> str:
+    part, holder = _at(whole, path), _at(whole, path.rpartition("/")[0])
+    members = list(holder.members.values())
+    at = next(i for i, one in enumerate(members) if one is part)
+    start, end = part.first, part.end
     if at + 1 < len(members):
-        following = parts[members[at + 1]]
-        end = (following.key or (following.start, 0))[0]
+        end = members[at + 1].first
     elif at:
-        start = parts[members[at - 1]].end
+        start = members[at - 1].end
     else:  # the only one: what is around it stays an empty object or list
-        holder = parts[path.rpartition("/")[0]]
         start, end = holder.start + 1, holder.end - 1
     return text[:start] + text[end:]
 
 
-def _added(text: str, parts: Mapping[str, _Part], path: str, value: object) -> str:
+def _added(text: str, whole: _Part, path: str, value: object) -> str:
     above, _, last = path.rpartition("/")
-    holder = _at(parts, above)
-    if holder.kind == "{" and path in parts:
-        return _changed(text, {"op": "replace", "path": path, "value": value})
+    holder, name = _at(whole, above), _name(path)
     if holder.kind not in ("{", "["):
         raise PatchMisplaced(f"{above} holds nothing")
+    if holder.kind == "{" and name in holder.members:
+        return _replaced(text, holder.members[name], value)
+    members = list(holder.members.values())
     outer = _indent(text, holder.start)
-    first = parts[holder.members[0]] if holder.members else None
-    lines = first is None or "\n" in text[holder.start : (first.key or (first.start, 0))[0]]
-    inner = outer + "  " if first is None else _indent(text, (first.key or (first.start, 0))[0])
+    first = members[0].first if members else None
+    lines = first is None or "\n" in text[holder.start : first]
+    inner = outer + "  " if first is None else _indent(text, first)
     gap = f"\n{inner}" if lines else " "
     shown = _written(value, inner if lines else outer)
     if holder.kind == "{":
-        shown = f"{json.dumps(_name(path), ensure_ascii=False)}: {shown}"
-    index = int(last) if last.isdigit() and holder.kind == "[" else len(holder.members)
+        shown = f"{json.dumps(name, ensure_ascii=False)}: {shown}"
+    index = int(last) if last.isdecimal() and holder.kind == "[" else len(members)
     if first is None:
         close = f"\n{outer}" if lines else ""
         return f"{text[: holder.start + 1]}{gap}{shown}{close}{text[holder.end - 1 :]}"
-    if index < len(holder.members):
-        following = parts[holder.members[index]]
-        at = (following.key or (following.start, 0))[0]
+    if index < len(members):
+        at = members[index].first
         return f"{text[:at]}{shown},{gap}{text[at:]}"
-    end = parts[holder.members[-1]].end
+    end = members[-1].end
     return f"{text[:end]},{gap}{shown}{text[end:]}"
 
 
-def _at(parts: Mapping[str, _Part], pointer: str) -> _Part:
-    part = parts.get(pointer)
+def _at(whole: _Part, pointer: str) -> _Part:
+    part: _Part | None = whole
+    for name in pointer.split("/")[1:]:
+        part = part.members.get(_plain(name)) if part else None
     if part is None:
         raise PatchMisplaced(f"the text has nothing at {pointer}")
     return part
 
 
-def _parts(text: str) -> dict[str, _Part]:
-    """Every part of the text, by pointer. Of keys that are there twice the last counts."""
-    made: dict[str, _Part] = {}
+def _parts(text: str) -> _Part:
+    """The text as a tree. Of keys that are there twice the last counts."""
+    whole: _Part | None = None
     stack: list[_Open] = []
     for found in _TOKEN.finditer(text):
         mark, span = found.group(), found.span()
@@ -171,25 +181,31 @@ def _parts(text: str) -> dict[str, _Part]:
         if top is not None and top.part.kind == "{" and top.name is None:
             top.name = span
             continue
-        pointer, key = "", None
+        part = _Part(None, span[0], span[1])
         if top is not None:
             name = str(len(top.part.members))
             if top.name is not None:
-                key, top.name = top.name, None
-                name = json.loads(text[slice(*key)]).replace("~", "~0").replace("/", "~1")
-            pointer = f"{top.pointer}/{name}"
-            top.part.members.append(pointer)
-        part = made[pointer] = _Part(key, span[0], span[1], members=[])
+                part.key, top.name = top.name, None
+                name = json.loads(text[slice(*part.key)])
+            top.part.members.pop(name, None)
+            top.part.members[name] = part
+        whole = whole or part
         if mark in "{[":
-            part.kind = mark
-            stack.append(_Open(pointer, part))
+            part.kind, part.members = mark, {}
+            stack.append(_Open(part))
             if len(stack) > _DEPTH_MAX:
                 break
-    return made
+    if whole is None:
+        raise PatchMisplaced("the text is empty")
+    return whole
 
 
 def _name(pointer: str) -> str:
-    return pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+    return _plain(pointer.rpartition("/")[2])
+
+
+def _plain(part: str) -> str:
+    return part.replace("~1", "/").replace("~0", "~")
 
 
 def _indent(text: str, at: int) -> str:

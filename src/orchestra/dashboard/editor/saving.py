@@ -17,7 +17,7 @@ from orchestra.dashboard.editor.pages import (
     written,
 )
 from orchestra.dashboard.forms import form
-from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, viewer
+from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, sendable, viewer
 from orchestra.dashboard.trees import difference
 from orchestra.dashboard.workflows.comparing import changes, merged
 from orchestra.dashboard.workflows.pages import shown_version
@@ -138,7 +138,7 @@ async def discard(request: Asking, site: There) -> Answer:
 
 def _to(request: Asking, target: str) -> Answer:
     if by_htmx(request):
-        return Response(b"", status_code=200, headers={"HX-Redirect": target})
+        return Response(b"", status_code=200, headers={"HX-Redirect": sendable(target)})
     return gone_to(target)
 
 

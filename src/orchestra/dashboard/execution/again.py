@@ -8,8 +8,9 @@ from litestar.params import FromPath
 
 from orchestra.dashboard.asking import Refused
 from orchestra.dashboard.execution.differing import difference
-from orchestra.dashboard.forms import form
+from orchestra.dashboard.forms import form, json_of
 from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, viewer
+from orchestra.errors import BadRequest
 from orchestra.security import Permission, requires
 
 TEXT_MAX: Final = 256 * 1024
@@ -71,9 +72,9 @@ async def started(execution: FromPath[str], request: Asking, site: There) -> Ans
 def _checked(request: Asking, site: Site, before: object, context: Document) -> Answer:
     """What the edited input differs in, before it is run."""
     try:
-        after = msgspec.json.decode(context["text"] or "{}")
-    except msgspec.DecodeError as wrong:
-        context["problem"] = {"detail": f"this is no JSON: {wrong}", "errors": []}
+        after = json_of(context["text"].strip() or "{}")
+    except BadRequest as wrong:
+        context["problem"] = {"detail": f"this is no JSON: {wrong.detail}", "errors": []}
         return site.page(request, "pages/again.html", status=422, **context)
     context["changes"] = difference(before, after)
     return site.page(request, "pages/again.html", **context)

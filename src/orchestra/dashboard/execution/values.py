@@ -18,7 +18,7 @@ TEXT_SHOWN: Final = 600
 TEXT_MAX: Final = 16 * 1024
 KEY_MAX: Final = 120
 _BINARY_MIN: Final = 200
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/\-_\r\n]+={0,2}\s*")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/\-_\r\n]++={0,2}+\s*+")
 _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 _DATA: Final = re.compile(r"data:([\w.+/-]{1,80})?;base64,")
 _MAGIC: Final = (

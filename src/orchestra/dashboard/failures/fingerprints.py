@@ -13,7 +13,7 @@ import msgspec
 MESSAGE_MAX: Final = 300
 BUCKETS: Final = 12
 IDS_MAX: Final = 20
-_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|“[^”]*”|«[^»]*»")
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|“[^“”]*”|«[^«»]*»")
 _ID: Final = re.compile(r"\b(?:[a-z]{2,4}_[0-9A-Za-z-]{6,}|[0-9a-fA-F]{8}[0-9a-fA-F-]*)\b")
 _NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
 

@@ -1,5 +1,6 @@
 """`/queues?tab=failures`: the inbox, and what is done about it: again, in bulk, or edited."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,9 +12,9 @@ from litestar.params import FromPath
 from orchestra.dashboard.asking import Refused
 from orchestra.dashboard.failures.documents import WINDOWS_MS, RetryBody
 from orchestra.dashboard.failures.routes import inbox, retried
-from orchestra.dashboard.forms import form
+from orchestra.dashboard.forms import form, json_of
 from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, viewer
-from orchestra.errors import Invalid, NotFound
+from orchestra.errors import BadRequest, Invalid, NotFound
 from orchestra.security import Permission, requires
 
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -78,7 +79,8 @@ async def retry(request: Asking, site: There) -> Answer:
     fields = await form(request)
     wish = _wish(fields, dry_run=False)
     matched = fields.get("matched", "0")
-    if matched.isdigit() and int(matched[:9]) >= TYPED_FROM and fields.get("typed") != matched:
+    many = int(matched[:9]) if matched.isascii() and matched.isdigit() else 0
+    if many >= TYPED_FROM and fields.get("typed") != matched:
         raise Invalid(f"nothing was done: type {matched} to go on")
     made = await retried(site, viewer(request), wish)
     if not by_htmx(request):
@@ -118,20 +120,22 @@ async def send_edited(
 ) -> Answer:
     """Send it with another body, then let the dead one go.
 
-    Stopped between the two, the letter is still there, and sending it again adds nothing.
+    Stopped between the two, the letter is still there, and sending the same again adds nothing;
+    sending something else is another message, which is not lost.
     """
     fields, asker = await form(request), viewer(request)
     letter = await _letter(site, request, name, message)
     text = fields.get("body", "")
     try:
-        body: object = json.loads(text)
-    except ValueError as error:
+        body = json_of(text)
+    except BadRequest as error:
         return site.page(
             request, "pages/letter_edit.html", status=422, letter=letter, queue=name, text=text,
-            wrong=f"this is not JSON: {error}",
+            wrong=f"this is not JSON: {error.detail}",
         )  # fmt: skip
     new: Document = {"body": body, "priority": letter["priority"], "group": letter["group"]}
-    new["dedup_id"] = f"edited-{letter['id']}"
+    said = hashlib.sha256(text.encode()).hexdigest()[:16]
+    new["dedup_id"] = f"edited-{letter['id']}-{said}"
     path = f"/api/queues/{name}"
     try:
         await site.api.send(asker, "POST", f"{path}/messages", new)

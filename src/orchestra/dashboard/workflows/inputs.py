@@ -5,6 +5,9 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from orchestra.dashboard.forms import json_of
+from orchestra.errors import BadRequest
+
 FIELDS_MAX: Final = 60
 OPTIONS_MAX: Final = 100
 PREFIX: Final = "in."
@@ -94,10 +97,10 @@ def input_of(schema: object, form: Mapping[str, str]) -> tuple[Document, dict[st
                 made[field.key] = text
         elif text.strip():
             try:
-                made[field.key] = msgspec.json.decode(text)
-            except msgspec.DecodeError as error:
+                made[field.key] = json_of(text)
+            except BadRequest as error:
                 wrong[field.key] = (
-                    "must be a number" if field.kind == "number" else f"is no JSON: {error}"
+                    "must be a number" if field.kind == "number" else f"is no JSON: {error.detail}"
                 )
                 made[field.key] = text
     return made, wrong

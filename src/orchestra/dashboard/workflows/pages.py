@@ -9,14 +9,14 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from orchestra.dashboard.asking import Viewer
+from orchestra.dashboard.asking import Viewer, is_no_id
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.insights.of_workflow import insights_of
-from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, viewer
+from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, sendable, viewer
 from orchestra.dashboard.trees import difference
 from orchestra.dashboard.workflows.comparing import changes
 from orchestra.dashboard.workflows.examples import EXAMPLES
-from orchestra.errors import OrchestraError
+from orchestra.errors import NotFound, OrchestraError
 from orchestra.security import Permission, requires
 
 PAGE: Final = 50
@@ -132,6 +132,8 @@ async def _compared(
 
 async def shown_version(site: Site, asker: Viewer, workflow: str, version: str) -> Document:
     """The workflow, at the version that is asked for or the active one. Raises Refused."""
+    if "/" in workflow or is_no_id("workflow", workflow):
+        raise NotFound("there is no workflow of this id")
     path = f"/api/workflows/{workflow}"
     if version.isascii() and version.isdigit() and len(version) < 10:
         path += f"/versions/{version}"
@@ -183,7 +185,7 @@ async def archive(workflow: FromPath[str], request: Asking, site: There) -> Answ
 
 def _onwards(request: Asking, target: str) -> Answer:
     if by_htmx(request):
-        return Response(b"", status_code=200, headers={"HX-Redirect": target})
+        return Response(b"", status_code=200, headers={"HX-Redirect": sendable(target)})
     return gone_to(target)
 
 

@@ -8,11 +8,11 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from orchestra.dashboard.asking import Refused, Viewer
-from orchestra.dashboard.forms import form
-from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, viewer
+from orchestra.dashboard.forms import form, json_of
+from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, sendable, viewer
 from orchestra.dashboard.workflows.inputs import example_of, fields_of, input_of, text_of
 from orchestra.dashboard.workflows.pages import shown_version
-from orchestra.errors import OrchestraError
+from orchestra.errors import BadRequest, OrchestraError
 from orchestra.security import Permission, requires
 
 LINK_MAX: Final = 4_000
@@ -47,8 +47,8 @@ def _page(
 
 def _read(text: str) -> object:
     try:
-        return msgspec.json.decode(text or "{}")
-    except msgspec.DecodeError:
+        return json_of(text.strip() or "{}")
+    except BadRequest:
         return None
 
 
@@ -137,7 +137,7 @@ def _placed(refused: Refused) -> dict[str, str]:
 
 def _onwards(request: Asking, target: str) -> Answer:
     if by_htmx(request):
-        return Response(b"", status_code=200, headers={"HX-Redirect": target})
+        return Response(b"", status_code=200, headers={"HX-Redirect": sendable(target)})
     return gone_to(target)
 
 

@@ -99,9 +99,11 @@ def _spliced(text: str, node: Node, read: _Read, written: dict[str, str], new: s
             space = gap.group() if gap else ""
             given = _given(read.document, node.at)
             changes.append((start, start, f'{space}"id": {_json(new)}{"," if given else ""}'))
-    for start, end, value in sorted(changes, reverse=True):
-        text = text[:start] + value + text[end:]
-    return text
+    made, reached = list[str](), 0
+    for start, end, value in sorted(changes):
+        made += [text[reached:start], value]
+        reached = end
+    return "".join((*made, text[reached:]))
 
 
 def _given(document: Json, pointer: str) -> Json:

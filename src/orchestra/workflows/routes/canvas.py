@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Final
 
+import anyio.to_thread
 import msgspec
 from litestar import Controller, Request, delete, get, post, put
 from litestar.di import NamedDependency
@@ -99,5 +100,6 @@ class CanvasRoutes(Controller):
     async def rename(self, request: Request[Any, Any, Any]) -> Renamed:
         """Give a step of a text another id; `depends_on` and expressions follow. Saves nothing."""
         asked = read_body(await request.body(), Rename)
-        text, changed = renamed(asked.definition, asked.step, asked.to)
+        given = (asked.definition, asked.step, asked.to)
+        text, changed = await anyio.to_thread.run_sync(renamed, *given)
         return Renamed(text, changed)

@@ -8,6 +8,11 @@ import pytest
 from orchestra.dashboard.execution.values import CHILDREN, Branch, at, binary, tree
 
 
+def test_a_long_text_that_is_nearly_base64_is_judged_at_once() -> None:
+    assert binary("A" * 200 + "\n" * 500_000 + "!") is None  # quadratic: half an hour
+    assert binary("A" * 200 + "\n" * 100 + "==\n") is not None
+
+
 def nodes(branch: Branch) -> int:
     return 1 + sum(nodes(one) for one in branch.children)
 

@@ -30,3 +30,9 @@ def test_failures_of_one_cause_are_one_group_with_its_trend() -> None:
     assert (first.newest.id, first.message) == ("exe_2", "order # is gone")
     assert [one.id for one in second.members] == ["exe_3"]
     assert grouped([], 5, 5) == []
+
+
+def test_marks_that_nobody_closes_are_read_once() -> None:
+    assert alike("“" * 1_200)
+    assert alike("«" * 1_200)
+    assert alike("“one” «two» “three") == "… … “three"
