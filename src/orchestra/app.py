@@ -183,6 +183,7 @@ def prepare(settings: Settings, listeners: Sequence[Address | str], ports: Ports
         hosts=LOCAL_NAMES | {name for name in named if name},
         body_max_bytes=settings.body_max_bytes,
         tls=public.scheme == "https",
+        proxies=tuple(settings.trusted_proxies),
     )
     log.info("auth.mode_resolved", mode=mode, reason=reason)
     if mode == "developer" and not owners_are_known():

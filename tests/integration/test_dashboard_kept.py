@@ -9,6 +9,7 @@ from orchestra.dashboard.preferences import (
     Kept,
     Preferences,
     View,
+    ViewOfAnother,
     ViewsFull,
 )
 from orchestra.security import Principal
@@ -39,6 +40,8 @@ async def test_views_and_preferences_are_kept_for_each_viewer(store: Store) -> N
     assert (await kept.of(bob)).views == (ours,)
     assert await kept.of(stranger) == NOTHING
 
+    with pytest.raises(ViewOfAnother):
+        await kept.save(bob, View("Ours", "/logs", "q=x", bob.actor, shared=True))
     await kept.drop(bob, ours.id)
     assert (await kept.of(bob)).views == (ours,)
     await kept.drop(ann, ours.id)

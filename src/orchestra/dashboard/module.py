@@ -116,6 +116,7 @@ class DashboardModule:
         handlers[HTTPException] = self._failing.elsewhere(handlers[HTTPException])
         gateway.sessions = self._site.sessions = sessions
         self._site.mode, self._site.tls = gateway.policy.mode, gateway.policy.tls
+        self._site.proxies = gateway.policy.proxies
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

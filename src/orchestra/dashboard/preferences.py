@@ -59,6 +59,10 @@ class ViewsFull(Invalid):
     """There are 100 saved views; delete one first."""
 
 
+class ViewOfAnother(Invalid):
+    """A shared view of this name and place is somebody else's."""
+
+
 class Known(msgspec.Struct, frozen=True):
     """What is known of a viewer."""
 
@@ -103,11 +107,18 @@ class Kept:
         self._known.clear()
 
     async def save(self, principal: Principal, view: View) -> None:
-        """Keep a view; one of the same name and place is replaced. Raises ViewsFull, StoreAway."""
+        """Keep a view; one of the same name and place is replaced. Raises ViewsFull,
+        ViewOfAnother, StoreAway.
+        """
         key = self._views(principal, shared=view.shared)
         held = cast("list[bytes]", await self._store.read(self._prefix, "HKEYS", key))
         if len(held) >= VIEWS_MAX and view.id.encode() not in held:
             raise ViewsFull(f"{VIEWS_MAX} views are saved already: delete one first")
+        there = await self._store.read(self._prefix, "HGET", key, view.id)
+        if there is not None:
+            kept = msgspec.json.decode(frames.unpack(cast("bytes", there)), type=View)
+            if kept.owner != view.owner:
+                raise ViewOfAnother("somebody else shares a view of this name: choose another name")
         body = frames.pack(msgspec.json.encode(view))
         await self._store.insist(lambda: self._store.call(self._prefix, "HSET", key, view.id, body))
         await self._store.call(self._prefix, "PEXPIRE", key, KEPT_MS)

@@ -1,5 +1,6 @@
 """`/login`: a key is shown once, a cookie is known afterwards. And the way out."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from litestar import Response, get, post
@@ -14,6 +15,7 @@ from orchestra.dashboard.site import (
     known,
     session_of,
 )
+from orchestra.dashboard.tries import client_of
 from orchestra.errors import Forbidden, Unauthenticated
 from orchestra.security import public
 from orchestra.security.sessions import cookie_line, same_origin
@@ -54,11 +56,12 @@ async def sign_in(request: Asking, site: There) -> Answer:
     if site.sessions is None or site.mode == "developer":
         return gone_to(target)
     key = given.get("key", "").strip()[:KEY_MAX]
-    site.tries.admit(places_of(request, key))
+    places = places_of(request, key, site.proxies)
+    site.tries.admit(places)
     try:
         session = await site.sessions.begin(key)
     except Unauthenticated:
-        site.tries.failed(places_of(request, key))
+        site.tries.failed(places)
         if by_htmx(request):
             return site.fragment(request, "parts/sign_in.html", wrong=UNKNOWN)
         return site.page(request, "pages/login.html", status=422, target=target, wrong=True)
@@ -94,10 +97,11 @@ def own(target: str) -> str:
     return target if clean else "/"
 
 
-def places_of(request: Asking, key: str) -> tuple[str, ...]:
+def places_of(request: Asking, key: str, proxies: Sequence[str]) -> tuple[str, ...]:
     """Where tries are counted: the address they come from, and the beginning of the key."""
-    client = request.client
-    return f"from {client.host if client else ''}", f"key {key[:KEY_PREFIX]}"
+    peer = request.client.host if request.client else ""
+    address = client_of(peer, request.headers.get("x-forwarded-for", ""), proxies)
+    return f"from {address}", f"key {key[:KEY_PREFIX]}"
 
 
 ROUTES = (login, again, sign_in, sign_out)

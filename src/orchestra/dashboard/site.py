@@ -101,6 +101,7 @@ class Site:
         self.sessions: Sessions | None = None
         self.mode: Mode = "required"
         self.tls = False
+        self.proxies: tuple[str, ...] = ()
 
     def standing(self) -> str:
         """Why nothing new is taken in just now; empty as long as it is."""

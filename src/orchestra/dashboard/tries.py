@@ -6,7 +6,8 @@ away from this form for a minute at a time; the interface and open sessions are 
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address, ip_network
 from typing import Final
 
 from orchestra.clock import Clock
@@ -15,6 +16,24 @@ from orchestra.errors import TooMany
 TRIES_MAX: Final = 10
 WINDOW_S: Final = 60.0
 PLACES_MAX: Final = 4_096
+HOPS_MAX: Final = 8
+
+
+def client_of(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
+    """Where a request comes from: the nearest address that is none of our proxies.
+
+    Else ten wrong keys of a stranger would keep everybody out who comes through the same proxy.
+    """
+    known = [ip_network(one, strict=False) for one in proxies]
+    hops = [peer, *reversed([one.strip() for one in forwarded.split(",")[-HOPS_MAX:]])]
+    for hop in hops:
+        try:
+            address = ip_address(hop)
+        except ValueError:
+            return peer
+        if not any(address in one for one in known):
+            return str(address)
+    return hops[-1]
 
 
 class TriesExhausted(TooMany):

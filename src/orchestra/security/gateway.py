@@ -107,6 +107,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     hosts: frozenset[str] = LOCAL_NAMES
     body_max_bytes: int = 1_048_576
     tls: bool = False
+    proxies: tuple[str, ...] = ()
+    """Networks of those that say in `X-Forwarded-For` who asks."""
 
 
 class Gateway:

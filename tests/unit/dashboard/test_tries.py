@@ -4,7 +4,14 @@ import pytest
 
 from orchestra.clock import ManualClock
 from orchestra.dashboard.signing_in import own
-from orchestra.dashboard.tries import PLACES_MAX, TRIES_MAX, WINDOW_S, Tries, TriesExhausted
+from orchestra.dashboard.tries import (
+    PLACES_MAX,
+    TRIES_MAX,
+    WINDOW_S,
+    Tries,
+    TriesExhausted,
+    client_of,
+)
 
 
 def test_too_many_wrong_keys_have_to_wait() -> None:
@@ -54,3 +61,19 @@ def test_nobody_is_sent_elsewhere(target: str) -> None:
 
 def test_a_page_of_ours_is_gone_back_to() -> None:
     assert own("/executions?status=failed&q=a%20b") == "/executions?status=failed&q=a%20b"
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("192.0.2.1", "203.0.113.9", "192.0.2.1"),  # no proxy of ours: it may say what it likes
+        ("10.0.0.1", "198.51.100.7, 203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", "203.0.113.9, 10.0.0.2", "203.0.113.9"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "nonsense", "10.0.0.1"),
+    ],
+)
+def test_behind_a_proxy_of_ours_each_client_has_its_own_tries(
+    peer: str, forwarded: str, client: str
+) -> None:
+    assert client_of(peer, forwarded, ("10.0.0.0/8",)) == client

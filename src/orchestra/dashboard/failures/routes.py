@@ -71,7 +71,7 @@ async def inbox(site: Site, asker: Viewer, window: str) -> Document:
     """The answer of `GET /api/failures`."""
     now_ms = site.clock.now_ms()
     found = await gather(site.api, asker, now_ms - WINDOWS_MS[window])
-    groups = grouped(found.failures, found.since_ms, now_ms)
+    groups = await site.drawings.apart(lambda: grouped(found.failures, found.since_ms, now_ms))
     return documents.inbox_shown(found, groups, window)
 
 

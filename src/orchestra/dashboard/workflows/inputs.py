@@ -114,12 +114,13 @@ def example_of(schema: Document) -> object:
     for name in ("examples", "enum"):
         if isinstance(schema.get(name), list) and schema[name]:
             return schema[name][0]
-    properties: Document = schema.get("properties") or {}
+    given = schema.get("properties")
+    properties = cast("Document", given) if isinstance(given, dict) else Document()
     if properties or schema.get("type") in ("object", None):
         return {name: example_of(part) for name, part in properties.items() if _is_object(part)}
     kind: object = schema.get("type")
     kinds = cast("list[object]", kind) if isinstance(kind, list) else [kind]
-    return next((EMPTY[str(one)] for one in kinds if one in EMPTY), "")
+    return next((EMPTY[one] for one in kinds if isinstance(one, str) and one in EMPTY), "")
 
 
 def _is_object(part: object) -> bool:
