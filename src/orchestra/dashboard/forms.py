@@ -18,6 +18,8 @@ from orchestra.security.hardened import loads
 from orchestra.security.sessions import TokenMissing
 
 FIELDS_MAX: Final = 200
+TEXT_MAX: Final = 16 * 1_048_576
+"""Of JSON as people read it: with indents a small value is long."""
 FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -88,7 +90,7 @@ async def chosen(request: Asking, name: str) -> list[str]:
 
 def json_of(text: str) -> object:
     """What a field says in JSON, as strictly as the interface reads it. Raises BadRequest."""
-    return loads(text.encode())
+    return loads(text.encode(), max_bytes=TEXT_MAX)
 
 
 class Wrong(dict[str, str]):

@@ -10,6 +10,8 @@ from typing import Any, Final, Literal, cast
 import msgspec
 
 from orchestra.dashboard.asking import Refused
+from orchestra.dashboard.forms import json_of
+from orchestra.errors import BadRequest
 
 Kind = Literal[
     "text", "number", "choice", "flag", "json", "lines", "pairs", "numbers", "names", "secret"
@@ -199,17 +201,17 @@ def _read(one: Entry, text: str) -> object:
 def _number(text: str) -> object:
     """As JSON has it; what is no number goes on as text, and the interface says so."""
     try:
-        value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+        value = json_of(text)
+    except BadRequest:
         return text
     return value if isinstance(value, int | float) and not isinstance(value, bool) else text
 
 
 def _json(text: str) -> object:
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ValueError(f"{NOT_JSON}: {error}") from None
+        return json_of(text)
+    except BadRequest as error:
+        raise ValueError(f"{NOT_JSON}: {error.detail}") from None
 
 
 def _lines(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from litestar import get, post
 from orchestra.dashboard.agents.registering import secrets, welcomed
 from orchestra.dashboard.agents.shapes import auth
 from orchestra.dashboard.asking import Refused
-from orchestra.dashboard.forms import form
+from orchestra.dashboard.forms import form, json_of
 from orchestra.dashboard.sheets import Entry, Group, Sheet, typed
 from orchestra.dashboard.site import Answer, Asking, Site, There, viewer
 from orchestra.errors import BadRequest
@@ -67,8 +67,8 @@ async def adopt(request: Asking, site: There) -> Answer:
     """Register something that was found, as it was shown."""
     given = await form(request)
     try:
-        body = msgspec.json.decode(given.get("registration", ""))
-    except (msgspec.DecodeError, RecursionError):
+        body = json_of(given.get("registration", ""))
+    except BadRequest:
         raise BadRequest("a hidden field of this form was changed: look again") from None
     made = await site.api.send(
         viewer(request), "POST", "/api/agents/register", body, if_none_match="*"

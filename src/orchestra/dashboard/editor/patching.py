@@ -120,7 +120,9 @@ def _moved(text: str, whole: _Part, source: str, path: str) -> str:
 def _removed(text: str, whole: _Part, path: str) -> str:
     part, holder = _at(whole, path), _at(whole, path.rpartition("/")[0])
     members = list(holder.members.values())
-    at = next(i for i, one in enumerate(members) if one is part)
+    at = next((i for i, one in enumerate(members) if one is part), -1)
+    if at < 0:
+        raise PatchMisplaced("the whole stays")
     start, end = part.first, part.end
     if at + 1 < len(members):
         end = members[at + 1].first
