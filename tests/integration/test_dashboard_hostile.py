@@ -29,6 +29,7 @@ async def test_what_is_no_thing_is_not_found_and_what_cannot_be_read_is_told(
             f"/ui/workflows/{made}/run": {"then": "other", "input": DEEP},
             "/ui/editor/layout": {"workflow": made, "positions": DEEP},
             "/ui/failures/retry": {"all": "1", "matched": "²"},
+            "/ui/executions/exe_x/cancel": {"typed": "x"},
             "/ui/queues": {"name": "q", "tries_max": DEEP},
             "/ui/views": {"name": "x", "path": "/logs", "query": "a&" * 20_000},
         }

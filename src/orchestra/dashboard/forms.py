@@ -18,6 +18,8 @@ from orchestra.security.hardened import loads
 from orchestra.security.sessions import TokenMissing
 
 FIELDS_MAX: Final = 200
+FINDINGS_MAX: Final = 200
+"""So many are told at their fields."""
 TEXT_MAX: Final = 16 * 1_048_576
 """Of JSON as people read it: with indents a small value is long."""
 FORM: Final = "application/x-www-form-urlencoded"
@@ -126,7 +128,7 @@ def errors_of(
     if refused is not None and refused.answer_status not in MENDABLE:
         raise refused
     wrong, known = Wrong(refused), frozenset(fields)
-    for finding in wrong.findings:
+    for finding in wrong.findings[:FINDINGS_MAX]:
         field = _field(str(finding.get("pointer", "")), known, named or {})
         if field is None:
             wrong.rest.append(finding)

@@ -115,19 +115,14 @@ def _read(name: str, text: str) -> object:
 
 def pairs(text: str) -> Document:
     """`outcome=failed`, one a line; of a label that is there twice either will do."""
-    found: Document = {}
+    found: dict[str, list[str]] = {}
     for line in text.splitlines():
         if not line.strip():
             continue
         at = min((place for sign in "=:" if (place := line.find(sign)) >= 0), default=-1)
         label, value = (line[:at], line[at + 1 :]) if at >= 0 else (line, "")
-        label, value = label.strip(), value.strip()
-        if label in found:
-            kept = found[label]
-            found[label] = [*many_of(kept), value]
-        else:
-            found[label] = value
-    return found
+        found.setdefault(label.strip(), []).append(value.strip())
+    return {label: many if len(many) > 1 else many[0] for label, many in found.items()}
 
 
 def many_of(value: object) -> list[object]:

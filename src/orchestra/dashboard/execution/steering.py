@@ -73,7 +73,7 @@ async def control(
     if verb == "rollback" and given.get("skip") == "true":
         body["skip"] = True
     if given.get("typed", "").strip() != given.get("expects", ""):
-        finding = Problem("/typed", "field.range", f"type {given['expects']}")
+        finding = Problem("/typed", "field.range", f"type {given.get('expects', '')}")
         raise Invalid("the number that was typed is another one: nothing was done", [finding])
     path = f"/api/executions/{execution}/{verb}"
     made = await site.api.send(viewer(request), "POST", path, body)
