@@ -49,6 +49,7 @@ def pages(made: dict[str, str]) -> list[str]:
     return [
         "/", "/workflows", "/workflows/new", workflow, f"{workflow}?step=first", f"{workflow}/edit",
         f"{workflow}?tab=executions", f"{workflow}?tab=versions", f"{workflow}?tab=json",
+        f"{workflow}?tab=insights&window=7d&step=first",
         f"{workflow}/run", "/executions", execution, f"{execution}?step=first",
         *(f"{execution}?tab={tab}" for tab in ("timeline", "events", "logs", "context")),
         *(f"{execution}?step=first&view={view}" for view in ("raw", "diff", "why", "logs")),
@@ -75,6 +76,19 @@ async def test_whatever_is_typed_is_shown_as_text(store_url: str) -> None:
             assert "alert(1)</script>" not in page.text, path
             assert "49" not in re.findall(r"script&gt;(.{0,4})", page.text), path
             assert "\u202e" not in page.text or "textarea" in page.text, path
+
+
+async def test_lists_that_are_filtered_can_be_saved(store_url: str) -> None:
+    async with a_product(store_url) as product:
+        for path in ("/alerts", "/events", "/logs", "/agents", "/workflows", "/executions"):
+            assert "Save this view" not in (await product.http.get(path)).text, path
+            given = {"name": f"Mine {path}", "path": path, "query": "q=a"}
+            kept = await product.http.post("/ui/views", data=given, headers=OWN)
+            assert (kept.status_code, kept.headers["location"]) == (303, f"{path}?q=a")
+            page = (await product.http.get(f"{path}?q=b")).text
+            assert "Save this view" in page, path
+            assert f"Mine {path}" in page, path
+        assert (await product.http.get("/settings")).text.count("Mine /") >= 6
 
 
 async def test_a_wrong_filter_is_marked_and_the_page_is_there(store_url: str) -> None:

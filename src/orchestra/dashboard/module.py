@@ -143,7 +143,7 @@ def where(site: Site) -> Callable[[Asking], Awaitable[None]]:
         if request.method == "GET" and not request.url.path.startswith("/ui/"):
             cast("dict[str, object]", request.scope)["since"] = site.streams.position()
         principal = known(request)
-        if request.method == "GET" and principal is not None:
+        if principal is not None:  # a form that comes back with findings is a page, too
             cast("dict[str, object]", request.scope)["liked"] = await site.kept.of(principal)
 
     return note  # a function: Litestar copies whatever else it is given

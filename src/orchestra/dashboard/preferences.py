@@ -22,7 +22,7 @@ NAME_MAX: Final = 80
 QUERY_MAX: Final = 4_096
 CACHE_S: Final = 2.0
 CACHED_MAX: Final = 1_000
-PATHS: Final = ("/executions", "/logs", "/events", "/workflows", "/agents", "/queues")
+PATHS: Final = ("/executions", "/logs", "/events", "/alerts", "/workflows", "/agents")
 """Lists that can be saved as a view."""
 SHARED: Final = "shared"
 

@@ -14,9 +14,10 @@ Document = dict[str, Any]
 
 
 async def insights_of(
-    site: Site, asker: Viewer, workflow: str, query: Mapping[str, str]
+    site: Site, asker: Viewer, workflow: str, query: Mapping[str, str], tab: str = ""
 ) -> Document:
     """Everything the part needs. `query` has `window`, and of the what-if `step` and `scale`.
+    `tab`: of the page of the workflow, where its links stay.
 
     Raises Refused for a workflow that is not there.
     """
@@ -37,7 +38,8 @@ async def insights_of(
     return {
         "figures": figures, "advice": advice["insights"], "window": window, "windows": WINDOWS,
         "what_if": asked, "then": then, "wrong": wrong,
-        "base": f"/insights/{figures['workflow']}",
+        "base": f"/workflows/{workflow}" if tab else f"/insights/{figures['workflow']}",
+        "tab": tab,
     }  # fmt: skip
 
 

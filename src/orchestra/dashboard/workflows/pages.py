@@ -109,7 +109,8 @@ async def one(workflow: FromPath[str], request: Asking, site: There) -> Answer:
         context["versions"] = await site.api.get(asker, f"/api/workflows/{shown['id']}/versions")
         context["compared"] = await _compared(site, asker, shown, request.query_params)
     elif tab == "insights":
-        context["insights"] = await insights_of(site, asker, shown["id"], request.query_params)
+        wanted = request.query_params
+        context["insights"] = await insights_of(site, asker, shown["id"], wanted, tab)
     live = "executions" if tab == "executions" else "workflows"
     return site.page(request, "pages/workflow.html", live=live, **context)
 
