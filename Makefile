@@ -6,7 +6,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lint types contracts tidy bench chaos chaos-long chaos-events chaos-metrics fuzz docker docs lock clean setup setup-test setup-peers setup-browser
+.PHONY: help demo serve test check format lint types contracts tidy bench chaos chaos-long chaos-events chaos-metrics fuzz lighthouse docker docs lock clean setup setup-test setup-peers setup-browser
 
 bin := .venv/bin
 ARGS ?=
@@ -74,6 +74,11 @@ chaos-metrics: setup-test ## ten hours in virtual time: every figure is that of 
 
 fuzz: setup-test ## 10,000 requests of any kind to each route of monitoring
 	@ORCHESTRA_TEST_FUZZ=10000 $(bin)/python -m pytest tests/integration/test_monitoring_fuzzed.py $(ARGS)
+
+lighthouse: ## what Lighthouse thinks of URL (default: a server on port 8000); needs node and chromium
+	@npx --yes lighthouse@12.8.2 "$(or $(URL),http://127.0.0.1:8000/)" --quiet --output=html \
+	  --only-categories=performance,accessibility,best-practices --output-path=./lighthouse.html \
+	  --chrome-flags="--headless=new --no-sandbox" $(ARGS)
 
 docker: ## build the image orchestra:dev
 	docker build -t orchestra:dev .

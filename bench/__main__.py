@@ -13,6 +13,7 @@ from bench import (
     analytics,
     events,
     graphs,
+    lists,
     logs,
     metrics,
     overview,
@@ -43,6 +44,7 @@ OTHERS = {
     overview.NAME: overview.measure,
     pages.NAME: pages.measure,
     graphs.NAME: graphs.measure,
+    lists.NAME: lists.measure,
     split.NAME: split.measure,
     tracing.NAME: tracing.measure,
 }

@@ -206,4 +206,29 @@ async function better() {
 }
 
 if (area.dataset.library) better();
+
+// The canvas comes when its tab is opened first. Until it is there, only the address says which tab.
+const wanted = () => new URLSearchParams(location.search).get('view') === 'builder';
+let canvas = document.getElementById('canvas')?.dataset.scripts;
+
+function bring() {
+  if (!canvas || !wanted()) return;
+  for (const src of canvas.split(' ')) {
+    const script = document.createElement('script');
+    script.src = src;
+    script.async = false;  // one after the other
+    document.body.append(script);
+  }
+  canvas = '';
+}
+document.addEventListener('click', event => {
+  const tab = event.target.closest('[data-view]');
+  if (!tab || event.ctrlKey || event.metaKey || event.shiftKey || window.orchestraBuilder) return;
+  event.preventDefault();
+  const address = new URL(location);
+  address.searchParams.set('view', tab.dataset.view);
+  history.replaceState(null, '', address);
+  bring();
+});
+bring();
 })();

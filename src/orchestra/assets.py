@@ -30,6 +30,8 @@ _COMMENTS: Final = {
     ".js": re.compile(rb"^[ \t]*//[^\n]*\n", re.MULTILINE),
 }
 _INDENT: Final = re.compile(rb"^[ \t\n]+", re.MULTILINE)
+_AROUND: Final = re.compile(rb"\s*([{};])\s*|(?<=[\w-]):[ ]")
+"""Spaces that a style sheet does without. No text in one has these signs."""
 _TEXT: Final = ("text/", "application/javascript", "application/json", "image/svg")
 
 
@@ -111,7 +113,10 @@ def lean(path: Path, body: bytes) -> bytes:
     """Without whole lines of comment and indentation; what others published stays as it is."""
     if "vendor" in path.parts or path.suffix not in _COMMENTS:
         return body
-    return _INDENT.sub(b"", _COMMENTS[path.suffix].sub(b"", body))
+    bare = _INDENT.sub(b"", _COMMENTS[path.suffix].sub(b"", body))
+    if path.suffix == ".js":
+        return bare
+    return _AROUND.sub(lambda found: found[1] or b":", bare)
 
 
 def _load(path: Path) -> Asset:

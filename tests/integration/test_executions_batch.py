@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from products import Product, a_product
 
+from orchestra.workflows.history import index
+
 pytestmark = pytest.mark.anyio
 
 GOOD = {"id": "one", "type": "set", "vars": {"x": "1"}}
@@ -88,6 +90,28 @@ async def test_executions_are_found_by_what_is_known_of_them(product: Product) -
     assert answer.status_code == 422
     pointers = {one["pointer"] for one in answer.json()["errors"]}
     assert pointers == {f"/query/{name}" for name in wrong}
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+async def test_pages_of_some_states_have_each_execution_once(
+    product: Product, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    monkeypatch.setattr(index, "PAGE", 2)  # so little is looked at together
+    monkeypatch.setattr(index, "LOOKED_MAX", 1)
+    for n in range(8):
+        await ran(product, f"good-{n}", GOOD, 2)
+        await ran(product, f"bad-{n}", BAD)
+    every = (await product.http.get("/api/executions", params={"order": order})).json()["items"]
+    for status in ("failed", "completed", "paused,running"):
+        found = list[str]()
+        cursor: dict[str, str] | None = {}
+        while cursor is not None:
+            query = {"status": status, "order": order, "limit": "3", **cursor}
+            page = (await product.http.get("/api/executions", params=query)).json()
+            found += [one["id"] for one in page["items"]]
+            cursor = {"cursor": page["next_cursor"]} if page["next_cursor"] else None
+
+        assert found == [one["id"] for one in every if one["status"] in status.split(",")]
 
 
 async def test_a_batch_is_counted_first_and_answers_for_each(product: Product) -> None:

@@ -87,5 +87,5 @@ def _shown(value: object) -> object:
 
 
 def packed(body: bytes) -> bytes:
-    """Compressed as it is sent: quickly rather than well."""
-    return gzip.compress(body, 4, mtime=0)
+    """Compressed as it is sent."""
+    return gzip.compress(body, 6, mtime=0)

@@ -68,7 +68,7 @@ class Events:
         self, tenant: Tenant, wanted: Wanted, limit: int, cursor: str | None
     ) -> tuple[list[Event], str | None]:
         """At most `limit` events, and where to go on; None at the end. Raises PositionInvalid."""
-        reader = _Reader(self._store, self._origins(), wanted, cursor)
+        reader = _Reader(self._store, self._origins(), wanted, cursor, limit)
         fits, found, looked = _fitting(tenant, wanted), list[Event](), 0
         while len(found) < limit and looked < LOOKED_AT_MAX:
             entry = await reader.next()
@@ -109,8 +109,11 @@ def _fitting(tenant: Tenant, wanted: Wanted) -> Callable[[Event], bool]:
 class _Reader:
     """All streams, merged by time, in one direction, a page of each at a time."""
 
-    def __init__(self, store: Store, origins: Origins, wanted: Wanted, cursor: str | None) -> None:
+    def __init__(
+        self, store: Store, origins: Origins, wanted: Wanted, cursor: str | None, limit: int
+    ) -> None:
         self._store, self._origins, self._wanted = store, origins, wanted
+        self._first = min(limit, PAGE)  # of one stream more is seldom shown
         known = decoded(cursor) if cursor else dict[bytes, str]()
         if cursor and not known:
             raise PositionInvalid("this is no cursor of ours: begin without one")
@@ -153,8 +156,8 @@ class _Reader:
         elif self._edge:
             low, high = (self._edge, high) if forward else (low, self._edge)
         command = ("XRANGE", key, low, high) if forward else ("XREVRANGE", key, high, low)
-        prefix = self._origins[key][1]
-        raw = await self._store.insist(lambda: self._store.read(prefix, *command, "COUNT", PAGE))
+        prefix, most = self._origins[key][1], PAGE if key in self._pages else self._first
+        raw = await self._store.insist(lambda: self._store.read(prefix, *command, "COUNT", most))
         self._pages[key] = entries(cast("list[Any]", raw))
-        if len(self._pages[key]) < PAGE:
+        if len(self._pages[key]) < most:
             self._ended.add(key)

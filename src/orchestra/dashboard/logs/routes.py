@@ -23,7 +23,7 @@ from orchestra.errors import NotFound, OrchestraError
 from orchestra.instants import instant
 from orchestra.security import Permission, requires
 
-LINES: Final = 200
+LINES: Final = 100
 AROUND: Final = 20
 BUCKETS: Final = 80
 NAMES: Final = ("q", "from", "to", "order")

@@ -1,7 +1,7 @@
 """`/workflows`: the list, one workflow with its graph and versions, and running it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, cast
 
 import anyio
@@ -37,11 +37,17 @@ async def workflows(request: Asking, site: There) -> Answer:
     archived = request.query_params.get("archived") == "true"
     wish = {"limit": PAGE, **query, "archived": "true" if archived else None}
     page = await site.api.get(asker, "/api/workflows", wish)
-    figures = await _figures(site, asker)
+    beside: Document = {}
+
+    async def look(name: str, ask: Callable[[Site, Viewer], Awaitable[object]]) -> None:
+        beside[name] = await ask(site, asker)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(look, "figures", _figures)
+        group.start_soon(look, "recent", _recent)
     return site.page(
-        request, "pages/workflows.html", page=page, query=query, archived=archived,
-        figures=figures, recent=await _recent(site, asker), examples=EXAMPLES.values(),
-        ends=ENDS, live="workflows",
+        request, "pages/workflows.html", page=page, query=query, archived=archived, ends=ENDS,
+        examples=EXAMPLES.values(), live="workflows", **beside,
     )  # fmt: skip
 
 
@@ -72,9 +78,9 @@ async def _figures(site: Site, asker: Viewer) -> Mapping[str, Mapping[str, float
     return found
 
 
-async def _recent(site: Site, asker: Viewer) -> Mapping[str, list[Document]]:
-    """The last executions of each workflow, oldest first, as far as the last 200 tell of it."""
-    found: dict[str, list[Document]] = {}
+async def _recent(site: Site, asker: Viewer) -> Mapping[str, list[str]]:
+    """How the last executions of each went, oldest first, as far as the last 200 tell of it."""
+    found: dict[str, list[str]] = {}
     try:
         answer = await site.api.get(asker, "/api/executions", {"limit": RECENT})
     except OrchestraError:
@@ -82,7 +88,7 @@ async def _recent(site: Site, asker: Viewer) -> Mapping[str, list[Document]]:
     for run in answer["items"]:
         of = found.setdefault(run["workflow_id"], [])
         if len(of) < BARS:
-            of.insert(0, run)
+            of.insert(0, run["status"])
     return found
 
 

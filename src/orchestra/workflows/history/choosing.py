@@ -35,9 +35,12 @@ class Choice(msgspec.Struct, frozen=True):
     oldest: bool = False
 
     @property
-    def picky(self) -> bool:
-        """Whether some of those in the range of time are passed over."""
-        return msgspec.structs.replace(self, after_ms=None, before_ms=None, oldest=False) != ALL
+    def passing(self) -> bool:
+        """Whether some of those that the index gives, by time and state, are passed over."""
+        left = msgspec.structs.replace(
+            self, states=ALL.states, after_ms=None, before_ms=None, oldest=False
+        )
+        return left != ALL
 
     def fits(self, shown: Mapping[str, Any], now_ms: int) -> bool:
         """Whether a summary suits, as far as it tells; `agent` and `error` are asked for later."""

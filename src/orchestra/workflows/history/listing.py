@@ -1,6 +1,5 @@
-"""Lists of executions: one index a partition, merged by start, filtered, bounded."""
+"""Lists of executions, by start, filtered, bounded."""
 
-import heapq
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from orchestra.workflows.catalogue.cursors import Place, cursor_of, place_of
 from orchestra.workflows.history import choosing
 from orchestra.workflows.history.causes import Causes, names_in
 from orchestra.workflows.history.choosing import Choice
+from orchestra.workflows.history.index import LOOKED_MAX, PAGE, Entry, Index
 from orchestra.workflows.history.reader import NoSuchExecution, Reader, every
 from orchestra.workflows.history.showing import error
 from orchestra.workflows.history.stored import STATES
@@ -20,11 +20,9 @@ from orchestra.workflows.planning.facts import Envelope
 from orchestra.workflows.planning.framing import unpack_envelope
 from orchestra.workflows.ports import Partitions
 
-PAGE: Final = 100
-SCANNED_MAX: Final = 5_000
-
-Entry = tuple[int, str, int]
-"""An execution in an index: when it began, its id, its partition."""
+SCANNED_MAX: Final = LOOKED_MAX
+FAR: Final = 800
+"""So many are looked at together at most."""
 
 
 class Listing:
@@ -32,7 +30,7 @@ class Listing:
 
     def __init__(self, store: Partitions, reader: Reader, clock: Clock) -> None:
         self._store, self._reader, self._clock = store, reader, clock
-        self._causes = Causes(store)
+        self._index, self._causes = Index(store), Causes(store)
 
     async def page(
         self, tenant: Tenant, want: Mapping[str, str | None], cursor: str | None, limit: int
@@ -55,22 +53,24 @@ class Listing:
         Without `why` the errors of failed ones are left out, unless they are asked for.
         """
         items: list[dict[str, Json]] = []
-        scanned, now_ms = 0, self._clock.now_ms()
+        scanned, now_ms, most = 0, self._clock.now_ms(), PAGE
         while len(items) < limit and scanned < scanned_max:
             # Nothing but the page itself is looked at, unless some will be passed over.
-            most = PAGE if choice.picky else min(limit - len(items), PAGE)
-            entries = await self._next(tenant, behind, choice, most)
-            if not entries:
-                return items, None
-            scanned += len(entries)
-            behind = entries[-1][:2]
-            shown = await self._shown(tenant, entries)
+            if not choice.passing:
+                most = min(limit - len(items), FAR)
+            elif not choice.agent:  # which is asked for with all that the steps gave
+                most = min(2 * most, FAR)
+            some = await self._index.next(tenant, behind, choice, most)
+            scanned += some.looked
+            shown = await self._shown(tenant, some.entries)
             fitting = [one for one in shown if choice.fits(one, now_ms)]
             for one in await self._looked_into(tenant, fitting, choice, why=why):
                 items.append(one)
                 if len(items) == limit:
-                    behind = (one["_ms"], one["id"])
-                    break
+                    return items, (one["_ms"], one["id"])
+            if some.behind is None:
+                return items, None
+            behind = some.behind
         return items, behind
 
     async def count(self, tenant: Tenant) -> int:
@@ -106,40 +106,6 @@ class Listing:
         except NoSuchExecution:
             return frozenset()
         return names_in(stored.record(path) for path in stored.records if path[0] not in "@$")
-
-    async def _next(
-        self, tenant: Tenant, behind: Place | None, choice: Choice, most: int
-    ) -> list[Entry]:
-        """The next ids of all partitions, merged."""
-        lowest: int | str = "-inf" if choice.after_ms is None else choice.after_ms
-        highest: int | str = "+inf" if choice.before_ms is None else f"({choice.before_ms}"
-        if behind is not None and choice.oldest:
-            lowest = behind[0]
-        elif behind is not None and (choice.before_ms is None or behind[0] < choice.before_ms):
-            highest = behind[0]
-        span = (lowest, highest) if choice.oldest else (highest, lowest)
-        way = () if choice.oldest else ("REV",)
-        read = most if behind is None else PAGE  # those of its millisecond were given out, maybe
-        prefixes = [self._store.prefix(tag) for tag in self._store.partitions]
-        replies: list[list[bytes]] = await every(
-            [
-                self._store.read(
-                    prefix, "ZRANGE", f"{prefix}ix:{tenant}", *span, "BYSCORE", *way,
-                    "LIMIT", 0, read, "WITHSCORES",
-                )
-                for prefix in prefixes
-            ]
-        )  # fmt: skip
-        found: list[Entry] = []
-        for tag, flat in zip(self._store.partitions, replies, strict=True):
-            for name, score in zip(flat[::2], flat[1::2], strict=True):
-                entry = (int(float(score)), name.decode(), tag)
-                beyond = behind is None or (
-                    entry[:2] > behind if choice.oldest else entry[:2] < behind
-                )
-                if beyond:
-                    found.append(entry)
-        return heapq.nsmallest(most, found) if choice.oldest else heapq.nlargest(most, found)
 
     async def _shown(self, tenant: Tenant, entries: list[Entry]) -> list[dict[str, Json]]:
         sent: list[Awaitable[Any]] = []
