@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import anyio
+import anyio.to_thread
 from litestar import Litestar, Request, Router
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -83,15 +84,18 @@ PAGES = (
 )
 
 
+SETTLED_S: Final = 2.0
+
+
 class DashboardModule:
     """The pages of this process. A `Module`; it runs in every process, and asks the others."""
 
     name = "dashboard"
 
     def __init__(self, web: Web, streams: Streams, store: Store, clock: Clock, ids: Ids) -> None:
-        board = Board(clock)
+        self._clock, board = clock, Board(clock)
         api = Api(Shared(clock, board.told))
-        pages = Pages(web.templates, web.url)
+        pages = self._pages = Pages(web.templates, web.url)
         kept = Kept(store, clock)
         parts = Parts(pages, api, streams, Drawings(api), board, clock, ids, kept, store.admit)
         self._site = Site(parts)
@@ -123,8 +127,15 @@ class DashboardModule:
         """Open pages are told what happens."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._site.board.serve)
+            group.start_soon(self._compile)
             yield
             group.cancel_scope.cancel()
+
+    async def _compile(self) -> None:
+        """Templates, once the start is over: one at a time, so that nobody waits for all."""
+        await self._clock.sleep(SETTLED_S)
+        for name in self._pages.names:
+            await anyio.to_thread.run_sync(self._pages.compile, name)
 
     async def quiesce(self) -> None:
         """Its streams are those of the bus, which ends them."""

@@ -1,15 +1,17 @@
 """Templates into pages. What a template does not know is an error, and every text is escaped.
 
-All of them are compiled at the start: else the first page costs 100 ms, and a broken template is
-found by whoever needs it.
+None is compiled at the start, which would take half a second of it: whoever comes first has those
+of a page made, and all others are made soon after (`compile`, in a thread).
 """
 
 import gzip
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import CodeType
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket, BytecodeCache
 from markupsafe import Markup
 
 from orchestra.dashboard import wording
@@ -17,6 +19,23 @@ from orchestra.dashboard.charts import bars, heat, spark
 from orchestra.dashboard.trees import difference, tree
 
 PACKED_MIN_BYTES: Final = 1_024
+
+
+class _Compiled(BytecodeCache):
+    """What templates were compiled to: once for all servers of this process, as tests have them."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED: Final = _Compiled()
 
 
 class Pages:
@@ -34,6 +53,7 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
             cache_size=-1,
+            bytecode_cache=_COMPILED,
         )
         self._templates.filters |= {  # pyright: ignore[reportAttributeAccessIssue]
             "tone": wording.tone,
@@ -59,8 +79,15 @@ class Pages:
         }
         self._templates.tests["cut"] = wording.is_cut
         self._templates.globals |= {"asset": self._asset}  # pyright: ignore[reportAttributeAccessIssue]
-        for name in self._templates.list_templates():
-            self._templates.get_template(name)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """All templates there are."""
+        return self._templates.list_templates()
+
+    def compile(self, name: str) -> None:
+        """Make one ready to be shown. Raises TemplateError for a broken one."""
+        self._templates.get_template(name)
 
     def _asset(self, name: str) -> str:
         """The lasting address of a static file, looked up once."""
