@@ -77,7 +77,9 @@ async def test_the_page_loads_nothing_from_elsewhere() -> None:
     assert set(statuses) == {200}
     assert "http" not in page.text
     assert "<script>" not in page.text
-    assert "script-src 'self';" in page.headers["content-security-policy"]
+    policy = page.headers["content-security-policy"]
+    assert "script-src 'self'; style-src 'self';" in policy
+    assert "unsafe" not in policy
 
 
 async def test_the_page_and_the_description_need_a_permission() -> None:

@@ -18,7 +18,7 @@ from orchestra.dashboard.wording import icon, tone, words
 
 PAD: Final = 12.0
 TITLE_HEIGHT: Final = 24.0
-LABEL_MAX: Final = 20
+LABEL_MAX: Final = 17
 FITS: Final = 1_500
 """Up to this width a drawing may be made smaller to be seen as a whole."""
 DRAWN_MAX: Final = 1_000

@@ -111,7 +111,7 @@ def test_a_long_name_is_cut_and_its_title_is_whole() -> None:
     shown = Picture(scope_of("w", {"nodes": [node("n" * 64, "/steps/0")], "edges": []})).shown()
 
     assert f"<title>{'n' * 64}</title>" in shown
-    assert f">{'n' * 19}…</text>" in shown
+    assert f">{'n' * 16}…</text>" in shown
 
 
 def test_a_thousand_steps_fit_on_a_page() -> None:
