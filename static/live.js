@@ -64,7 +64,7 @@ if (stream) {
   stream.addEventListener('htmx:sse:error', failed);
   stream.addEventListener('htmx:error', firstRequestFailed);
   stream.addEventListener('htmx:response:error', firstRequestFailed);
-  stream.addEventListener('signed-out', () => htmx.ajax('GET', '/ui/login', '#dialog'));
+  stream.addEventListener('signed-out', () => document.getElementById('again') || htmx.ajax('GET', '/ui/login', '#dialog'));
   stream.addEventListener('fresh', event => {
     const more = document.getElementById('fresh');
     if (!more) return;

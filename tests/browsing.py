@@ -156,6 +156,13 @@ def text_of(page: Page) -> Locator:
     return page.locator(".cm-content")
 
 
+def retype(page: Page, text: str) -> None:
+    """Write over all that stands there, a draft too: only some of its lines are in the page."""
+    text_of(page).focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(text)
+
+
 def live(page: Page) -> Page:
     """The page, once it is told what happens."""
     expect(page.locator("#live")).to_have_attribute("data-state", "live")

@@ -64,6 +64,7 @@ def test_an_agent_from_its_form_to_its_end(
         page.get_by_role("button", name="Save").click()
         expect(page.locator(".title")).to_contain_text("<script>window.hit=1</script>")
 
+        page.wait_for_load_state()
         page.get_by_role("link", name="Remove").click()
         expect(page.locator("dialog")).to_contain_text("No other agent is of its type")
         page.get_by_role("button", name="Remove it").click()

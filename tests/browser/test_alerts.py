@@ -1,6 +1,8 @@
 """Alerts in a browser: from a chart to a rule that was tried, fires, is seen to and silenced."""
 
-from browsing import Opener, Site, live
+import time
+
+from browsing import Document, Opener, Site, live
 from playwright.sync_api import BrowserContext, expect
 
 TWICE = """form => {
@@ -8,6 +10,14 @@ TWICE = """form => {
   form.requestSubmit(button);
   form.requestSubmit(button);
 }"""
+
+
+def would_fire(site: Site, rule: Document) -> None:
+    """Once a back-test sees what was just recorded: it ends with whole slots of seconds."""
+    deadline = time.monotonic() + 60
+    while not site.ask("POST", "/api/alerts/rules/test", rule | {"from": "-1h"})["fired"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
 
 
 def test_a_rule_is_tried_made_fires_is_answered_and_silenced(
@@ -28,6 +38,7 @@ def test_a_rule_is_tried_made_fires_is_answered_and_silenced(
     page.locator("#recover").fill("80")
     page.locator("#summary").fill("${labels.stove} has ${value}")
     page.locator("#span").select_option("1h")
+    would_fire(site, {"name": "Stove", "metric": "stove_heat", "agg": "max", "threshold": 100})
     page.get_by_role("button", name="Try it").click()
     expect(page.locator("#tried h2")).to_contain_text("have fired")
     expect(page.locator("#threshold")).to_have_value("100")
@@ -52,6 +63,7 @@ def test_a_rule_is_tried_made_fires_is_answered_and_silenced(
     page.locator("form:has(#comment)").evaluate(TWICE)
     expect(page.locator("#alerts tbody tr", has_text="it is a stove")).to_contain_text("active")
     assert len(site.ask("GET", "/api/alerts/silences")["silences"]) == 1
+    page.wait_for_load_state()
     page.get_by_role("link", name="End it is a stove").click()
     page.locator("dialog").get_by_role("button", name="End the silence").click()
     expect(page.locator("#alerts")).not_to_contain_text("active")
@@ -82,6 +94,7 @@ def test_a_built_in_rule_is_adjusted_and_a_contact_made(
     page.get_by_role("button", name="Create the contact").click()
     page.get_by_role("link", name="pager").click()
     expect(page.locator("#to")).to_have_value("oncall@example.com")
+    page.wait_for_load_state()
     page.get_by_role("link", name="Delete").click()
     page.locator("dialog").get_by_role("button", name="Delete the contact").click()
     expect(page.locator("#alerts")).to_contain_text("Nobody is told")

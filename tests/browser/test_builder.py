@@ -40,13 +40,23 @@ def steps(page: Page) -> list[dict[str, Any]]:
     return json.loads(written(page))["steps"]
 
 
+def at_rest(page: Page) -> Page:
+    """Once everything stands where it belongs: nodes are drawn anew till then."""
+    expect(page.locator("#canvas")).to_have_attribute("data-ready", "yes")
+    return page
+
+
 def write(page: Page, text: str) -> None:
     page.evaluate("text => orchestraText.edit(0, orchestraText.get().length, text)", text)
-    expect(page.locator("#canvas")).to_have_attribute("data-ready", "yes")
+    at_rest(page)
+
+
+def go_to(page: Page, path: str) -> None:
+    node(at_rest(page), path).focus()
 
 
 def opened(page: Page) -> Page:
-    expect(page.locator("#canvas")).to_have_attribute("data-ready", "yes")
+    at_rest(page)
     expect(page.locator(".code .host")).to_be_visible()
     return page
 
@@ -61,6 +71,7 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
 
 def middle(locator: Locator) -> tuple[float, float]:
     """Where it is now; waited for, as the canvas draws its nodes anew."""
+    at_rest(locator.page)
     x, y, width, height = locator.evaluate(
         "e => { const r = e.getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; }"
     )
@@ -113,7 +124,7 @@ def test_saving_what_was_only_moved_makes_no_version_and_keeps_the_place(
     before = site.ask("GET", f"/api/workflows/{made['id']}")
     page = opened(watched(context, f"{site.url}/workflows/{made['id']}/edit?view=builder"))
 
-    node(page, "facts").focus()
+    go_to(page, "facts")
     with page.expect_response("**/ui/editor/layout"):
         page.keyboard.press("Shift+ArrowDown")
     text = written(page)
@@ -134,7 +145,7 @@ def test_with_the_keyboard_alone_three_steps_are_made_connected_and_saved(
     page = opened(watched(context, f"{site.url}/workflows/new?view=builder"))
     write(page, BEGUN)
     for path in ("facts", "sentiment"):
-        node(page, path).focus()
+        go_to(page, path)
         page.keyboard.press("Delete")
     expect(page.get_by_text("Nothing here yet")).to_be_visible()
 
@@ -144,7 +155,7 @@ def test_with_the_keyboard_alone_three_steps_are_made_connected_and_saved(
         expect(node(page, kind)).to_be_focused()
     expect(page.locator(".edge")).to_have_count(2)
 
-    node(page, "transform").focus()
+    go_to(page, "transform")
     page.keyboard.press("c")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
@@ -155,6 +166,8 @@ def test_with_the_keyboard_alone_three_steps_are_made_connected_and_saved(
     assert not any("depends_on" in one for one in steps(page))
     page.keyboard.press("Control+Shift+z")
 
+    expect(page.locator(".edge")).to_have_count(3)
+    go_to(page, "set")
     page.keyboard.press("Enter")
     page.locator("#builder-id").fill("remember")
     page.keyboard.press("Tab")
@@ -204,7 +217,7 @@ def test_with_a_pointer_steps_are_added_moved_connected_parted_and_refused(
     assert steps(page)[-1]["depends_on"] == []
     page.get_by_role("button", name="Undo").click()
     assert steps(page)[-1]["depends_on"] == ["facts"]
-    node(page, "emit").focus()
+    go_to(page, "emit")
     page.keyboard.press("d")
     expect(node(page, "emit_2")).to_be_focused()
     page.close()
@@ -225,7 +238,7 @@ def test_scopes_findings_names_and_broken_text(
     expect(page.locator(".node")).to_have_count(2)
     page.get_by_role("button", name="default", exact=True).click()
     expect(node(page, "route/auto_reply")).to_be_visible()
-    node(page, "route/auto_reply").focus()
+    go_to(page, "route/auto_reply")
     page.keyboard.press("Escape")
     expect(node(page, "route")).to_be_focused()
 

@@ -17,7 +17,7 @@ def test_charts_share_a_crosshair_and_a_span_is_dragged(
     canvas.hover(position={"x": 200, "y": 60})
     lines = page.locator(".over line")
     expect(lines.first).to_be_attached()
-    assert lines.count() == page.locator(".chart.drawn").count()
+    expect(lines).to_have_count(page.locator(".chart.drawn").count())
     expect(ended.locator(".instant")).not_to_be_empty()
 
     key = ended.locator(".legend button").first

@@ -3,7 +3,7 @@
 import json
 import re
 
-from browsing import Opener, Site, text_of
+from browsing import Opener, Site, retype, text_of
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 
@@ -46,7 +46,7 @@ def test_each_mistake_is_marked_where_it_is_and_its_fix_removes_it(
 ) -> None:
     page = watched(context, f"{site.url}/workflows/new")
     for old, new, marked in MISTAKES:
-        text_of(page).fill(WHOLE.replace(old, new, 1))
+        retype(page, WHOLE.replace(old, new, 1))
 
         mark = page.locator(".cm-lintRange-error")
         expect(mark.first).to_contain_text(marked)
@@ -67,7 +67,7 @@ def test_broken_json_is_marked_by_the_page_itself(
     expect(text_of(page)).to_be_visible()
     page.route("**/ui/editor/validate", lambda route: route.abort())
 
-    text_of(page).fill('{\n  "name": "x",\n  "steps": [}\n}')
+    retype(page, '{\n  "name": "x",\n  "steps": [}\n}')
 
     expect(page.locator(".cm-lint-marker-error")).to_have_count(1)
     page.close()
@@ -89,7 +89,7 @@ def test_what_could_be_written_is_offered(
     page = watched(context, f"{site.url}/workflows/new")
     for old, new, offered in OFFERED:
         text = WHOLE.replace(old, new, 1)
-        text_of(page).fill(text.replace("|", ""))
+        retype(page, text.replace("|", ""))
         at = text.index("|")
         page.evaluate("at => orchestraText.select(at, at)", at)
         page.keyboard.press("Control+Space")
@@ -140,7 +140,7 @@ def test_what_is_written_is_kept_compared_and_saved(
     page = watched(context, address)
     expect(text_of(page)).to_be_visible()
     mine = written(page).replace('"all_done"', '"any_completed"')
-    text_of(page).fill(mine)
+    retype(page, mine)
     expect(page.locator("#kept")).to_have_text("Draft kept")
     page.goto(address)
     expect(page.locator(".draft")).to_contain_text("Your draft of")

@@ -47,15 +47,18 @@ def test_without_a_stream_the_page_polls_and_is_live_again_later(
 ) -> None:
     execution = site.run("patience", text="hello")
     page = context.new_page()
+    page.clock.install()
     page.route("**/ui/live*", lambda route: route.abort())
     page.goto(f"{site.url}/executions")
     expect(page.locator("#live")).to_have_text("polling")
     expect(page.locator("#lost")).to_be_hidden()
 
     site.ask("POST", f"/api/executions/{execution}/cancel")
+    page.clock.fast_forward("00:06")
 
     expect(page.locator(f"#x-{execution}")).to_contain_text("cancelled")
     page.unroute("**/ui/live*")
+    page.clock.fast_forward("00:15")
     live(page)
 
 

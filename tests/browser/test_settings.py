@@ -34,6 +34,7 @@ def test_a_secret_goes_in_and_never_comes_out(
     assert json.loads(text)["ready"]["status"] == "ready"
     assert SECRET not in text
 
+    page.wait_for_load_state()
     page.get_by_role("link", name="Remove openai").click()
     page.locator("dialog").get_by_role("button", name="Remove the secret").click()
     expect(page.locator("#secrets")).to_contain_text("No secrets yet")
