@@ -11,6 +11,7 @@ import llmock
 import msgspec
 import pytest
 import store_server
+from hypothesis import HealthCheck, settings
 from llmock import LlMock
 from protocol_peers import Served, served
 from store_server import StoreServer
@@ -46,6 +47,10 @@ def patient() -> pytest.MonkeyPatch:
 def pytest_configure(config: pytest.Config) -> None:
     """As said above."""
     config.stash[_PATIENT] = patient()
+    # By itself an example has 200 ms, but where CI is known to run.
+    slow = [HealthCheck.too_slow]
+    settings.register_profile("patient", deadline=None, suppress_health_check=slow)
+    settings.load_profile("patient")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
