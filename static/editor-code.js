@@ -135,7 +135,7 @@ export function mount(cm, area, {complete, fix, save}) {
           const {data} = event, now = chosen(at);
           if (event.isComposing || event.inputType !== 'insertText' || data === null) return false;
           const from = Math.min(...now), to = Math.max(...now);
-          if (at.state.doc.lineAt(from).to >= to && !data.includes('\n')) return false;
+          if (from === to && !data.includes('\n')) return false;
           const change = {changes: {from, to, insert: data}, selection: {anchor: from + data.length},
             userEvent: 'input.type', scrollIntoView: true};
           const insert = () => at.state.update(change);
