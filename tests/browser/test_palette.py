@@ -27,7 +27,7 @@ def test_the_palette_leads_anywhere(context: BrowserContext, watched: Opener, si
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/workflows/.+/run$"))
 
-    live(page)
+    page.wait_for_load_state()
     page.keyboard.press("Control+k")
     field.fill(site.made["done"])
     expect(options.first).to_contain_text("mood, completed")
