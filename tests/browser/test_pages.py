@@ -84,13 +84,21 @@ WITH_GRAPH_MAX_BYTES = 48 * 1024
 WITH_CHARTS_MAX_BYTES = 120 * 1024
 WITH_EDITOR_MAX_BYTES = 185 * 1024  # the canvas comes when its tab is opened
 TABBED = {"/", "/executions", "/executions/{waiting}", "/workflows/new"}
-# What sticks out to the right, unless it stands in something that scrolls by itself.
-STICKS_OUT = """() => [...document.body.querySelectorAll('*')].filter(e => {
-  if (!e.checkVisibility() || e.getBoundingClientRect().right <= innerWidth + 1) return false;
-  for (let up = e.parentElement; up; up = up.parentElement)
-    if (['auto', 'scroll', 'hidden'].includes(getComputedStyle(up).overflowX)) return false;
-  return true;
-}).map(e => e.outerHTML.slice(0, 160))"""
+# What sticks out to the right, unless it stands in something that scrolls by itself. Pictures that
+# are drawn anew at another size have some frames for it.
+STICKS_OUT = """async () => {
+  const out = e => {
+    if (!e.checkVisibility() || e.getBoundingClientRect().right <= innerWidth + 1) return false;
+    for (let up = e.parentElement; up; up = up.parentElement)
+      if (['auto', 'scroll', 'hidden'].includes(getComputedStyle(up).overflowX)) return false;
+    return true;
+  };
+  for (let frames = 300; ; frames--) {
+    const found = [...document.body.querySelectorAll('*')].filter(out);
+    if (!found.length || !frames) return found.map(e => e.outerHTML.slice(0, 160));
+    await new Promise(requestAnimationFrame);
+  }
+}"""
 WEIGHT = """() => [...performance.getEntriesByType('navigation'),
   ...performance.getEntriesByType('resource').filter(e => !e.name.includes('/ui/'))]
   .map(e => e.transferSize).reduce((a, b) => a + b, 0)"""
