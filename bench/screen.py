@@ -84,7 +84,7 @@ def _happened(server: Served, run: str) -> dict[tuple[str, str], int]:
     path = f"/api/executions/{run}/history?limit=200"
     cursor = ""
     while True:
-        page = server.call("GET", path + (f"&cursor={cursor}" if cursor else ""))
+        page = server.call("GET", path + (f"&after={cursor}" if cursor else ""))
         for one in page["items"]:
             state = {"step.started": "running", "step.completed": "completed"}.get(one["type"])
             if state and one["path"] != "begin":
