@@ -196,7 +196,7 @@ def test_a_page_is_whole_without_javascript(site: Site, path: str) -> None:
     ("path", "last", "most"),
     [
         ("/", "#live[data-state=live]", FIRST_VISIT_MAX_BYTES),
-        ("/logs", "#live[data-state=live]", FIRST_VISIT_MAX_BYTES),
+        ("/logs", "#live[data-state=live]", WITH_GRAPH_MAX_BYTES),
         ("/executions/{done}", "#live[data-state=live]", WITH_GRAPH_MAX_BYTES),
         ("/workflows/new", ".code .host", WITH_EDITOR_MAX_BYTES),
         ("/monitoring", ".chart.drawn canvas", WITH_CHARTS_MAX_BYTES),
