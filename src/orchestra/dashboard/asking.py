@@ -70,7 +70,7 @@ class Api:
 
     def __init__(self, shared: Shared) -> None:
         self._app: Litestar | None = None
-        self._shared = shared
+        self.shared = shared
 
     def begin(self, app: Litestar) -> None:
         """Requests can be answered from now on."""
@@ -84,7 +84,7 @@ class Api:
             return await self._ask(viewer, "GET", path, asked)
 
         if viewer.again:
-            body = await self._shared.answer(viewer.principal, (path, asked), ask)
+            body = await self.shared.answer(viewer.principal, (path, asked), ask)
         else:
             body = await ask()
         return cast("Document", msgspec.json.decode(body)) if body else {}
@@ -133,7 +133,7 @@ class Api:
         with anyio.move_on_after(DEADLINE_S):
             await self._app(asked, exchange.receive, exchange.send)  # type: ignore[arg-type]  # ASGI
         if method != "GET":
-            self._shared.done(viewer.principal.tenant)
+            self.shared.done(viewer.principal.tenant)
         if not exchange.whole:
             raise Unavailable("this part did not answer in time", retry_after_ms=1_000)
         answer = bytes(exchange.answer)

@@ -20,7 +20,7 @@ FLUSH_S: Final = 0.1
 WHOLE_S: Final = 1.0
 """What is read anew as a whole is told at most so often: all pages ask at the same time."""
 ROWS_MAX: Final = 64
-"""More rows that change in a second make the list stale as a whole."""
+"""More rows that change in a second make the list stale as a whole, for the next second, too."""
 
 
 class Lately(msgspec.Struct):
@@ -34,6 +34,8 @@ class Lately(msgspec.Struct):
     """When such were told last (monotonic)."""
     told_at: float = 0.0
     """When a page was told anything."""
+    busy: bool = False
+    """Whether too many rows changed in the second before."""
     rows: int = 0
     """How many were told since."""
 
@@ -92,13 +94,14 @@ class Board:
         gist, lately.happened = Gist(lately.happened), set()
         lately.whole |= gist.whole
         lately.rows += len(gist.rows)
-        if lately.rows > ROWS_MAX:
+        if gist.rows and (lately.busy or lately.rows > ROWS_MAX):
             gist.rows.clear()
             lately.whole.add("executions")
         due = now - lately.whole_at >= WHOLE_S
         gist.whole = lately.whole if due else set()
         if due and lately.whole:
-            lately.whole, lately.whole_at, lately.rows = set(), now, 0
+            lately.busy, lately.rows = lately.rows > ROWS_MAX, 0
+            lately.whole, lately.whole_at = set(), now
         marked = [page.happened(gist, now) for page in lately.pages]
         if any(marked):
             lately.told_at = now

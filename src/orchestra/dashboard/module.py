@@ -148,13 +148,15 @@ def where(site: Site) -> Callable[[Asking], Awaitable[None]]:
     """Before any state is read: is the change asked for by a page, where its stream begins."""
 
     async def note(request: Asking) -> None:
+        scope = cast("dict[str, object]", request.scope)
+        scope["asked_at"] = site.clock.monotonic()
         await judged(request)
         if any(is_no_id(name, str(one)) for name, one in request.path_params.items()):
             raise NotFound("there is no page at this address")
         if request.method == "GET" and not request.url.path.startswith("/ui/"):
-            cast("dict[str, object]", request.scope)["since"] = site.streams.position()
+            scope["since"] = site.streams.position()
         principal = known(request)
         if principal is not None:  # a form that comes back with findings is a page, too
-            cast("dict[str, object]", request.scope)["liked"] = await site.kept.of(principal)
+            scope["liked"] = await site.kept.of(principal)
 
     return note  # a function: Litestar copies whatever else it is given

@@ -16,6 +16,7 @@ from orchestra.security import Principal
 from orchestra.store.keys import Tenant
 
 KEPT_MAX: Final = 256
+PARTS_MAX: Final = 64
 KEPT_S: Final = 1.0
 OF_ALL: Final = frozenset(
     f"/api/{noun}" for noun in ("executions", "agents", "events", "alerts", "queues", "webhooks")
@@ -37,6 +38,7 @@ class Shared:
     def __init__(self, clock: Clock, told: Callable[[Tenant], float]) -> None:
         self._clock, self._told = clock, told
         self._answers: OrderedDict[tuple[object, ...], _Answer] = OrderedDict()
+        self._parts: OrderedDict[tuple[object, ...], tuple[float, bytes]] = OrderedDict()
         self._done: OrderedDict[Tenant, float] = OrderedDict()
 
     async def answer(
@@ -64,6 +66,24 @@ class Shared:
                 del self._answers[key]
             mine.done.set()
 
+    def part(
+        self, who: Principal, key: tuple[object, ...], asked_at: float, make: Callable[[], bytes]
+    ) -> bytes:
+        """A part of a page, as it was made a moment ago for the same viewer, or made now.
+
+        `asked_at`: when what it shows began to be asked for.
+        """
+        key = (who.tenant, who.permissions, who.actor, *key)
+        known = self._parts.get(key)
+        if known is not None and known[0] > self._changed(who.tenant, self._clock.monotonic()):
+            return known[1]
+        body = make()
+        self._parts[key] = asked_at, body
+        self._parts.move_to_end(key)
+        if len(self._parts) > PARTS_MAX:
+            self._parts.popitem(last=False)
+        return body
+
     def done(self, tenant: Tenant) -> None:
         """Something was done: nothing that was asked for before serves any more."""
         self._done[tenant] = self._clock.monotonic()
@@ -71,6 +91,7 @@ class Shared:
         if len(self._done) > KEPT_MAX:
             self._done.popitem(last=False)
             self._answers.clear()
+            self._parts.clear()
 
     def _changed(self, tenant: Tenant, now: float) -> float:
         return max(now - KEPT_S, self._told(tenant), self._done.get(tenant, 0.0))

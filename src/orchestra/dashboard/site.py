@@ -27,6 +27,7 @@ from orchestra.security.sessions import Session, Sessions
 Asking = Request[Any, Any, Any]
 Answer = Response[bytes]
 HTML: Final = "text/html"
+GZIP: Final = b"\x1f\x8b"
 THEME: Final = "theme"
 """The cookie with the look somebody chose: for pages before anybody signs in."""
 THEME_S: Final = 31_536_000
@@ -136,10 +137,24 @@ class Site:
         self, request: Asking, template: str, status: int,
         headers: Mapping[str, str] | None, context: Mapping[str, object],
     ) -> Answer:  # fmt: skip
-        body = self.text(request, template, context).encode()
         named = {"vary": "accept-encoding", **(headers or {})}
-        if len(body) >= PACKED_MIN_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
-            body, named["content-encoding"] = packed(body), "gzip"
+        packs = "gzip" in request.headers.get("accept-encoding", "")
+
+        def made() -> bytes:
+            body = self.text(request, template, context).encode()
+            return packed(body) if packs and len(body) >= PACKED_MIN_BYTES else body
+
+        who = known(request)
+        if who is not None and status == 200 and asked_again(request):
+            address = request.url.path, request.url.query, request.url.netloc
+            session = session_of(request)
+            key = (template, packs, session.token if session is not None else "", *address)
+            asked_at = float(cast("dict[str, Any]", request.scope)["asked_at"])
+            body = self.api.shared.part(who, key, asked_at, made)
+        else:
+            body = made()
+        if packs and body[:2] == GZIP:
+            named["content-encoding"] = "gzip"
         return Response(body, status_code=status, media_type=HTML, headers=named)
 
     def _seen(self, request: Asking) -> dict[str, Any]:
@@ -212,11 +227,15 @@ def viewer(request: Asking) -> Viewer:
     principal = known(request)
     assert principal is not None, "the guard of the page lets nobody through whom we do not know"
     request_id = str(cast("Mapping[str, object]", request.scope).get("request_id"))
-    again = request.method == "GET" and by_htmx(request) and request.url.path.startswith("/ui/")
-    return Viewer(principal, request_id, again)
+    return Viewer(principal, request_id, asked_again(request))
 
 
 There = NamedDependency[SkipValidation[Site]]
+
+
+def asked_again(request: Asking) -> bool:
+    """Whether a page that is open asks for a part of it."""
+    return request.method == "GET" and by_htmx(request) and request.url.path.startswith("/ui/")
 
 
 def by_htmx(request: Asking) -> bool:

@@ -86,6 +86,26 @@ async def test_many_rows_make_the_list_stale_instead() -> None:
     assert told == ([], ["executions"], ROWS_MAX + 1)
 
 
+async def test_a_list_that_is_busy_stays_so_for_another_second() -> None:
+    clock = ManualClock(1_000_000)
+    board, page = Board(clock), Untold(["executions"])
+    board.come(DEFAULT_TENANT, page)
+
+    async with dealt(board):
+        board.see([(DEFAULT_TENANT, "workflow.started", f"exe_{i}") for i in range(ROWS_MAX + 1)])
+        many = await news(page)
+        clock.advance(int(WHOLE_S * 1_000))
+        board.see([(DEFAULT_TENANT, "workflow.started", "exe_1")])
+        still = await news(page)
+        clock.advance(int(WHOLE_S * 1_000))
+        board.see([(DEFAULT_TENANT, "workflow.completed", "exe_1")])
+        calm = await news(page)
+
+    assert many == ([], ["executions"], 0)
+    assert still == ([], ["executions"], 0)
+    assert calm == ([("row", "exe_1")], [], 0)
+
+
 async def test_nobody_looks_and_nothing_is_kept() -> None:
     board, page = Board(ManualClock(1_000_000)), Untold(["executions"])
     board.come(DEFAULT_TENANT, page)

@@ -74,6 +74,30 @@ async def test_an_answer_is_asked_for_anew_after_news_an_action_or_a_second() ->
     assert found == [b"1", b"2", b"3", b"4", b"5"]
 
 
+async def test_a_part_is_made_once_a_moment_for_the_same_viewer() -> None:
+    asking, made = Asking(), list[str]()
+    clock = asking.clock
+
+    def part(who_: Principal, text: str, asked_at: float | None = None) -> bytes:
+        def make() -> bytes:
+            made.append(text)
+            return text.encode()
+
+        at = clock.monotonic() if asked_at is None else asked_at
+        return asking.shared.part(who_, ("/ui/rows",), at, make)
+
+    first = part(who(), "first")
+    assert part(who(), "again") == first
+    assert part(who("key_2"), "another's") == b"another's"
+    clock.advance(100)
+    asking.told = clock.monotonic()
+    assert part(who(), "told", asked_at=asking.told - 0.05) == b"told"
+    assert part(who(), "what that shows was asked for too early") != b"told"
+    asking.shared.done(DEFAULT_TENANT)
+    assert part(who(), "done") == b"done"
+    assert made.count("again") == 0
+
+
 async def test_who_waits_for_one_that_left_asks_itself() -> None:
     asking, begun = Asking(), anyio.Event()
     got: list[bytes] = []
