@@ -167,8 +167,10 @@ document.addEventListener('htmx:after:swap', () => {
     document.body.setAttribute('hx-headers:inherited', JSON.stringify({'X-CSRF-Token': again.dataset.token}));
     if (stream) htmx.trigger(stream, 'again');
   }
-  if (dialog.childElementCount && !dialog.open) dialog.showModal();
 });
+new MutationObserver(() => { // what came into it shows it, not what came elsewhere while it was closing
+  if (dialog.childElementCount && !dialog.open) dialog.showModal();
+}).observe(dialog, {childList: true});
 dialog.addEventListener('click', event => {
   if (event.target === dialog || event.target.closest('[data-close]')) {
     event.preventDefault();
@@ -176,7 +178,7 @@ dialog.addEventListener('click', event => {
   }
 });
 dialog.addEventListener('submit', event => event.target.dataset.stay ??  setTimeout(() => dialog.close(), 50));
-dialog.addEventListener('close', () => dialog.replaceChildren());
+dialog.addEventListener('close', () => { if (!dialog.open) dialog.replaceChildren(); }); // comes late: perhaps it is open again
 
 // a text onto the clipboard, also where the browser keeps that from plain http
 document.addEventListener('click', async event => {

@@ -5,6 +5,14 @@ from browsing import Opener, Site, live
 from playwright.sync_api import BrowserContext, expect
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+CLOSED_AND_AT_ONCE = """(change) => {
+  const dialog = document.getElementById('dialog');
+  const closed = new Promise(done => dialog.addEventListener('close', () => done(), {once: true}));
+  dialog.close();
+  if (change) dialog.innerHTML = '<p>what came next</p>';
+  document.dispatchEvent(new CustomEvent('htmx:after:swap'));
+  return closed;
+}"""
 SCROLLS = "() => document.documentElement.scrollWidth > innerWidth + 1"
 
 
@@ -38,6 +46,24 @@ def test_the_keys_are_told_and_an_unknown_address_says_what_was_meant(
     page.locator("main").get_by_role("link", name="Executions").click()
     expect(page.locator("h1")).to_have_text("Executions")
     wrong.clear()  # the browser logs the 404
+
+
+def test_a_dialog_that_closes_stays_closed_whatever_else_comes(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    page = live(watched(context, f"{site.url}/executions"))
+    dialog = page.locator("dialog")
+    page.keyboard.press("?")
+    expect(dialog).to_contain_text("next row")
+    page.evaluate(CLOSED_AND_AT_ONCE, False)
+    expect(dialog).to_be_hidden()
+    expect(dialog).to_be_empty()
+
+    page.keyboard.press("?")
+    expect(dialog).to_contain_text("next row")
+    page.evaluate(CLOSED_AND_AT_ONCE, True)
+    expect(dialog).to_be_visible()
+    expect(dialog).to_have_text("what came next")
 
 
 def test_at_320_pixels_and_when_folded_nothing_scrolls_sideways(
