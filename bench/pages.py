@@ -8,7 +8,6 @@ import asyncio
 import multiprocessing
 import re
 import statistics
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +28,8 @@ WAITING: Final = {
     "name": "waiting",
     "steps": [{"id": "nap", "type": "wait", "signal": "wake", "timeout": "1h"}],
 }
-_STALE = re.compile(rb"event: (stale-[a-z]+)\n")
+_STALE = re.compile(rb"event: stale-[a-z]+\n")
+_LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -140,15 +140,10 @@ async def _all(port: int, run: str, pages: int, ready: Any, told: Any) -> None:
         left -= 1
         if not left:
             everybody.set()
-        asked_at, asking = 0.0, asyncio.Lock()
-        while frame := await reader.read(1 << 20):
+        if look.part:
+            await _read_anew(reader, look, port, told)
+        while await reader.read(1 << 20):
             told.value += 1
-            if not look.part or not _STALE.search(frame) or asking.locked():
-                continue
-            if time.monotonic() - asked_at < look.every_s:
-                continue
-            asked_at = time.monotonic()
-            asyncio.get_running_loop().create_task(_part(port, look.part, asking))
 
     async def opening() -> None:
         await everybody.wait()
@@ -160,11 +155,28 @@ async def _all(port: int, run: str, pages: int, ready: Any, told: Any) -> None:
             group.create_task(one(LOOKS[n % len(LOOKS)]))
 
 
-async def _part(port: int, path: str, asking: asyncio.Lock) -> None:
-    async with asking:
+async def _read_anew(stream: asyncio.StreamReader, look: Look, port: int, told: Any) -> None:
+    """Ask for the part when it is stale, over one connection that is kept, as browsers do."""
+    stale = asyncio.Event()
+
+    async def ask() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 24)
-        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nHX-Request: true\r\n{PACKED}"
-        writer.write(f"{head}Connection: close\r\n\r\n".encode())
-        answer = await reader.read(-1)
-        assert b" 200 " in answer[:16], answer[:200]
-        writer.close()
+        head = f"GET {look.part} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nHX-Request: true\r\n{PACKED}"
+        while True:
+            await stale.wait()
+            stale.clear()
+            writer.write(f"{head}\r\n".encode())
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert b" 200 " in answer[:16], answer[:200]
+            length = _LENGTH.search(answer)
+            assert length is not None, answer
+            await reader.readexactly(int(length[1]))
+            await asyncio.sleep(look.every_s)
+
+    async with asyncio.TaskGroup() as group:
+        asking = group.create_task(ask())
+        while frame := await stream.read(1 << 20):
+            told.value += 1
+            if _STALE.search(frame):
+                stale.set()
+        asking.cancel()

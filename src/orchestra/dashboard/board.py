@@ -6,6 +6,7 @@ an event; what is shown is read anew.
 """
 
 from collections.abc import Collection
+from math import inf
 from typing import Final
 
 import anyio
@@ -19,6 +20,8 @@ from orchestra.store.keys import Tenant
 FLUSH_S: Final = 0.1
 WHOLE_S: Final = 1.0
 """What is read anew as a whole is told at most so often: all pages ask at the same time."""
+ASKED_MAX: Final = 100
+"""Of how many pages a second a tenant's may be told so: beyond, each of them is told less often."""
 ROWS_MAX: Final = 64
 """More rows that change in a second make the list stale as a whole, for the next second, too."""
 
@@ -30,7 +33,7 @@ class Lately(msgspec.Struct):
     happened: set[tuple[str, str]] = msgspec.field(default_factory=set[tuple[str, str]])
     whole: set[str] = msgspec.field(default_factory=set[str])
     """Topics to be read anew as a whole, and not told yet."""
-    whole_at: float = -WHOLE_S
+    whole_at: float = -inf
     """When such were told last (monotonic)."""
     told_at: float = 0.0
     """When a page was told anything."""
@@ -97,7 +100,7 @@ class Board:
         if gist.rows and (lately.busy or lately.rows > ROWS_MAX):
             gist.rows.clear()
             lately.whole.add("executions")
-        due = now - lately.whole_at >= WHOLE_S
+        due = now - lately.whole_at >= max(WHOLE_S, len(lately.pages) / ASKED_MAX)
         gist.whole = lately.whole if due else set()
         if due and lately.whole:
             lately.busy, lately.rows = lately.rows > ROWS_MAX, 0

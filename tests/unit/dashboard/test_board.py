@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from orchestra.clock import ManualClock
-from orchestra.dashboard.board import ROWS_MAX, WHOLE_S, Board
+from orchestra.dashboard.board import ASKED_MAX, ROWS_MAX, WHOLE_S, Board
 from orchestra.dashboard.telling import OVERVIEW, Untold
 from orchestra.store.keys import DEFAULT_TENANT, Tenant
 
@@ -104,6 +104,26 @@ async def test_a_list_that_is_busy_stays_so_for_another_second() -> None:
     assert many == ([], ["executions"], 0)
     assert still == ([], ["executions"], 0)
     assert calm == ([("row", "exe_1")], [], 0)
+
+
+async def test_many_pages_are_told_of_what_is_whole_less_often() -> None:
+    clock = ManualClock(1_000_000)
+    board, page = Board(clock), Untold(["overview", "execution:exe_1"])
+    board.come(DEFAULT_TENANT, page)
+    for _ in range(3 * ASKED_MAX - 1):
+        board.come(DEFAULT_TENANT, Untold(["agents"]))
+
+    async with dealt(board):
+        board.see([(DEFAULT_TENANT, "workflow.accepted", "exe_1")])
+        first = await news(page)
+        clock.advance(2_900)
+        board.see([(DEFAULT_TENANT, "workflow.started", "exe_1")])
+        second = await news(page)
+        clock.advance(100)
+        third = await news(page)
+
+    run = ("run", "exe_1")
+    assert (first[0], second[0], third[0]) == ([OVERVIEW, run], [run], [OVERVIEW])
 
 
 async def test_nobody_looks_and_nothing_is_kept() -> None:
