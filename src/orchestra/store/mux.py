@@ -35,10 +35,11 @@ Dial: TypeAlias = Callable[[Callable[[], asyncio.Protocol]], Awaitable[object]]
 STALL_S = 1.5  # callers of a store that hangs are told within 2 s
 _SILENT_TICKS = 5
 # hiredis declares a tuple of one word and no result; it takes any number and gives bytes.
-pack = cast(
+_pack = cast(
     "Callable[[tuple[Word, ...]], bytes]",
     hiredis.pack_command,  # pyright: ignore[reportUnknownMemberType]
 )
+_NUMBERS = frozenset((int, float))
 _HELLO: tuple[tuple[Word, ...], ...] = (("HELLO", "2"),)
 
 EARLY = 12
@@ -62,6 +63,16 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 _PLAIN = Profile()
+
+
+def pack(command: tuple[Word, ...]) -> bytes:
+    """A command as the store reads it.
+
+    Numbers become text here: hiredis 3.5 asks Python for it and never looks whether it got any. It
+    gets none when a signal's handler raises just then, as Ctrl-C does, and the process crashes.
+    """
+    return _pack(tuple([str(word) if type(word) in _NUMBERS else word for word in command]))
+
 
 # A command on its way: its future, itself, and the script's source ('' for a plain command).
 # No future: the WAIT that closes a batch.

@@ -16,7 +16,7 @@ from orchestra.store.failures import (
     ReplyLost,
     StoreFull,
 )
-from orchestra.store.mux import Mux, Profile, unix
+from orchestra.store.mux import Mux, Profile, pack, unix
 
 pytestmark = pytest.mark.anyio
 
@@ -33,6 +33,13 @@ async def connected(path: str, profile: Profile | None = None) -> AsyncIterator[
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+def test_a_number_that_has_no_text_is_an_error_and_no_crash() -> None:
+    with pytest.raises(ValueError, match="digits"):
+        pack(("SET", "a", 10**5_000))
+
+    assert pack(("SET", b"a", 7, 0.5)) == b"*4\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n7\r\n$3\r\n0.5\r\n"
 
 
 async def test_replies_come_back_in_order(server: Server) -> None:
