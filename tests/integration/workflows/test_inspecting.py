@@ -1,11 +1,13 @@
 """What people ask about an execution: its attempts, its time, and what a rollback would do."""
 
+import threading
 from typing import Any
 
 import pytest
 from workflow_replica import Held, Replica, a_document, a_step, a_value, a_wait, fails, retrying
 
 from orchestra.store.keys import DEFAULT_TENANT
+from orchestra.workflows.history import previewing
 
 pytestmark = pytest.mark.anyio
 
@@ -189,3 +191,22 @@ async def test_the_history_is_read_from_its_end_too(engine: Replica) -> None:
     assert found == all_[::-1]
     log = await engine.logs(execution, order="desc")
     assert [one["id"] for one in log] == [one["id"] for one in await engine.logs(execution)][::-1]
+
+
+async def test_expressions_of_a_preview_are_not_evaluated_on_the_loop(
+    engine: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluated, worked_out = list[int](), previewing.preview
+
+    def seen(*given: Any) -> dict[str, Any]:
+        evaluated.append(threading.get_ident())
+        return worked_out(*given)
+
+    monkeypatch.setattr(previewing, "preview", seen)
+    shown = await engine.run(a_document(undoable("charge")))
+
+    told = await preview(engine, shown["id"])
+
+    assert [one["path"] for one in told["steps"]] == ["charge"]
+    assert len(evaluated) == 1
+    assert threading.get_ident() not in evaluated

@@ -12,12 +12,15 @@ from orchestra.workflows.language.definition import Json
 THREAD_MIN_LINES: Final = 2_000
 """From so many on a history is folded in a thread: others are not kept waiting."""
 
+PREVIEWS_AT_ONCE: Final = 2
+
 
 class Inspection:
     """Reads only."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
+        self._previews = anyio.CapacityLimiter(PREVIEWS_AT_ONCE)
 
     async def timeline(
         self, tenant: Tenant, execution: str, at_ms: int | None, limit: int, *,
@@ -39,4 +42,8 @@ class Inspection:
     async def preview(self, tenant: Tenant, execution: str) -> dict[str, Json]:
         """What a rollback will undo, in order, and what it will not. Raises NoSuchExecution."""
         stored = await self._reader.read(tenant, execution, whole=True)
-        return previewing.preview(stored, await self._reader.lines(stored), tenant)
+        lines = await self._reader.lines(stored)
+        # The expressions of 500 steps may take seconds: never on the loop, few at a time.
+        return await anyio.to_thread.run_sync(
+            previewing.preview, stored, lines, tenant, limiter=self._previews
+        )
