@@ -55,10 +55,9 @@ def test_a_queue_from_its_form_to_its_end(
     expect(page.locator("#queue")).to_contain_text("1ready")
 
     page.get_by_role("link", name="edit and send").first.click()
-    expect(page.locator("#f-body")).to_have_value('{\n  "n": 2\n}')
-    page.locator("#f-body").fill('{"n": 22}')
-    page.get_by_role("button", name="Send").click()
-    page.get_by_role("link", name="Dead letters").click()
+    expect(page.locator("#body")).to_have_value('{\n  "n": 2\n}')
+    page.locator("#body").fill('{"n": 22}')
+    page.get_by_role("button", name="Send it").click()
     live(page)
     expect(page.locator("#letters li:has(.pick)")).to_have_count(1)
     page.get_by_role("button", name="All 1 back in line").click()

@@ -6,6 +6,7 @@ from orchestra.bus import PositionInvalid
 from orchestra.bus.queues import documents
 from orchestra.bus.queues.records import (
     MessageTooLarge,
+    QueueExists,
     QueueFull,
     QueueInvalid,
     QueueNotEmpty,
@@ -30,7 +31,7 @@ SAVE: Final = described(
         200: Answer("It was there, and is changed.", [documents.Queue]),
         201: Answer("Made.", [documents.Queue], headers=["Location"]),
     },
-    refusals=[*JSON_REFUSALS, QueueInvalid, QueuesExhausted, QueueNotEmpty, *_WRITES],
+    refusals=[*JSON_REFUSALS, QueueInvalid, QueuesExhausted, QueueExists, QueueNotEmpty, *_WRITES],
     body=documents.QueueBody,
     examples={"orders": {"name": "orders", "tries_max": 3, "lease_ms": 60_000}},
 )
@@ -102,6 +103,10 @@ REDRIVE: Final = described(
     body=documents.RedriveBody,
     examples={
         "all": {"all": True, "per_s": 100},
+        "one, put right": {
+            "ids": ["msg_019ab12c-4f7e-7c31-9d52-0b6c8f1e2a44"],
+            "body": {"order": 17},
+        },
         "some": {"filter": {"error": "timed out", "since": "2026-11-23T01:30:00Z"}},
     },
 )

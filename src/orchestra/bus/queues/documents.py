@@ -45,8 +45,7 @@ Receipts = Annotated[list[str], Meta(min_length=1, max_length=BATCH_MAX)]
 MessageId = Annotated[str, Meta(examples=["msg_019ab12c-4f7e-7c31-9d52-0b6c8f1e2a44"])]
 Priority = Annotated[int, Meta(ge=0, le=3, description="0 is first.")]
 Group = Annotated[
-    str,
-    Meta(min_length=1, max_length=256, description="A group is in order, and one at a time."),
+    str, Meta(min_length=1, max_length=256, description="A group is in order, and one at a time.")
 ]
 DedupId = Annotated[str, Meta(max_length=256, description="In 24 h the same is the same message.")]
 Ids = Annotated[list[str], Meta(min_length=1, max_length=IDS_MAX)]
@@ -280,9 +279,10 @@ class DeadFilter(Closed, frozen=True):
 
 
 class RedriveBody(Closed, frozen=True):
-    """These dead letters, at once; or all of them, or those of a filter, so many a second."""
+    """These dead letters at once, one with another `body`; or all or some, so many a second."""
 
     ids: Ids | Unset = msgspec.UNSET
+    body: Any | Unset = msgspec.UNSET
     all: bool = False
     filter: DeadFilter | Unset = msgspec.UNSET
     per_s: Annotated[int, Meta(ge=1, le=PER_S_MAX, description="Not with `ids`.")] = 100

@@ -33,6 +33,10 @@ class Fields:
         """Whether it was given; null is not."""
         return self._body.get(name) is not None
 
+    def given(self, name: str) -> bool:
+        """Whether it was given, be it as null."""
+        return name in self._body
+
     def find(self, name: str, code: str, message: str) -> None:
         """Add a finding about a member."""
         self._findings.append(Problem(f"{self._at}/{name}", code, message))

@@ -7,6 +7,7 @@ import msgspec
 
 from orchestra.bus.queues.calls import Calls, Part, rows
 from orchestra.bus.queues.gathering import gathered
+from orchestra.bus.queues.messages import REPEAT_MS
 from orchestra.bus.queues.records import (
     ALL,
     Cause,
@@ -43,17 +44,18 @@ class Letters:
         limit: int,
         after: Place | None = None,
         choice: Choice = ALL,
+        ids: Sequence[str] | None = None,
     ) -> tuple[list[DeadLetter], Place | None]:
-        """A page, the oldest first, and where to go on. Raises QueueUnknown."""
+        """A page, the oldest first, and where to go on; `ids`: of these. Raises QueueUnknown."""
         parts, (index, burial) = await self._shelf.parts(tenant, name), after or (0, 0)
-        found: list[DeadLetter] = []
+        found, more = list[DeadLetter](), [one.encode() for one in dict.fromkeys(ids or ())]
         for _ in range(_LOOKS_MAX):
             if index >= len(parts) or len(found) >= limit:
                 break
             args: dict[str, Argument] = {
                 "after": burial or "", "max": limit - len(found), "filter": choice.packed()
             }  # fmt: skip
-            reply = await self._calls.known(parts[index], "queue_dead", args)
+            reply = await self._calls.known(parts[index], "queue_dead", args, more)
             found += map(_letter, rows(reply[2:], 8))
             index, burial = (index, int(reply[1])) if reply[1] else (index + 1, 0)
         return found, (index, burial) if index < len(parts) else None
@@ -80,6 +82,18 @@ class Letters:
             parts, lambda part: self._calls.known(part, "queue_redrive", {}, more)
         )
         return sum(map(sum, replies))
+
+    async def revise(self, tenant: Tenant, name: str, id_: str, body: msgspec.Raw) -> bool:
+        """Put this dead letter back in line with another body; False: it is not there.
+
+        Of several who do it at once one does. Raises QueueUnknown.
+        """
+        args: dict[str, Argument] = {
+            "call": self._ids.new("rdv"), "call_ms": REPEAT_MS, "id": id_, "body": bytes(body)
+        }  # fmt: skip
+        parts = await self._shelf.parts(tenant, name)
+        replies = await gathered(parts, lambda part: self._calls.known(part, "queue_revise", args))
+        return any(reply == [1] for reply in replies)
 
     async def begin(self, tenant: Tenant, name: str, per_s: int, choice: Choice = ALL) -> Redrive:
         """Begin to put them back, so many a second. Raises QueueUnknown, RedriveRunning."""

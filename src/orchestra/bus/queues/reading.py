@@ -57,11 +57,12 @@ class Settling(msgspec.Struct, frozen=True):
 
 
 class Revival(msgspec.Struct, frozen=True):
-    """These dead letters, or all of them at a rate."""
+    """These dead letters, one of them with another `body`, or all of them at a rate."""
 
     ids: list[str] | None
     per_s: int
     choice: Choice = ALL
+    body: msgspec.Raw | None = None
 
 
 def read_queue(body: object) -> tuple[str, Options]:
@@ -151,9 +152,12 @@ def read_settling(body: object, *also: str) -> Settling:
 
 
 def read_revival(body: object) -> Revival:
-    """`{"ids": […]}`, or with `per_s` `{"all": true}` or `{"filter": {…}}`. Raises QueueInvalid."""
+    """`{"ids": […]}`, of one with `body`; or with `per_s` `{"all": true}` or `{"filter": {…}}`.
+
+    Raises QueueInvalid.
+    """
     findings: list[Problem] = []
-    fields = Fields(body, findings, ("ids", "all", "filter", "per_s"))
+    fields = Fields(body, findings, ("ids", "all", "filter", "per_s", "body"))
     ids, everything = fields.texts("ids", IDS_MAX), fields.flag("all")
     choice = _choice(fields.within("filter", _CHOICE)) if fields.has("filter") else ALL
     per_s = fields.whole("per_s", 1, PER_S_MAX)
@@ -163,8 +167,11 @@ def read_revival(body: object) -> Revival:
         fields.find("filter", "too_short", "must name something; for everything there is all")
     if ids is not None and per_s is not None:
         fields.find("per_s", "not_together", "goes with all or a filter only")
+    other = fields.raw("body", BODY_MAX_BYTES) if fields.given("body") else None
+    if other is not None and (ids is None or len(ids) != 1):
+        fields.find("body", "not_together", "goes with one id only")
     _refuse("the redrive is wrong", findings)
-    return Revival(ids, per_s or 100, choice)
+    return Revival(ids, per_s or 100, choice, other)
 
 
 def _message(fields: Fields) -> Sent:

@@ -185,6 +185,10 @@ class RedriveUnknown(NotFound):
     """Nothing was ever put back in line in this queue as a job."""
 
 
+class QueueExists(Conflict):
+    """The name is taken and `If-None-Match: *` was given."""
+
+
 class QueueNotEmpty(Conflict):
     """A queue with messages or dead letters is only deleted with them. Context: `depth`, `dead`."""
 

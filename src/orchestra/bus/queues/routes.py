@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, QueryParameter, SkipValidation
+from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter, SkipValidation
 
 from orchestra.bus import PositionInvalid
 from orchestra.bus.queues import descriptions, reading, showing
 from orchestra.bus.queues.queues import Queues
-from orchestra.bus.queues.records import PeekState
+from orchestra.bus.queues.records import PeekState, QueueExists
 from orchestra.bus.queues.showing import Document
 from orchestra.bus.queues.waiting import Bell, Receiving, Waiting
 from orchestra.bus.queues.watching import while_waiting
@@ -22,6 +22,7 @@ Caller = NamedDependency[SkipValidation[Principal]]
 Shelf = NamedDependency[SkipValidation[Queues]]
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Queues on a page.")]
 PeekedState = Annotated[PeekState, QueryParameter(name="state", description="Which messages.")]
+IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
 READ, SENDS = Permission.QUEUES_READ, Permission.QUEUES_SEND
 OPERATES = Permission.QUEUES_OPERATE
 _CURSOR = re.compile(r"[0-9]{1,4}\.[0-9]{1,15}")
@@ -40,10 +41,24 @@ class QueueRoutes(Controller):
     before_request = hide_own
 
     @post("/", guards=[requires(OPERATES)], opt=descriptions.SAVE)
-    async def save(self, request: Asking, principal: Caller, queues: Shelf) -> Response[Document]:
-        """Make a queue, or change the one of this name to exactly these options."""
+    async def save(
+        self,
+        request: Asking,
+        principal: Caller,
+        queues: Shelf,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response[Document]:
+        """Make a queue, or change the one of this name to exactly these options.
+
+        With `If-None-Match: *` one that is there stays as it is (409).
+        """
         name, options = reading.read_queue(loads(await request.body()))
-        made = await queues.save(principal.tenant, name, options)
+        if if_none_match == "*":
+            made = await queues.ensure(principal.tenant, name, options)
+            if not made:
+                raise QueueExists("a queue of this name is there")
+        else:
+            made = await queues.save(principal.tenant, name, options)
         shown = showing.queue(await queues.look(principal.tenant, name))
         headers = {"Location": f"/api/queues/{name}"} if made else {}
         return Response(shown, status_code=201 if made else 200, headers=headers)

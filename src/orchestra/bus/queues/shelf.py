@@ -41,13 +41,13 @@ class Shelf:
         await self._admit(tenant, name)
         return await self._save(tenant, name, "put", msgspec.structs.asdict(options))
 
-    async def ensure(self, tenant: Tenant, name: str, options: Options | None = None) -> None:
-        """There is such a queue from now on; one that was there stays as it is."""
+    async def ensure(self, tenant: Tenant, name: str, options: Options | None = None) -> bool:
+        """There is such a queue from now on; one that was there stays as it is: False."""
         own = name.startswith(OWN)
         if not own:
             await self._admit(tenant, name)
         made = options or (OWN_OPTIONS if own else Options())
-        await self._save(tenant, name, "new", msgspec.structs.asdict(made))
+        return await self._save(tenant, name, "new", msgspec.structs.asdict(made))
 
     async def change(self, tenant: Tenant, name: str, change: Change) -> None:
         """Raises QueueUnknown; QueueNotEmpty when that would spread it or gather it."""

@@ -1,6 +1,5 @@
 """`/queues?tab=failures`: the inbox, and what is done about it: again, in bulk, or edited."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any, Final
@@ -24,7 +23,7 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "delivery": ("deliveries", "hook"),
 }
 TYPED_FROM: Final = 100
-LOOKED_MAX: Final = 10_000
+GONE: Final = "this dead letter is not there any more: it is back in line, or was thrown away"
 _READ: Final = [requires(Permission.EXECUTIONS_READ)]
 _OPERATE: Final = [requires(Permission.EXECUTIONS_OPERATE)]
 _QUEUES: Final = [requires(Permission.QUEUES_OPERATE)]
@@ -110,58 +109,42 @@ async def edit(name: FromPath[str], message: FromPath[str], request: Asking, sit
     letter = await _letter(site, request, name, message)
     text = json.dumps(letter["body"], indent=2, ensure_ascii=False)
     return site.page(
-        request, "pages/letter_edit.html", letter=letter, queue=name, text=text, wrong=""
-    )
+        request, "pages/letter_edit.html", letter=letter, id=message, queue=name, text=text,
+        wrong="",
+    )  # fmt: skip
 
 
 @post("/ui/queues/{name:str}/dead/{message:str}/edit", guards=_QUEUES)
 async def send_edited(
     name: FromPath[str], message: FromPath[str], request: Asking, site: There
 ) -> Answer:
-    """Send it with another body, then let the dead one go.
-
-    Stopped between the two, the letter is still there, and sending the same again adds nothing;
-    sending something else is another message, which is not lost.
-    """
-    fields, asker = await form(request), viewer(request)
-    letter = await _letter(site, request, name, message)
-    text = fields.get("body", "")
+    """Put it back in line with another body: of several who do so at once, one does."""
+    text = (await form(request)).get("body", "")
+    wrong, status, path = "", 422, f"/api/queues/{name}/redrive"
     try:
-        body = json_of(text)
+        body: Document = {"ids": [message], "body": json_of(text)}
+        if (await site.api.send(viewer(request), "POST", path, body))["moved"]:
+            return gone_to(f"/queues/{quote(name, safe='')}?tab=dead")
+        wrong, status = GONE, 409
     except BadRequest as error:
-        return site.page(
-            request, "pages/letter_edit.html", status=422, letter=letter, queue=name, text=text,
-            wrong=f"this is not JSON: {error.detail}",
-        )  # fmt: skip
-    new: Document = {"body": body, "priority": letter["priority"], "group": letter["group"]}
-    said = hashlib.sha256(text.encode()).hexdigest()[:16]
-    new["dedup_id"] = f"edited-{letter['id']}-{said}"
-    path = f"/api/queues/{name}"
-    try:
-        await site.api.send(asker, "POST", f"{path}/messages", new)
+        wrong = f"this is not JSON: {error.detail}"
     except Refused as refused:
         if refused.answer_status != 422:
             raise
-        return site.page(
-            request, "pages/letter_edit.html", status=422, letter=letter, queue=name, text=text,
-            wrong=refused.detail,
-        )  # fmt: skip
-    await site.api.delete(asker, f"{path}/dead", {"id": letter["id"]})
-    return gone_to(f"/queues/{quote(name, safe='')}?tab=dead")
+        found = refused.document.get("errors") or ()
+        wrong = "; ".join(str(one["message"]) for one in found) or refused.detail
+    letter = None if status == 409 else await _letter(site, request, name, message)
+    return site.page(
+        request, "pages/letter_edit.html", status=status, letter=letter, id=message, queue=name,
+        text=text, wrong=wrong,
+    )  # fmt: skip
 
 
 async def _letter(site: Site, request: Asking, name: str, message: str) -> Document:
-    """Raises NotFound, also for one beyond the 10,000 that are looked through."""
-    cursor, seen = "", 0
-    while seen < LOOKED_MAX:
-        asked = {"limit": 200, "cursor": cursor}
-        page = await site.api.get(viewer(request), f"/api/queues/{name}/dead", asked)
-        for one in page["messages"]:
-            if one["id"] == message:
-                return one
-        seen, cursor = seen + len(page["messages"]), page["cursor"]
-        if not cursor:
-            break
+    """Raises NotFound."""
+    path, asked = f"/api/queues/{name}/dead", {"id": message, "limit": 1}
+    for one in (await site.api.get(viewer(request), path, asked))["messages"]:
+        return one
     raise NotFound("this dead letter is not there any more")
 
 

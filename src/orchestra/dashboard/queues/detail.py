@@ -7,7 +7,7 @@ from litestar.params import FromPath
 
 from orchestra.dashboard.agents.looks import or_none
 from orchestra.dashboard.answers import Question, asked, meant, onwards
-from orchestra.dashboard.asking import Refused, Viewer
+from orchestra.dashboard.asking import Refused
 from orchestra.dashboard.filters import Filtered
 from orchestra.dashboard.forms import form, sent_twice
 from orchestra.dashboard.queues.listing import LIVE, rates
@@ -20,7 +20,6 @@ PAGE: Final = 50
 TABS: Final = ("messages", "dead", "send")
 STATES: Final = ("ready", "waiting", "delayed", "in_flight")
 DEAD_FILTERS: Final = ("kind", "error", "group")
-LOOKED_AT: Final = 200
 _READ: Final = [requires(Permission.QUEUES_READ)]
 _OPERATE: Final = [requires(Permission.QUEUES_OPERATE)]
 
@@ -39,17 +38,15 @@ async def create(request: Asking, site: There) -> Answer:
     sheet, asker = typed(queue(new=True), await form(request)), viewer(request)
     body = sheet.body()
     if not sheet.is_wrong:
-        name = str(body.get("name", ""))
-        listed = await site.api.get(asker, "/api/queues", {"limit": 200})
-        if any(one["name"] == name for one in listed["queues"]):
-            sheet.wrong["name"] = ["a queue of this name is there: change it on its page"]
-            return _form(request, site, sheet)
         try:
-            await site.api.send(asker, "POST", "/api/queues", body)
+            made = await site.api.send(asker, "POST", "/api/queues", body, if_none_match="*")
         except Refused as refused:
-            sheet.refuse(refused)
+            if refused.code == "queue_exists":
+                sheet.wrong["name"] = ["a queue of this name is there: change it on its page"]
+            else:
+                sheet.refuse(refused)
         else:
-            return gone_to(f"/queues/{name}")
+            return gone_to(f"/queues/{made['name']}")
     return _form(request, site, sheet)
 
 
@@ -89,24 +86,11 @@ async def one(name: FromPath[str], request: Asking, site: There) -> Answer:
     tab = query.get("tab", "messages")
     tab = tab if tab in TABS else "messages"
     shown = await site.api.get(asker, f"/api/queues/{name}")
-    sheet = typed(message(), {})
-    instead = query.get("instead", "")
-    if tab == "send" and instead:
-        sheet = await _letter(site, asker, name, instead)
-    return await _page(request, site, shown, tab, (sheet, instead))
+    return await _page(request, site, shown, tab, typed(message(), {}))
 
 
-async def _letter(site: Site, asker: Viewer, name: str, id_: str) -> Sheet:
-    """A dead letter as a message that can be changed and sent; empty if it is not found."""
-    page = await site.api.get(asker, f"/api/queues/{name}/dead", {"limit": LOOKED_AT})
-    found = next((one for one in page["messages"] if one["id"] == id_), Document())
-    return filled(message(), found)
-
-
-async def _page(
-    request: Asking, site: Site, shown: Document, tab: str, sending: tuple[Sheet, str]
-) -> Answer:
-    asker, query, (sheet, instead) = viewer(request), request.query_params, sending
+async def _page(request: Asking, site: Site, shown: Document, tab: str, sheet: Sheet) -> Answer:
+    asker, query = viewer(request), request.query_params
     state = query.get("state", "ready")
     state = state if state in STATES else "ready"
     path = f"/api/queues/{shown['name']}"
@@ -119,17 +103,17 @@ async def _page(
     return site.page(
         request, "pages/queue.html", status=422 if sheet.is_wrong else 200, queue=shown, tab=tab,
         listed=listed, state=state, states=STATES, rate=known.get(shown["name"]), sheet=sheet,
-        instead=instead, job=await or_none(site, asker, f"{path}/redrive", {}), live=LIVE,
+        job=await or_none(site, asker, f"{path}/redrive", {}), live=LIVE,
         key=site.ids.new("msg"),
     )  # fmt: skip
 
 
 @post("/ui/queues/{name:str}/send", guards=[requires(Permission.QUEUES_SEND)])
 async def send(name: FromPath[str], request: Asking, site: There) -> Answer:
-    """Send a message; with `instead` the dead letter that it stands for is thrown away."""
+    """Send a message."""
     given, asker = await form(request), viewer(request)
     shown = await site.api.get(asker, f"/api/queues/{name}")
-    sheet, instead = typed(message(), given), given.get("instead", "")
+    sheet = typed(message(), given)
     body = sheet.body()
     if "priority" in body:
         body["priority"] = int(body["priority"]) if body["priority"] in "0123" else body["priority"]
@@ -140,11 +124,9 @@ async def send(name: FromPath[str], request: Asking, site: There) -> Answer:
         except Refused as refused:
             sheet.refuse(refused)
         else:
-            if instead and asker.principal.may(Permission.QUEUES_OPERATE):
-                await site.api.delete(asker, f"/api/queues/{name}/dead", {"id": instead})
             later = "?state=delayed" if body.get("delay_ms") else ""
             return gone_to(f"/queues/{shown['name']}{later}")
-    return await _page(request, site, shown, "send", (sheet, instead))
+    return await _page(request, site, shown, "send", sheet)
 
 
 @get(["/queues/{name:str}/confirm", "/ui/queues/{name:str}/confirm"], guards=_OPERATE)

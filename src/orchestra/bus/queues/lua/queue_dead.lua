@@ -1,5 +1,6 @@
 -- queue_dead: a page of the dead letters, the oldest first
 -- args: queue after max filter
+-- more: ids; none: all
 -- prelude: yes
 -- flags: allow-oom
 --   after   '' or the burial behind which to go on                        filter  '' or which ones, see the prelude
@@ -12,7 +13,14 @@ if not exists() then return {-1} end
 local low, out, size, last = ARGV[3] == '' and '-inf' or '(' .. ARGV[3], {1, ''}, 0, ''
 local most, suits = tonumber(ARGV[4]), filter(ARGV[5])
 local look = ARGV[5] == '' and most or LOOKED
-local found = call('ZRANGEBYSCORE', q .. 'z', low, '+inf', 'WITHSCORES', 'LIMIT', 0, look + 1)
+local found, named = {}, {}
+for _, id in ipairs({unpack(ARGV, 6)}) do
+  local burial = tonumber(call('ZSCORE', q .. 'z', id) or 0)
+  if burial > (tonumber(ARGV[3]) or 0) then named[#named + 1] = {id, burial} end
+end
+table.sort(named, function(one, other) return one[2] < other[2] end)
+for _, one in ipairs(named) do found[#found + 1], found[#found + 2] = one[1], fmt('%.0f', one[2]) end
+if not ARGV[6] then found = call('ZRANGEBYSCORE', q .. 'z', low, '+inf', 'WITHSCORES', 'LIMIT', 0, look + 1) end
 for i = 1, #found, 2 do
   local m, n = fetch(found[i]), #out
   if i > 2 * look or n >= 2 + 8 * most or size > 8388608 then
