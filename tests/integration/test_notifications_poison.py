@@ -16,6 +16,7 @@ from orchestra.store import frames, notice_keys
 from orchestra.store.client import Store
 from orchestra.store.keys import DEFAULT_TENANT as HOME
 from orchestra.store.keys import Tenant
+from orchestra.store.repeats import Repeats
 
 pytestmark = pytest.mark.anyio
 
@@ -142,11 +143,12 @@ async def test_a_contact_that_cannot_be_made_leaves_the_default_one_as_it_was(st
     world = World(store)
     before = await world.contact()
     book = world.replica().book
-    contacts = Contacts(book, cast("Hooks", Full()), world.clock, IDS)
+    repeats = Repeats(store, notice_keys.notices(store.space), "contact")
+    contacts = Contacts(book, cast("Hooks", Full()), repeats, world.clock, IDS)
     body = {"name": "pager", "kind": "webhook", "url": "http://one.test/", "default": True}
 
     with pytest.raises(Unavailable):
-        await contacts.create(HOME, msgspec.json.encode(body))
+        await contacts.create(HOME, msgspec.json.encode(body), None)
 
     assert await book.default(HOME) == before.id
     assert [one.id for one in await book.of_tenant(HOME)] == [before.id]

@@ -33,11 +33,6 @@ def inbound_tenants(prefix: str) -> str:
     return f"{prefix}ht"
 
 
-def remembered(prefix: str, digest: str) -> str:
-    """String with TTL 24 h: id|digest of what an `Idempotency-Key` made."""
-    return f"{prefix}i:{digest}"
-
-
 def inbound_rate(prefix: str, hook_id: str) -> str:
     """String with a TTL of seconds: the theoretical arrival time of its next request, in µs."""
     return f"{prefix}hr:{hook_id}"

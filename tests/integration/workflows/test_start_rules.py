@@ -6,7 +6,8 @@ from workflow_replica import Held, Replica, a_document, a_step, a_value
 
 from orchestra.errors import Invalid
 from orchestra.store.keys import DEFAULT_TENANT
-from orchestra.workflows.catalogue.plans import IdempotencyMismatch, NoSuchVersion, WorkflowArchived
+from orchestra.store.repeats import IdempotencyMismatch
+from orchestra.workflows.catalogue.plans import NoSuchVersion, WorkflowArchived
 
 pytestmark = pytest.mark.anyio
 

@@ -25,7 +25,7 @@ from orchestra.store import keys
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
 from orchestra.store.partitions import tag_number_of
-from orchestra.workflows.catalogue.plans import IdempotencyMismatch
+from orchestra.store.repeats import IdempotencyMismatch
 from orchestra.workflows.history.executions import WrongState
 from orchestra.workflows.history.reader import NoSuchExecution
 from orchestra.workflows.history.signals import (

@@ -23,7 +23,6 @@ Finder = NamedDependency[SkipValidation[Discoverer]]
 
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=32)]
-IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=256)]
 
 
 class AgentRoutes(Controller):

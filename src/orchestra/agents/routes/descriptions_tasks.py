@@ -11,7 +11,7 @@ from orchestra.agents import (
 )
 from orchestra.agents.routes import documents_tasks as made
 from orchestra.agents.routes.documents import TaskDone
-from orchestra.agents.tasks.desk import IdempotencyMismatch, TaskCancelled, TaskUnknown
+from orchestra.agents.tasks.desk import TaskCancelled, TaskUnknown
 from orchestra.agents.tasks.direct import (
     AgentFailed,
     BudgetExhausted,
@@ -33,6 +33,7 @@ from orchestra.described import Answer, Header, described
 from orchestra.errors import Unauthenticated
 from orchestra.security.hardened import JSON_REFUSALS
 from orchestra.store.failures import NotReplicated, StoreAway, StoreFull
+from orchestra.store.repeats import IdempotencyMismatch
 
 _PROOF: Final = Header("Authorization", "`Bearer` and the token, or an API key.", 512)
 _LEASE: Final = "lse_019ab12e-5b21-7d44-93ab-2c7f6e1d0845.agt_019ab12b-03d5-7f6e-a1c2-9e4d7b8f5a10"

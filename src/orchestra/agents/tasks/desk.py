@@ -31,6 +31,7 @@ from orchestra.errors import Conflict, Invalid, NotFound
 from orchestra.instants import instant
 from orchestra.security.hardened import loads
 from orchestra.store.keys import Tenant
+from orchestra.store.repeats import IdempotencyMismatch
 
 Document = dict[str, object]
 
@@ -48,10 +49,6 @@ class TaskUnknown(NotFound):
 
 class TaskCancelled(Conflict):
     """Somebody cancelled the task."""
-
-
-class IdempotencyMismatch(Invalid):
-    """The `Idempotency-Key` was used with another body."""
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -14,13 +14,13 @@ from orchestra.bus.webhooks.records import (
     WebhookMoved,
     WebhookUnknown,
 )
-from orchestra.bus.webhooks.repeats import IdempotencyMismatch
 from orchestra.bus.webhooks.replaying import ReplayRunning, ReplayUnknown
 from orchestra.described import Answer, described
 from orchestra.problems import BodyTooLarge
 from orchestra.security.hardened import JSON_REFUSALS
 from orchestra.security.secrets import MasterKeyMissing
 from orchestra.store.failures import NotReplicated, StoreAway, StoreDiskFull, StoreFull
+from orchestra.store.repeats import IdempotencyMismatch
 
 WRITES: Final = (StoreAway, NotReplicated, StoreFull, StoreDiskFull)
 _WEBHOOK: Final = Answer("The webhook.", [documents.Webhook], headers=["ETag"])

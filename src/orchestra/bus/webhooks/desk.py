@@ -25,7 +25,6 @@ from orchestra.bus.webhooks.records import (
     WebhookMoved,
     WebhookUnknown,
 )
-from orchestra.bus.webhooks.repeats import Repeats
 from orchestra.bus.webhooks.signing import Key, new_key
 from orchestra.clock import Clock, Ids
 from orchestra.errors import Problem
@@ -33,6 +32,7 @@ from orchestra.security.hardened import loads
 from orchestra.security.outbound import DestinationNotAllowed, Outbound
 from orchestra.security.secrets import Secrets
 from orchestra.store.keys import Tenant
+from orchestra.store.repeats import Repeats
 
 BODY_MAX_BYTES: Final = 131_072
 HOUR_MS: Final = 3_600_000

@@ -4,6 +4,7 @@ They have the id of what they belong to, and everything else an endpoint has: a 
 circuit, a queue, a log. Nobody changes or deletes them but their owner.
 """
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -52,24 +53,33 @@ class Managed:
     ) -> str | None:
         """Make it, or change it. The secret its receiver verifies with, when it is new.
 
-        Raises Quota, MasterKeyMissing, StoreAway.
+        Raises Quota, MasterKeyMissing, WebhookMoved, StoreAway.
         """
-        for left in reversed(range(TRIES)):
+        for _ in range(TRIES):
             try:
                 before = await self._endpoints.get(tenant, endpoint_id)
             except WebhookUnknown:
-                return await self._made(tenant, name, url, form, endpoint_id)
+                with contextlib.suppress(WebhookMoved):  # somebody else made it just now
+                    return await self._made(tenant, name, url, form, endpoint_id)
+                continue
             after = msgspec.structs.replace(
                 before, name=name, url=url, format=form, state="active", disabled_reason=""
             )
-            try:
+            with contextlib.suppress(WebhookMoved):
                 await self._endpoints.change(before, after)
-            except WebhookMoved:
-                if not left:
-                    raise
-                continue
+                return None
+        raise WebhookMoved("the endpoint is being changed by others")
+
+    async def secret(self, tenant: Tenant, endpoint_id: str) -> str | None:
+        """What its receiver verifies with; None when there is no such endpoint.
+
+        Raises SigningKeyUnreadable, StoreAway.
+        """
+        try:
+            endpoint = await self._endpoints.get(tenant, endpoint_id)
+        except WebhookUnknown:
             return None
-        raise AssertionError("the last round returns or raises")
+        return (await self._endpoints.secret_keys(endpoint))[0].text
 
     async def drop(self, tenant: Tenant, endpoint_id: str) -> None:
         """Forget it, and what waits for it. Safe to repeat."""

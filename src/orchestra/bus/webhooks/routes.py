@@ -26,7 +26,9 @@ Office = NamedDependency[SkipValidation[Desk]]
 History = NamedDependency[SkipValidation[Log]]
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Webhooks on a page.")]
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=32)]
-IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=256)]
+IdempotencyKey = Annotated[
+    str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=256)
+]
 READS = [requires(Permission.WEBHOOKS_READ)]
 WRITES = [requires(Permission.WEBHOOKS_WRITE)]
 OPERATES = [requires(Permission.WEBHOOKS_OPERATE)]

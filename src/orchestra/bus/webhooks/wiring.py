@@ -19,7 +19,6 @@ from orchestra.bus.webhooks.inbound.receiving import Receiver
 from orchestra.bus.webhooks.inbound.routes import HookRoutes
 from orchestra.bus.webhooks.managed import Managed
 from orchestra.bus.webhooks.matching import TraceOf, WorkflowOf, of_no_trace
-from orchestra.bus.webhooks.repeats import Repeats
 from orchestra.bus.webhooks.routes import WebhookRoutes
 from orchestra.bus.webhooks.sending import GuardedPost
 from orchestra.bus.wiring import EventParts
@@ -30,7 +29,9 @@ from orchestra.security.ourselves import keep_judged, policy_of
 from orchestra.security.outbound import Outbound
 from orchestra.security.secrets import Secrets
 from orchestra.settings import Settings
+from orchestra.store import webhook_keys
 from orchestra.store.client import Store
+from orchestra.store.repeats import Repeats
 
 CLOSE_S: Final = 1.0
 
@@ -57,7 +58,8 @@ class WebhookParts:
         self.outbound = Outbound(policy(needs.settings.network_allow))
         self.endpoints = Endpoints(store, clock, needs.secrets)
         outside = Outside(self.outbound, needs.secrets, needs.filters)
-        desk = Desk(self.endpoints, Repeats(store), outside, clock, ids)
+        prefix = webhook_keys.webhooks(store.space)
+        desk = Desk(self.endpoints, Repeats(store, prefix, "webhook"), outside, clock, ids)
         beside = Beside(
             events.published.publish,
             events.kept,
@@ -80,7 +82,7 @@ class WebhookParts:
             "clock": clock,
             "new_ids": ids,
             "hooks": hooks,
-            "hook_desk": HookDesk(hooks, clock, ids),
+            "hook_desk": HookDesk(hooks, Repeats(store, prefix, "hook"), clock, ids),
             "receiver": Receiver(store, hooks, events.published.publish, clock),
             "base_url": needs.settings.public_url or "",
         }

@@ -45,7 +45,8 @@ async def save(request: Asking, site: There) -> Answer:
     body = body_of(values, before)
     try:
         if before is None:
-            made = await site.api.send(asker, "POST", CONTACTS, body)
+            key = given.get("key") or site.ids.new("new")
+            made = await site.api.send(asker, "POST", CONTACTS, body, idempotency_key=key)
         else:
             made = await site.api.send(asker, "PUT", f"{CONTACTS}/{before['id']}", body)
     except Refused as refused:
@@ -108,6 +109,7 @@ def _page(
         request, "pages/contact.html", status=422 if wrong else 200, values=values,
         contact=contact, wrong=wrong or errors_of(None, FIELDS), tested=tested,
         secret=(contact or {}).get("secret") or "", kinds=KINDS, host=host_of(contact),
+        key=site.ids.new("new"),
     )  # fmt: skip
 
 

@@ -79,7 +79,8 @@ async def save(request: Asking, site: There) -> Answer:
     body = body_of(values, before)
     try:
         if before is None:
-            made = await site.api.send(asker, "POST", RULES, body)
+            key = given.get("key") or site.ids.new("new")
+            made = await site.api.send(asker, "POST", RULES, body, idempotency_key=key)
         else:
             seen = f'"{given.get("revision", "")}"'
             made = await site.api.send(asker, "PUT", f"{RULES}/{before['id']}", body, if_match=seen)
@@ -137,6 +138,7 @@ async def _context(
         "metrics": [one["name"] for one in (await _metrics(site, asker))], "kinds": KINDS,
         "aggs": AGGS, "spans": [(one, f"the last {one}") for one in SPANS], "span": "24h",
         "tried": None, "alerts": [], "about": await _about(site, asker, values["metric"]),
+        "key": site.ids.new("new"),
     }  # fmt: skip
 
 

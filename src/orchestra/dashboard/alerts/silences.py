@@ -59,7 +59,8 @@ async def preview(request: Asking, site: There) -> Answer:
 @post("/ui/alerts/silences/save", guards=_WRITE)
 async def save(request: Asking, site: There) -> Answer:
     """It is quiet from now on, or the form again with what is wrong."""
-    values = _values(await form(request))
+    given = await form(request)
+    values, key = _values(given), given.get("key") or site.ids.new("new")
     body: Document = {"matchers": matchers_of(values["matchers"]), "comment": values["comment"]}
     if values["duration"]:
         body["duration"] = values["duration"]
@@ -68,7 +69,7 @@ async def save(request: Asking, site: There) -> Answer:
             at = moment(values[name], 0)
             body[name] = values[name] if at is None else instant(at)
     try:
-        await site.api.send(viewer(request), "POST", SILENCES, body)
+        await site.api.send(viewer(request), "POST", SILENCES, body, idempotency_key=key)
     except Refused as refused:
         return _page(request, site, values, wrong=errors_of(refused, FIELDS, NAMED))
     return gone_to("/alerts?tab=silences")
@@ -97,6 +98,7 @@ def _page(
     return site.page(
         request, "pages/silence.html", status=422 if wrong else 200, values=values,
         preview=preview, wrong=wrong or errors_of(None, FIELDS), durations=durations,
+        key=site.ids.new("new"),
     )  # fmt: skip
 
 

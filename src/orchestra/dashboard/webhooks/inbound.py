@@ -30,11 +30,14 @@ async def new(request: Asking, site: There) -> Answer:
 @post("/ui/inbound", guards=_WRITE)
 async def create(request: Asking, site: There) -> Answer:
     """Make it: its secret is shown once, or the form again with what is wrong."""
-    sheet = typed(hook(new=True), await form(request))
+    given = await form(request)
+    sheet, key = typed(hook(new=True), given), given.get("key") or site.ids.new("new")
     body = _body(sheet)
     if not sheet.is_wrong:
         try:
-            made = await site.api.send(viewer(request), "POST", "/api/webhooks/inbound", body)
+            made = await site.api.send(
+                viewer(request), "POST", "/api/webhooks/inbound", body, idempotency_key=key
+            )
         except Refused as refused:
             sheet.refuse(refused)
         else:
@@ -84,7 +87,10 @@ def _patch(body: Document) -> Document:
 
 def _page(request: Asking, site: Site, sheet: Sheet, shown: Document | None = None) -> Answer:
     status = 422 if sheet.is_wrong else 200
-    return site.page(request, "pages/hook_form.html", status=status, sheet=sheet, hook=shown)
+    return site.page(
+        request, "pages/hook_form.html", status=status, sheet=sheet, hook=shown,
+        key=site.ids.new("new"),
+    )  # fmt: skip
 
 
 @get(["/webhooks/in/{hook_id:str}/confirm", "/ui/inbound/{hook_id:str}/confirm"], guards=_WRITE)

@@ -17,6 +17,7 @@ from orchestra.monitoring.alerts.records import (
 from orchestra.monitoring.metrics.answering import QueryTooWide
 from orchestra.security.hardened import JSON_REFUSALS
 from orchestra.store.failures import NotReplicated, StoreAway
+from orchestra.store.repeats import IdempotencyMismatch
 
 _WRITES: Final = (*JSON_REFUSALS, RuleInvalid, StoreAway, NotReplicated)
 _EXAMPLE: Final = {
@@ -39,8 +40,14 @@ _EXAMPLE: Final = {
 _FEW: Final = {"name": "Slow checkout", "metric": "checkout_seconds", "threshold": 3}
 
 CREATE: Final = described(
-    {201: Answer("The rule is kept.", [documents.RuleShown], headers=["Location", "ETag"])},
-    refusals=[*_WRITES, RuleQuota],
+    {
+        201: Answer(
+            "The rule is kept.",
+            [documents.RuleShown],
+            headers=["Location", "ETag", "Idempotency-Replayed"],
+        )
+    },
+    refusals=[*_WRITES, RuleQuota, IdempotencyMismatch],
     body=documents.RuleBody,
     examples={"errors of agents": _EXAMPLE, "as little as possible": _FEW},
 )

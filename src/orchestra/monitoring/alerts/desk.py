@@ -9,7 +9,7 @@ from orchestra.clock import Clock, Ids
 from orchestra.errors import Problem
 from orchestra.monitoring.alerts import reading
 from orchestra.monitoring.alerts.reading import CheckQuery, RuleInvalid
-from orchestra.monitoring.alerts.records import Rule, RuleMoved
+from orchestra.monitoring.alerts.records import Rule, RuleMoved, RuleUnknown
 from orchestra.monitoring.alerts.rules import Rules
 from orchestra.monitoring.metrics.admission import About, Admission
 from orchestra.monitoring.metrics.functions import AGGREGATES
@@ -18,28 +18,53 @@ from orchestra.monitoring.metrics.series import INSTALLATION, KINDS
 from orchestra.security import Permission, Principal
 from orchestra.security.hardened import loads
 from orchestra.store.keys import Tenant
+from orchestra.store.repeats import Repeats
 
 Warning_ = dict[str, Any]
 _CHECKED: Final = ("by", "where", "of")
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A rule, and what looks like a mistake in it. `again`: it was made before."""
+
+    rule: Rule
+    warnings: list[Warning_]
+    again: bool = False
 
 
 class Desk:
     """Takes bodies in."""
 
     def __init__(
-        self, rules: Rules, admission: Admission, check: CheckQuery, clock: Clock, ids: Ids
+        self,
+        rules: Rules,
+        repeats: Repeats,
+        admission: Admission,
+        check: CheckQuery,
+        ports: tuple[Clock, Ids],
     ) -> None:
-        self._rules, self._admission, self._check = rules, admission, check
-        self._clock, self._ids = clock, ids
+        self._rules, self._repeats = rules, repeats
+        self._admission, self._check = admission, check
+        self._clock, self._ids = ports
 
-    async def create(self, principal: Principal, body: bytes) -> tuple[Rule, list[Warning_]]:
-        """Keep a new rule. Raises RuleInvalid, RuleQuota."""
+    async def create(self, principal: Principal, body: bytes, key: str | None) -> Made:
+        """A new rule; with the `key` of before, the one of before.
+
+        Raises RuleInvalid, RuleQuota, IdempotencyMismatch.
+        """
         wish, warnings = await self.wished(principal, loads(body))
-        now_ms = self._clock.now_ms()
-        made = msgspec.structs.replace(
-            wish, id=self._ids.new("alr"), created_ms=now_ms, updated_ms=now_ms
-        )
-        return await self._rules.create(made), warnings
+        now_ms, tenant = self._clock.now_ms(), principal.tenant
+        claim = await self._repeats.claim(tenant, key, body, self._ids.new("alr"))
+        if claim.again:
+            try:
+                return Made(await self._rules.get(tenant, claim.id), warnings, again=True)
+            except RuleUnknown:
+                pass  # its maker did not get so far
+        made = msgspec.structs.replace(wish, id=claim.id, created_ms=now_ms, updated_ms=now_ms)
+        try:
+            return Made(await self._rules.create(made), warnings)
+        except RuleMoved:  # the same request, at the same time
+            return Made(await self._rules.get(tenant, claim.id), warnings, again=True)
 
     async def change(
         self, principal: Principal, rule_id: str, body: bytes, seen: int | None

@@ -22,6 +22,9 @@ Shelf = NamedDependency[SkipValidation[Rules]]
 Office = NamedDependency[SkipValidation[Desk]]
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Rules on a page.")]
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=32)]
+IdempotencyKey = Annotated[
+    str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=256)
+]
 READS = [requires(Permission.ALERTS_READ)]
 WRITES = [requires(Permission.ALERTS_WRITE)]
 
@@ -39,12 +42,17 @@ class RuleRoutes(Controller):
         principal: Caller,
         desk: Office,
         store: NamedDependency[SkipValidation[Store]],
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[Document]:
-        """Make a rule. A metric that does not exist yet is allowed, and warned of."""
+        """Make a rule. A metric that does not exist yet is allowed, and warned of.
+
+        Repeating an `Idempotency-Key` in 24 h makes no second one.
+        """
         store.admit()
-        made, warnings = await desk.create(principal, await request.body())
-        headers = {"Location": f"/api/alerts/rules/{made.id}", "ETag": _etag(made)}
-        return Response(showing.rule(made, None, warnings), headers=headers)
+        made = await desk.create(principal, await request.body(), idempotency_key)
+        headers = {"Location": f"/api/alerts/rules/{made.rule.id}", "ETag": _etag(made.rule)}
+        headers |= {"Idempotency-Replayed": "true"} if made.again else {}
+        return Response(showing.rule(made.rule, None, made.warnings), headers=headers)
 
     @get("/", guards=READS, opt=descriptions.LIST)
     async def page(

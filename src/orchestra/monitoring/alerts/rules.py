@@ -61,7 +61,7 @@ class Rules:
         return found
 
     async def create(self, rule: Rule) -> Rule:
-        """Keep a new one. Raises RuleQuota."""
+        """Keep a new one. Raises RuleQuota; RuleMoved when there is one of this id."""
         if not await self._put(rule):
             raise RuleMoved("there is a rule of this id")
         return rule

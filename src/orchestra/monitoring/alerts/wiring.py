@@ -28,8 +28,10 @@ from orchestra.monitoring.logs.asking import Asking
 from orchestra.monitoring.measuring import MetricsPart
 from orchestra.monitoring.tending import tend
 from orchestra.provided import provided
+from orchestra.store import alert_keys
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
+from orchestra.store.repeats import Repeats
 
 LISTED: Final = 10
 
@@ -63,7 +65,8 @@ class AlertsPart:
         lines = Lines(logs, clock)
         self.rules, self.alerts = Rules(store, clock), Alerts(store, clock)
         admission = metrics.admission
-        desk = Desk(self.rules, admission, lines.check, clock, ids)
+        repeats = Repeats(store, alert_keys.alerts(store.space), "rule")
+        desk = Desk(self.rules, repeats, admission, lines.check, (clock, ids))
         windows = Windows(metrics.answers, Ring(store, admission), clock)
         self.evaluator = Evaluator(
             store,

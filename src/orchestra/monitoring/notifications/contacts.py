@@ -11,10 +11,11 @@ from orchestra.instants import instant
 from orchestra.monitoring.notifications.book import Book
 from orchestra.monitoring.notifications.ports import Form, Hooks
 from orchestra.monitoring.notifications.reading import ContactInvalid, read_contact, settle
-from orchestra.monitoring.notifications.records import Contact
+from orchestra.monitoring.notifications.records import Contact, ContactMoved, ContactUnknown
 from orchestra.security.hardened import loads
 from orchestra.security.outbound import DestinationNotAllowed
 from orchestra.store.keys import Tenant
+from orchestra.store.repeats import Repeats
 
 BODY_MAX_BYTES: Final = 65_536
 
@@ -22,8 +23,8 @@ BODY_MAX_BYTES: Final = 65_536
 class Contacts:
     """Contacts as callers see them."""
 
-    def __init__(self, book: Book, hooks: Hooks, clock: Clock, ids: Ids) -> None:
-        self._book, self._hooks = book, hooks
+    def __init__(self, book: Book, hooks: Hooks, repeats: Repeats, clock: Clock, ids: Ids) -> None:
+        self._book, self._hooks, self._repeats = book, hooks, repeats
         self._clock, self._ids = clock, ids
 
     async def page(self, tenant: Tenant, *, whole: bool) -> dict[str, Any]:
@@ -37,24 +38,39 @@ class Contacts:
         found = await self._book.get(tenant, contact)
         return shown(found, await self._book.default(tenant), whole=whole)
 
-    async def create(self, tenant: Tenant, body: bytes) -> dict[str, Any]:
-        """Raises ContactInvalid, ContactNameTaken, ContactsExhausted, MasterKeyMissing."""
+    async def create(
+        self, tenant: Tenant, body: bytes, key: str | None
+    ) -> tuple[dict[str, Any], bool]:
+        """A new contact; with the `key` of before the one of before, and True.
+
+        Raises ContactInvalid, ContactNameTaken, ContactsExhausted, IdempotencyMismatch,
+        MasterKeyMissing.
+        """
         now_ms = self._clock.now_ms()
         base = Contact(
             self._ids.new("con"), tenant, "", "webhook", created_ms=now_ms, updated_ms=now_ms
         )
         contact, default = await self._judged(body, base)
-        default = default is True
-        await self._book.put(contact, default=False)
+        claim = await self._repeats.claim(tenant, key, body, base.id)
+        if claim.again:
+            try:
+                return await self._before(tenant, claim.id), True
+            except ContactUnknown:
+                pass  # its maker did not get so far
+        contact, default = msgspec.structs.replace(contact, id=claim.id), default is True
         try:
-            secret = await self._endpoint(contact)
+            await self._book.put(contact, default=False)
+        except ContactMoved:  # the same request, at the same time
+            return await self._before(tenant, claim.id), True
+        try:
+            secret = await self._endpoint(contact) or await self._secret(contact)
         except OrchestraError:
             await self._book.drop(tenant, contact.id)
             raise
         if default:  # only now: one that cannot be made takes the place of nobody
             await self._book.put(contact, default=True)
         told = shown(contact, contact.id if default else None, whole=True)
-        return told | {"secret": secret}
+        return told | {"secret": secret}, False
 
     async def change(self, tenant: Tenant, contact_id: str, body: bytes) -> dict[str, Any]:
         """Raises ContactUnknown, ContactInvalid, ContactNameTaken, ContactMoved."""
@@ -86,6 +102,21 @@ class Contacts:
                 findings.append(Problem("/url", refused.code, refused.detail))
         settle(findings, ContactInvalid("the contact is wrong"))
         return wanted.contact, wanted.default
+
+    async def _before(self, tenant: Tenant, contact_id: str) -> dict[str, Any]:
+        """What was made before, and finished now where its maker was stopped."""
+        contact = await self._book.get(tenant, contact_id)
+        told = shown(contact, await self._book.default(tenant), whole=True)
+        return told | {"secret": await self._secret(contact)}
+
+    async def _secret(self, contact: Contact) -> str | None:
+        """What the receiver of a webhook verifies with; what is called is there afterwards."""
+        if contact.kind == "email":
+            return None
+        if (kept := await self._hooks.secret(contact.tenant, contact.id)) is None:
+            made = await self._endpoint(contact)  # None, too, when somebody else just did
+            kept = made or await self._hooks.secret(contact.tenant, contact.id)
+        return kept if contact.kind == "webhook" else None
 
     async def _endpoint(self, contact: Contact) -> str | None:
         if contact.kind == "email":

@@ -18,6 +18,7 @@ from orchestra.problems import BodyTooLarge
 from orchestra.security.hardened import JSON_REFUSALS
 from orchestra.security.secrets import MasterKeyMissing
 from orchestra.store.failures import NotReplicated, StoreAway, StoreDiskFull, StoreFull
+from orchestra.store.repeats import IdempotencyMismatch
 
 WRITES: Final = (StoreAway, NotReplicated, StoreFull, StoreDiskFull)
 _JUDGED: Final = (*JSON_REFUSALS, BodyTooLarge, ContactInvalid, ContactNameTaken, MasterKeyMissing)
@@ -32,10 +33,10 @@ CREATE: Final = described(
         201: Answer(
             "Made. Keep the secret: it is not shown again.",
             [documents.ContactMade],
-            headers=["Location"],
+            headers=["Location", "Idempotency-Replayed"],
         )
     },
-    refusals=[*_JUDGED, ContactsExhausted, *WRITES],
+    refusals=[*_JUDGED, ContactsExhausted, IdempotencyMismatch, *WRITES],
     body=documents.ContactBody,
     examples={
         "mail": _ONCALL,
@@ -61,8 +62,11 @@ SILENCES: Final = described(
 )
 SILENCE: Final = described(
     {201: Answer("Nobody is told of these from now on.", [documents.SilenceMade],
-                 headers=["Location"])},
-    refusals=[*JSON_REFUSALS, BodyTooLarge, SilenceInvalid, SilencesExhausted, *WRITES],
+                 headers=["Location", "Idempotency-Replayed"])},
+    refusals=[
+        *JSON_REFUSALS, BodyTooLarge, SilenceInvalid, SilencesExhausted, IdempotencyMismatch,
+        *WRITES,
+    ],
     body=documents.SilenceBody,
     examples={
         "two hours": {"matchers": _MATCHERS, "comment": "gpt is being moved", "duration": "2h"}

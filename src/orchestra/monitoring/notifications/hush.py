@@ -68,8 +68,8 @@ class Silences:
             raise SilenceUnknown("there is no silence of this id")
         return found[0]
 
-    async def put(self, silence: Silence) -> None:
-        """Keep it. Raises SilencesExhausted."""
+    async def put(self, silence: Silence) -> bool:
+        """Keep a new one; False: another one has its id. Raises SilencesExhausted."""
         record = frames.pack(msgspec.json.encode(silence))
         kept = await self._store.insist(
             lambda: self._store.run(
@@ -88,6 +88,7 @@ class Silences:
             told = f"a tenant has at most {SILENCES_MAX} silences"
             raise SilencesExhausted(told, limit=SILENCES_MAX)
         self._lately.pop(silence.tenant, None)
+        return bool(kept)
 
     async def drop(self, tenant: Tenant, silence: str) -> None:
         """End it now: what still fires is said. Raises SilenceUnknown."""

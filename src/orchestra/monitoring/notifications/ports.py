@@ -39,6 +39,10 @@ class Hooks(Protocol):
         """Make it, or change it; the secret its receiver verifies with, when it is new."""
         ...
 
+    async def secret(self, tenant: Tenant, endpoint_id: str) -> str | None:
+        """What its receiver verifies with; None: there is none of this id."""
+        ...
+
     async def drop(self, tenant: Tenant, endpoint_id: str) -> None:
         """Forget it. Safe to repeat."""
         ...

@@ -1,13 +1,13 @@
 """Contacts and silences over HTTP: `/api/alerts/contacts`, `/api/alerts/silences`."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Controller, Request, Response, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, SkipValidation
+from litestar.params import FromPath, HeaderParameter, SkipValidation
 
-from orchestra.clock import Clock, Ids
+from orchestra.clock import Clock
 from orchestra.instants import instant
 from orchestra.monitoring.notifications import descriptions
 from orchestra.monitoring.notifications.book import Book
@@ -16,7 +16,8 @@ from orchestra.monitoring.notifications.hush import Silences
 from orchestra.monitoring.notifications.matching import is_meant
 from orchestra.monitoring.notifications.ports import Ports
 from orchestra.monitoring.notifications.posting import Postman
-from orchestra.monitoring.notifications.reading import read_matchers, read_silence
+from orchestra.monitoring.notifications.quieting import Quieting
+from orchestra.monitoring.notifications.reading import read_matchers
 from orchestra.monitoring.notifications.records import Silence
 from orchestra.security import Permission, Principal, requires
 from orchestra.security.hardened import loads
@@ -31,7 +32,10 @@ Post = NamedDependency[SkipValidation[Postman]]
 Quiet = NamedDependency[SkipValidation[Silences]]
 Others = NamedDependency[SkipValidation[Ports]]
 Now = NamedDependency[SkipValidation[Clock]]
-Names = NamedDependency[SkipValidation[Ids]]
+Makes = NamedDependency[SkipValidation[Quieting]]
+IdempotencyKey = Annotated[
+    str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=256)
+]
 Kept = NamedDependency[SkipValidation[Store]]
 READS: Final = [requires(Permission.ALERTS_READ)]
 WRITES: Final = [requires(Permission.ALERTS_WRITE)]
@@ -52,12 +56,21 @@ class ContactRoutes(Controller):
 
     @post("/", guards=WRITES, opt=descriptions.CREATE)
     async def create(
-        self, request: Asking, principal: Caller, contacts: Office, store: Kept
+        self,
+        request: Asking,
+        principal: Caller,
+        contacts: Office,
+        store: Kept,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[Document]:
-        """Make a contact: mail, a webhook that is signed, or a chat."""
+        """Make a contact: mail, a webhook that is signed, or a chat.
+
+        Repeating an `Idempotency-Key` in 24 h makes no second one.
+        """
         store.admit()
-        made = await contacts.create(principal.tenant, await request.body())
-        return Response(made, headers={"Location": f"/api/alerts/contacts/{made['id']}"})
+        body = await request.body()
+        made, again = await contacts.create(principal.tenant, body, idempotency_key)
+        return _created(made, f"/api/alerts/contacts/{made['id']}", again=again)
 
     @get("/{contact_id:str}", guards=READS, opt=descriptions.ONE)
     async def one(self, contact_id: FromPath[str], principal: Caller, contacts: Office) -> Document:
@@ -101,17 +114,21 @@ class SilenceRoutes(Controller):
 
     @post("/", guards=WRITES, opt=descriptions.SILENCE)
     async def create(
-        self, request: Asking, principal: Caller, silences: Quiet, clock: Now, new_ids: Names,
+        self,
+        request: Asking,
+        principal: Caller,
+        quieting: Makes,
+        clock: Now,
         others: Others,
-    ) -> Response[Document]:  # fmt: skip
-        """Tell nobody of some alerts for a while. Their states go on."""
-        now_ms, tenant = clock.now_ms(), principal.tenant
-        base = Silence(new_ids.new("sil"), tenant, (), now_ms, 0, "", principal.actor, now_ms)
-        body = loads(await request.body(), max_bytes=BODY_MAX_BYTES)
-        silence = read_silence(body, base, now_ms)
-        await silences.put(silence)
-        told = _shown(silence, now_ms) | await _preview(silence, others)
-        return Response(told, headers={"Location": f"/api/alerts/silences/{silence.id}"})
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response[Document]:
+        """Tell nobody of some alerts for a while. Their states go on.
+
+        Repeating an `Idempotency-Key` in 24 h makes no second one.
+        """
+        silence, again = await quieting.create(principal, await request.body(), idempotency_key)
+        told = _shown(silence, clock.now_ms()) | await _preview(silence, others)
+        return _created(told, f"/api/alerts/silences/{silence.id}", again=again)
 
     @post("/preview", status_code=200, guards=READS, opt=descriptions.PREVIEW)
     async def preview(self, request: Asking, principal: Caller, others: Others) -> Document:
@@ -130,6 +147,11 @@ class SilenceRoutes(Controller):
     async def remove(self, silence_id: FromPath[str], principal: Caller, silences: Quiet) -> None:
         """End a silence now. What still fires is said."""
         await silences.drop(principal.tenant, silence_id)
+
+
+def _created(made: Document, at: str, *, again: bool) -> Response[Document]:
+    headers = {"Location": at} | ({"Idempotency-Replayed": "true"} if again else {})
+    return Response(made, headers=headers)
 
 
 async def _preview(silence: Silence, others: Ports) -> Document:

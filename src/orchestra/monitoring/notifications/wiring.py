@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import anyio
@@ -15,13 +16,16 @@ from orchestra.monitoring.notifications.contacts import Contacts
 from orchestra.monitoring.notifications.hush import Silences
 from orchestra.monitoring.notifications.ports import Ports
 from orchestra.monitoring.notifications.posting import Postman
+from orchestra.monitoring.notifications.quieting import Quieting
 from orchestra.monitoring.notifications.routes import ContactRoutes, SilenceRoutes
 from orchestra.monitoring.notifications.shelf import Shelf
 from orchestra.monitoring.notifications.telling import Teller
 from orchestra.monitoring.notifications.timing import Lead, Timekeeper
 from orchestra.monitoring.tending import tend
 from orchestra.provided import provided
+from orchestra.store import notice_keys
 from orchestra.store.client import Store
+from orchestra.store.repeats import Repeats
 
 READER: Final = "notifications"
 PATTERNS: Final = ("alert.*", "webhook.exhausted", "webhook.disabled")
@@ -50,14 +54,15 @@ class NotificationsPart:
         )
         self.timekeeper = Timekeeper(self.shelf, self.teller, self.postman, lead, ports, clock)
         ports.bus.subscribe(READER, PATTERNS, self.teller.handle, READING)
+        repeats = partial(Repeats, store, notice_keys.notices(store.space))
         parts = {
-            "contacts": Contacts(self.book, ports.hooks, clock, ids),
+            "contacts": Contacts(self.book, ports.hooks, repeats("contact"), clock, ids),
+            "quieting": Quieting(self.silences, repeats("silence"), clock, ids),
             "book": self.book,
             "postman": self.postman,
             "silences": self.silences,
             "others": ports,
             "clock": clock,
-            "new_ids": ids,
             "store": store,
         }
         self.routes: Sequence[ControllerRouterHandler] = (

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from orchestra.errors import Conflict, Invalid, NotFound
+from orchestra.errors import Conflict, NotFound
 from orchestra.store import frames, keys
 from orchestra.store.keys import Tenant
+from orchestra.store.repeats import IdempotencyMismatch
 from orchestra.store.scripts import Argument, Script
 from orchestra.workflows.catalogue.cursors import Place
 from orchestra.workflows.language.definition import Json
@@ -45,10 +46,6 @@ class VersionMismatch(Conflict):
     """`If-Match` named another version than the last one. Context: `version`."""
 
     status = 412
-
-
-class IdempotencyMismatch(Invalid):
-    """The `Idempotency-Key` was used with another body."""
 
 
 class Workflow(msgspec.Struct, frozen=True):

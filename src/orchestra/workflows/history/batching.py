@@ -19,8 +19,9 @@ from orchestra.instants import instant
 from orchestra.store import keys
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
+from orchestra.store.repeats import IdempotencyMismatch
 from orchestra.workflows.catalogue.cursors import cursor_of, place_of
-from orchestra.workflows.catalogue.plans import IDEMPOTENCY_TTL_MS, IdempotencyMismatch
+from orchestra.workflows.catalogue.plans import IDEMPOTENCY_TTL_MS
 from orchestra.workflows.history import choosing
 from orchestra.workflows.history.choosing import Choice
 from orchestra.workflows.history.executions import Control, Executions, possible

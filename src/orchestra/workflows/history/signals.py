@@ -11,7 +11,8 @@ from orchestra.errors import Conflict, NotFound, TooLarge
 from orchestra.instants import instant
 from orchestra.store import keys
 from orchestra.store.keys import Tenant
-from orchestra.workflows.catalogue.plans import Catalogue, IdempotencyMismatch
+from orchestra.store.repeats import IdempotencyMismatch
+from orchestra.workflows.catalogue.plans import Catalogue
 from orchestra.workflows.history.executions import WrongState
 from orchestra.workflows.history.insisting import insist
 from orchestra.workflows.history.reader import NoSuchExecution, Reader

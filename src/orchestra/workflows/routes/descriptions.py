@@ -7,8 +7,8 @@ from orchestra.errors import Invalid, NotFound, TooLarge
 from orchestra.security.bodies import RequestInvalid
 from orchestra.security.hardened import JSON_REFUSALS
 from orchestra.store.failures import NotReplicated, StoreAway, StoreDiskFull, StoreFull
+from orchestra.store.repeats import IdempotencyMismatch
 from orchestra.workflows.catalogue.plans import (
-    IdempotencyMismatch,
     NoSuchVersion,
     NoSuchWorkflow,
     VersionMismatch,

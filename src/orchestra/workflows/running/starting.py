@@ -13,10 +13,10 @@ from orchestra.security import hops
 from orchestra.store import partitions
 from orchestra.store.failures import NotReplicated, StoreAway
 from orchestra.store.keys import Tenant
+from orchestra.store.repeats import IdempotencyMismatch
 from orchestra.workflows.catalogue.plans import (
     IDEMPOTENCY_TTL_MS,
     Catalogue,
-    IdempotencyMismatch,
     NoSuchVersion,
     WorkflowArchived,
 )

@@ -13,6 +13,7 @@ from orchestra.bus.webhooks.inbound.records import (
     HookTooFast,
     HookUnknown,
 )
+from orchestra.bus.webhooks.keybox import SigningKeyUnreadable
 from orchestra.bus.webhooks.reading import WebhookInvalid
 from orchestra.bus.webhooks.records import KeysExhausted, Quota
 from orchestra.described import Answer, Header, described
@@ -20,6 +21,7 @@ from orchestra.problems import BodyTooLarge
 from orchestra.security.hardened import JSON_REFUSALS
 from orchestra.security.secrets import MasterKeyMissing
 from orchestra.store.failures import StoreAway
+from orchestra.store.repeats import IdempotencyMismatch
 
 _HOOK: Final = Answer("The hook.", [documents.Hook], headers=["ETag"])
 
@@ -28,11 +30,12 @@ CREATE: Final = described(
         201: Answer(
             "Made. Give the sender its address and the secret, which is not shown again.",
             [documents.HookMade],
-            headers=["Location", "ETag"],
+            headers=["Location", "ETag", "Idempotency-Replayed"],
         )
     },
     refusals=[
-        *JSON_REFUSALS, WebhookInvalid, BodyTooLarge, Quota, MasterKeyMissing, *WRITES,
+        *JSON_REFUSALS, WebhookInvalid, BodyTooLarge, Quota, IdempotencyMismatch, MasterKeyMissing,
+        SigningKeyUnreadable, *WRITES,
     ],
     body=documents.HookBody,
     examples={

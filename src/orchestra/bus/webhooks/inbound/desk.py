@@ -12,7 +12,7 @@ from orchestra.bus.webhooks.inbound.reading import (
     read_hook,
     read_rotation,
 )
-from orchestra.bus.webhooks.inbound.records import Hook, HookMoved, Target
+from orchestra.bus.webhooks.inbound.records import Hook, HookMoved, HookUnknown, Target
 from orchestra.bus.webhooks.inbound.schemes import new_secret
 from orchestra.bus.webhooks.keybox import living
 from orchestra.bus.webhooks.reading import WebhookInvalid, settle
@@ -21,6 +21,8 @@ from orchestra.clock import Clock, Ids
 from orchestra.errors import Conflict, Forbidden, Problem
 from orchestra.security import Permission, Principal
 from orchestra.security.hardened import loads
+from orchestra.store.keys import Tenant
+from orchestra.store.repeats import Repeats
 
 BODY_MAX_BYTES: Final = 65_536
 HOUR_MS: Final = 3_600_000
@@ -33,32 +35,49 @@ class HookIsPublic(Conflict):
 
 
 class Made(msgspec.Struct, frozen=True):
-    """A hook with its newest secret, to be shown this once; None: it is public."""
+    """A hook with its newest secret, to be shown this once; None: it is public.
+
+    `again`: it was made before.
+    """
 
     hook: Hook
     secret: str | None
+    again: bool = False
 
 
 class HookDesk:
     """Inbound hooks as callers see them."""
 
-    def __init__(self, hooks: Hooks, clock: Clock, ids: Ids) -> None:
-        self._hooks, self._clock, self._ids = hooks, clock, ids
+    def __init__(self, hooks: Hooks, repeats: Repeats, clock: Clock, ids: Ids) -> None:
+        self._hooks, self._repeats = hooks, repeats
+        self._clock, self._ids = clock, ids
 
-    async def create(self, principal: Principal, body: bytes) -> Made:
-        """A new hook. Raises WebhookInvalid, Quota, Forbidden, MasterKeyMissing."""
+    async def create(self, principal: Principal, body: bytes, key: str | None) -> Made:
+        """A new hook; with the `key` of before, the one of before.
+
+        Raises WebhookInvalid, Quota, Forbidden, IdempotencyMismatch, MasterKeyMissing.
+        """
         findings: list[Problem] = []
         base = blank(principal.tenant, self._ids.new("ihk"), self._clock.now_ms())
         wanted = read_hook(loads(body, max_bytes=BODY_MAX_BYTES), base, findings, new=True)
         settle(findings, "the hook is wrong")
         _check(principal, wanted.hook.target)
         _check_public(principal, wanted.hook)
-        if wanted.hook.public:
-            return Made(await self._hooks.create(wanted.hook), None)
-        secret = wanted.secret or new_secret(wanted.hook.scheme)
-        kept = await self._kept(wanted.hook, secret)
-        hook = msgspec.structs.replace(wanted.hook, secrets=(kept,))
-        return Made(await self._hooks.create(hook), secret)
+        claim = await self._repeats.claim(principal.tenant, key, body, base.id)
+        if claim.again:
+            try:
+                return await self._before(principal.tenant, claim.id)
+            except HookUnknown:
+                pass  # its maker did not get so far
+        hook, secret = msgspec.structs.replace(wanted.hook, id=claim.id), None
+        if not hook.public:
+            secret = wanted.secret or new_secret(hook.scheme)
+            kept = await self._kept(hook, secret)
+            hook = msgspec.structs.replace(hook, secrets=(kept,))
+        try:
+            return Made(await self._hooks.create(hook), secret)
+        except HookMoved:  # the same request, at the same time
+            return await self._before(principal.tenant, claim.id)
 
     async def change(
         self, principal: Principal, hook_id: str, body: bytes, revision: int | None
@@ -117,6 +136,11 @@ class HookDesk:
                 if not left:
                     raise
         raise AssertionError("the last round returns or raises")
+
+    async def _before(self, tenant: Tenant, hook_id: str) -> Made:
+        hook = await self._hooks.get(tenant, hook_id)
+        secret = None if hook.public else (await self._hooks.secrets(hook))[0].decode()
+        return Made(hook, secret, again=True)
 
     async def _kept(self, hook: Hook, secret: str) -> SigningKey:
         fresh = SigningKey(self._ids.new("sgk"), b"", created_ms=self._clock.now_ms())

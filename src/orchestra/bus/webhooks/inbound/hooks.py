@@ -42,8 +42,9 @@ class Hooks:
             return None
 
     async def create(self, hook: Hook) -> Hook:
-        """Raises Quota."""
-        await self._shelf.put(hook.tenant, hook.id, 1, hook)
+        """Keep a new hook. Raises Quota; HookMoved when there is one of this id."""
+        if not await self._shelf.put(hook.tenant, hook.id, 1, hook):
+            raise HookMoved("there is a hook of this id")
         return hook
 
     async def change(self, before: Hook, after: Hook) -> Hook:

@@ -13,6 +13,7 @@ from orchestra.bus.webhooks.inbound.hooks import Hooks
 from orchestra.bus.webhooks.inbound.reading import form_of
 from orchestra.bus.webhooks.inbound.receiving import Challenge, Receiver
 from orchestra.bus.webhooks.inbound.records import Hook, HookMoved
+from orchestra.bus.webhooks.routes import IdempotencyKey
 from orchestra.bus.webhooks.showing import Document, key_shown
 from orchestra.instants import instant
 from orchestra.security import Permission, Principal, public, requires
@@ -37,15 +38,25 @@ class HookRoutes(Controller):
 
     @post("/inbound", guards=WRITES, opt=descriptions.CREATE)
     async def create(
-        self, request: Asking, principal: Caller, hook_desk: Office, store: Keeper, base_url: Base
+        self,
+        request: Asking,
+        principal: Caller,
+        hook_desk: Office,
+        store: Keeper,
+        base_url: Base,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[Document]:
-        """Make an address for a sender. What comes there starts a workflow, or is a signal."""
+        """Make an address for a sender. What comes there starts a workflow, or is a signal.
+
+        Repeating an `Idempotency-Key` in 24 h makes no second one.
+        """
         store.admit()
-        made = await hook_desk.create(principal, await request.body())
+        made = await hook_desk.create(principal, await request.body(), idempotency_key)
         headers = {
             "Location": f"/api/webhooks/inbound/{made.hook.id}",
             "ETag": _etag(made.hook),
         }
+        headers |= {"Idempotency-Replayed": "true"} if made.again else {}
         return Response(_made(made, base_url), headers=headers)
 
     @get("/inbound", guards=READS, opt=descriptions.LIST)

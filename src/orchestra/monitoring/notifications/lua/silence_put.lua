@@ -1,6 +1,6 @@
 -- silence_put: keep a silence; those that ended long ago make room
 -- args: tenant id record most ends_ms now_ms keep_ms
--- returns 1 kept, -1 there are too many
+-- returns 1 kept, 0 another one has this id, -1 there are too many
 -- repeats 1
 -- cost O(silences of the tenant), at most `most`
 local p, call = KEYS[1], redis.call
@@ -10,7 +10,9 @@ for _, old in ipairs(call('ZRANGEBYSCORE', ends, '-inf', now - keep)) do
   call('HDEL', all, old)
   call('ZREM', ends, old)
 end
-if call('HEXISTS', all, ARGV[3]) == 0 and call('HLEN', all) >= tonumber(ARGV[5]) then return -1 end
+local known = call('HGET', all, ARGV[3])
+if known and known ~= ARGV[4] then return 0 end
+if not known and call('HLEN', all) >= tonumber(ARGV[5]) then return -1 end
 call('HSET', all, ARGV[3], ARGV[4])
 call('ZADD', ends, ARGV[6], ARGV[3])
 local last = tonumber(call('ZRANGE', ends, -1, -1, 'WITHSCORES')[2])
