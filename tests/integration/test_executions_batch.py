@@ -90,6 +90,11 @@ async def test_executions_are_found_by_what_is_known_of_them(product: Product) -
     assert answer.status_code == 422
     pointers = {one["pointer"] for one in answer.json()["errors"]}
     assert pointers == {f"/query/{name}" for name in wrong}
+    for part in ("timeline?at=9007199254740992", "timeline?at=-1", "history?after=x"):
+        answer = await product.http.get(f"/api/executions/{good[0]}/{part}")
+        assert answer.status_code == 422, (part, answer.text)
+    answer = await product.http.get(f"/api/executions/{good[0]}/history?after={10**30}")
+    assert (answer.status_code, answer.json()["items"]) == (200, [])
 
 
 @pytest.mark.parametrize("order", ["newest", "oldest"])

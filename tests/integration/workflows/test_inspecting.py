@@ -189,6 +189,9 @@ async def test_the_history_is_read_from_its_end_too(engine: Replica) -> None:
         after = page["next_cursor"]
 
     assert found == all_[::-1]
+    far = await engine.executions.history(DEFAULT_TENANT, execution, 2**70, 3)
+    last = await engine.executions.history(DEFAULT_TENANT, execution, 2**70, 3, newest=True)
+    assert (far["items"], [item["seq"] for item in last["items"]]) == ([], all_[:-4:-1])
     log = await engine.logs(execution, order="desc")
     assert [one["id"] for one in log] == [one["id"] for one in await engine.logs(execution)][::-1]
 

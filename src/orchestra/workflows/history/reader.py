@@ -109,22 +109,22 @@ class Reader:
         self, stored: Stored, after: int, limit: int, *, newest: bool = False
     ) -> list[chronicle.Line]:
         """So many lines behind line `after`, or, the newest first, before it; 0: from the end."""
-        if newest:
-            last = after - 2 if after > 0 else -1
-            first = max(0, last - limit + 1) if after > 0 else -limit
-            if after == 1:
-                return []
-        else:
-            first, last = max(0, after), max(0, after) + limit - 1
-        if stored.history is not None:
-            lines = chronicle.read(stored.history)
-            found = lines[first : last + 1 if last != -1 else None]
-            return found[::-1] if newest else found
         prefix = self._store.prefix(self.tag(stored.id))
-        key = keys.history(prefix, stored.id)
-        raw, length = await self._gather(prefix, ("LRANGE", key, first, last), ("LLEN", key))
-        begins = max(0, int(length) + first) if first < 0 else first
-        read = chronicle.read(raw, begins + 1)
+        key, kept = keys.history(prefix, stored.id), stored.history
+        length = await self._store.read(prefix, "LLEN", key) if kept is None else len(kept)
+        if newest:
+            end = min(after - 1, length) if after > 0 else length
+            first = max(0, end - limit)
+        else:
+            first = min(max(0, after), length)
+            end = min(first + limit, length)
+        if end <= first:
+            return []
+        if kept is not None:
+            found = kept[first:end]
+        else:  # lines are only added, and keep their numbers
+            found = await self._store.read(prefix, "LRANGE", key, first, end - 1)
+        read = chronicle.read(found, first + 1)
         return read[::-1] if newest else read
 
     async def line(self, stored: Stored, path: str) -> dict[str, int | str]:

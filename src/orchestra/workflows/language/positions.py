@@ -138,7 +138,7 @@ def _spans(
             if top.pointer in wanted:
                 spans[top.pointer] = (top.key, (top.start, span[1]))
         elif top is not None and top.is_object and top.name_at is None:
-            top.name = json.loads(mark) if "\\" in mark else mark[1:-1]
+            top.name = _named(mark)
             top.name_at = span
             if twice is not None:
                 top.note_key(twice)
@@ -151,6 +151,16 @@ def _spans(
             elif pointer in wanted:
                 spans[pointer] = (key, span)
     return spans
+
+
+def _named(key: str) -> str:
+    """A key as it is called; of one that nobody can read, what is written."""
+    if "\\" in key:
+        try:
+            return json.loads(key)
+        except ValueError:
+            pass
+    return key[1:-1]
 
 
 def _begun(top: _Open | None) -> tuple[str, Span | None]:

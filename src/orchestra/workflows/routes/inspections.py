@@ -15,6 +15,7 @@ Caller = NamedDependency[SkipValidation[Principal]]
 Asked = NamedDependency[SkipValidation[Inspection]]
 StepsLimit = Annotated[int, QueryParameter(ge=1, le=1_000, description="Steps at most.")]
 AT_MAX = 253_402_300_799_999
+At = Annotated[int | None, QueryParameter(ge=0, le=AT_MAX)]
 
 _READ = [requires(Permission.EXECUTIONS_READ)]
 
@@ -38,7 +39,7 @@ class InspectionRoutes(Controller):
         execution: FromPath[str],
         principal: Caller,
         inspection: Asked,
-        at: FromQuery[Annotated[int, QueryParameter(ge=0, le=AT_MAX)] | None] = None,
+        at: At = None,
         limit: StepsLimit = 1_000,
         critical: FromQuery[bool] = True,
     ) -> dict[str, Json]:

@@ -16,7 +16,19 @@ def test_broken_json_has_its_place() -> None:
     assert finding.range.line == 2
 
 
-@pytest.mark.parametrize("source", [b"", b"[", b"\xff", b"NaN", b'{"a":\x00}', b'{"a":"\\ud800"}'])
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"",
+        b"[",
+        b"\xff",
+        b"NaN",
+        b'{"a":\x00}',
+        b'{"a":"\\ud800"}',
+        b'{"a\\m": 1}',
+        b'{"a\\u12": 1}',
+    ],
+)
 def test_what_is_not_json_is_one_finding(source: bytes) -> None:
     assert only(source).code == "json.syntax"
 
