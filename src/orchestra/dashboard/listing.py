@@ -2,7 +2,6 @@
 
 from typing import Final
 
-import anyio
 from litestar import get
 
 from orchestra.dashboard.asking import Viewer
@@ -30,16 +29,8 @@ _READ: Final = [requires(Permission.EXECUTIONS_READ)]
 async def executions(request: Asking, site: There) -> Answer:
     """The list."""
     listed, asker = _listed(request), viewer(request)
-    total: int | None = None
-
-    async def count() -> None:
-        nonlocal total
-        total = await _total(site, asker)
-
-    async with anyio.create_task_group() as group:
-        if not listed.chips:
-            group.start_soon(count)
-        await listed.ask(site, asker)
+    await listed.ask(site, asker)
+    total = None if listed.chips else await _total(site, asker)
     return site.page(
         request, "pages/executions.html", listed=listed, states=STATES, live="executions",
         further=FURTHER, total=total, counted_max=COUNTED_MAX,

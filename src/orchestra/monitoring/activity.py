@@ -7,13 +7,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-import anyio
-
 from orchestra.clock import Clock
 from orchestra.instants import instant
 from orchestra.instruments import Tally
 from orchestra.monitoring.metrics.functions import Sum, quantile
-from orchestra.monitoring.windows import Labels, Windows
+from orchestra.monitoring.windows import Labels, Older, Windows
 from orchestra.store.keys import Tenant
 
 HOUR_S: Final = 3_600
@@ -38,39 +36,29 @@ class Activity:
 
     async def make(self, tenant: Tenant) -> Document:
         """By hour, the present one last. Raises StoreAway."""
-        counts: dict[str, list[float]] = {}
-        found: Document = {}
-
-        async def count(name: str, metric: str) -> None:
-            counts[name] = _summed(await self._windows.bins(tenant, metric, _SPAN_S, HOUR_S))
-
-        async def ended() -> None:
-            metric = "orchestra_executions_total"
-            found["ended"] = await self._windows.bins(tenant, metric, _SPAN_S, HOUR_S)
-
-        async def lasted() -> None:
-            metric = "orchestra_execution_seconds"
-            found["lasted"] = await self._windows.bins(tenant, metric, _SPAN_S, HOUR_S)
-
-        async with anyio.create_task_group() as group:
-            for name, metric in _COUNTERS.items():
-                group.start_soon(count, name, metric)
-            group.start_soon(ended)
-            group.start_soon(lasted)
+        # One after the other: a failure in a task group would be no StoreAway any more.
+        ended = await self._bins(tenant, "orchestra_executions_total")
+        lasted = await self._bins(tenant, "orchestra_execution_seconds")
+        counts = {
+            name: _summed(await self._bins(tenant, metric)) for name, metric in _COUNTERS.items()
+        }
         hour_s = self._clock.now_ms() // 1_000 // HOUR_S * HOUR_S
-        outcomes = _outcomes(found["ended"])
-        before = {f"{name}": round(sum(values[:HOURS]), 6) for name, values in counts.items()}
+        outcomes = _outcomes(ended)
+        before: Document = {name: round(sum(n[:HOURS]), 6) for name, n in counts.items()}
         before |= {name: int(sum(values[:HOURS])) for name, values in outcomes.items()}
         return {
             "begins_at": instant((hour_s - (HOURS - 1) * HOUR_S) * 1_000),
             "step_s": HOUR_S,
-            "workflows": _by_workflow(found["ended"]),
+            "workflows": _by_workflow(ended),
             "series": {
                 **{name: values[HOURS:] for name, values in (counts | outcomes).items()},
-                "p95_ms": _p95(found["lasted"]),
+                "p95_ms": _p95(lasted),
             },
-            "day_before": before | {"p95_ms": _p95_of(found["lasted"], range(HOURS))},
+            "day_before": before | {"p95_ms": _p95_of(lasted, range(HOURS))},
         }
+
+    async def _bins(self, tenant: Tenant, metric: str) -> Older:
+        return await self._windows.bins(tenant, metric, _SPAN_S, HOUR_S)
 
 
 def _summed(series: Mapping[Labels, Mapping[int, Any]]) -> list[float]:

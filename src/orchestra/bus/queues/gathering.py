@@ -1,17 +1,17 @@
-"""Asking all parts of a spread queue at once."""
+"""Asking several at once: all parts of a spread queue, all of a list."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar, cast
 
 import anyio
 
-from orchestra.bus.queues.calls import Part
 from orchestra.errors import OrchestraError
 
+P = TypeVar("P")
 T = TypeVar("T")
 
 
-async def gathered(parts: Sequence[Part], ask: Callable[[Part], Awaitable[T]]) -> list[T]:
+async def gathered(parts: Sequence[P], ask: Callable[[P], Awaitable[T]]) -> list[T]:
     """The answers of all parts, in their order. Raises the first refusal, when all are in."""
     if len(parts) == 1:
         return [await ask(parts[0])]

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import anyio
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter, SkipValidation
 
 from orchestra.bus import PositionInvalid
+from orchestra.bus.queues.gathering import gathered
 from orchestra.bus.webhooks import descriptions, showing
 from orchestra.bus.webhooks.deliveries import Health, Log
 from orchestra.bus.webhooks.delivering import Deliverer
@@ -149,16 +149,9 @@ class WebhookRoutes(Controller):
 
 
 async def healths(history: Log, endpoints: Sequence[Endpoint]) -> dict[str, Health]:
-    """How each of them is, asked for together."""
-    found: dict[str, Health] = {}
-
-    async def look(one: Endpoint) -> None:
-        found[one.id] = await history.health(one.tenant, one.id)
-
-    async with anyio.create_task_group() as group:
-        for one in endpoints:
-            group.start_soon(look, one)
-    return found
+    """How each of them is, asked for together. Raises StoreAway."""
+    found = await gathered(endpoints, lambda one: history.health(one.tenant, one.id))
+    return {one.id: health for one, health in zip(endpoints, found, strict=True)}
 
 
 async def shown(endpoint: Endpoint, principal: Principal, history: Log) -> Response[Document]:
