@@ -48,6 +48,7 @@ class Surveying:
                 while self._leading.leads:
                     await self._clock.sleep(LOOK_S)
                     await self.look()
+                self._hide()  # also what was read while the claim ran out
         finally:
             self._hide()
 
@@ -55,7 +56,6 @@ class Surveying:
         """Read them when it is time, and ours to do."""
         if not self._leading.leads:
             self._hide()
-            self._due = float("-inf")
             return
         now = self._clock.monotonic()
         if now >= self._due:
@@ -78,6 +78,7 @@ class Surveying:
             self._shown[n] = found
 
     def _hide(self) -> None:
+        self._due = float("-inf")
         for shown in self._shown:
             for (_, values), gauge in shown.items():
                 gauge.forget(*values)

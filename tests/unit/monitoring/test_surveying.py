@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+import anyio
 import pytest
 from told import told
 
@@ -22,6 +23,15 @@ class Lead:
 
     leads = True
 
+    def __init__(self) -> None:
+        self.waited_for = anyio.Event()
+
+    async def elected(self) -> None:
+        """See `Leading.elected`; who has lost it never gets it back."""
+        if not self.leads:
+            self.waited_for.set()
+            await anyio.sleep_forever()
+
 
 class Surveyed:
     """A survey that says what the test wants."""
@@ -30,10 +40,14 @@ class Surveyed:
         self.found: dict[str, float] = {}
         self.away = False
         self.asked = 0
+        self.loses: Lead | None = None
+        """Who leads no more by the second time."""
 
     async def survey(self) -> Sequence[Reading]:
         """A `Survey`."""
         self.asked += 1
+        if self.asked == 2 and self.loses is not None:
+            self.loses.leads = False
         if self.away:
             raise Unavailable("away")
         return [(GAUGE, (name,), value) for name, value in self.found.items()]
@@ -79,6 +93,18 @@ async def test_who_leads_no_more_shows_nothing() -> None:
 
     assert (hidden, told(GAUGE.name)) == ({}, {("a",): 1})
     await leave(surveying)
+
+
+async def test_what_was_read_while_the_lead_was_lost_is_not_shown() -> None:
+    surveying, one, lead, _ = made()
+    one.found, one.loses = {"a": 1}, lead
+    async with anyio.create_task_group() as group:
+        group.start_soon(surveying.serve)
+        with anyio.fail_after(60):
+            await lead.waited_for.wait()
+
+        assert (one.asked, told(GAUGE.name)) == (2, {})
+        group.cancel_scope.cancel()
 
 
 async def test_what_cannot_be_read_is_not_shown() -> None:
