@@ -86,8 +86,7 @@ class Sessions:
 
     async def lasts(self, text: str) -> bool:
         """Whether it is still there. To ask does not make it last."""
-        record = await self._read(text, touch=False)
-        return record is not None and await self._ring.holder(record.key) is not None
+        return await self._holder(text) is not None
 
     async def end(self, text: str) -> None:
         """Sign out."""
@@ -95,11 +94,18 @@ class Sessions:
         await self._store.call(self._prefix, "DEL", session_keys.session(self._prefix, _hash(text)))
 
     async def authenticate(self, text: str) -> tuple[Principal, Kind]:
-        """Who asks with the session `text`, as what lasts asks again. Raises Unauthenticated."""
-        found = await self.find(text)
-        if found is None:
+        """Who asks with the session `text`, as what lasts asks again. To ask does not make it last.
+
+        Raises Unauthenticated.
+        """
+        principal = await self._holder(text)
+        if principal is None:
             raise Unauthenticated(KEY_NEEDED)
-        return found.principal, "live"
+        return principal, "live"
+
+    async def _holder(self, text: str) -> Principal | None:
+        record = await self._read(text, touch=False)
+        return None if record is None else await self._ring.holder(record.key)
 
     def token(self, text: str) -> str:
         """What a change has to carry beside the cookie."""
