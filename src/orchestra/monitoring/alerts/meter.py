@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, Protocol
 
+import msgspec
+
 from orchestra.clock import Clock
 from orchestra.errors import Invalid
 from orchestra.monitoring.alerts import judging
@@ -59,13 +61,21 @@ class RuleFails(Invalid):
     """The rule cannot be evaluated as the metric is."""
 
 
+class _Usual(msgspec.Struct):
+    """What was measured in an hour of the weeks before, of so many weeks until now."""
+
+    hour: int
+    weeks: int = 0
+    values: dict[tuple[str, ...], list[float]] = {}
+
+
 class Meter:
     """Measures. `begin` a round, then ask for each rule."""
 
     def __init__(self, windows: Looks, count: Count, clock: Clock) -> None:
         self._windows, self._count, self._clock = windows, count, clock
         self._round: dict[object, list[Measured]] = {}
-        self._usual: dict[object, tuple[int, Mapping[tuple[str, ...], list[float]]]] = {}
+        self._usual: dict[object, _Usual] = {}
         self._lines: dict[tuple[Tenant, str, int], int] = {}
         self._ration = Ration(clock)
         self.now_s = 0
@@ -162,19 +172,18 @@ class Meter:
         hour = self.now_s - self.now_s % HOUR_S
         key = (name_of(rule), agg, rule.of, rule.by, rule.where, rule.window_s)
         kept = self._usual.get(key)
-        if kept is not None and kept[0] == hour:
-            return kept[1]
-        found: dict[tuple[str, ...], list[float]] = {}
+        if kept is None or kept.hour != hour:
+            if len(self._usual) >= USUAL_MAX:
+                self._usual.clear()
+            kept = self._usual[key] = _Usual(hour)
         share = rule.window_s / HOUR_S if agg in _EXTENSIVE else 1.0
-        for week in range(1, WEEKS + 1):
-            ago_s = self.now_s - (hour - week * WEEK_S + HOUR_S)
+        while kept.weeks < WEEKS:  # when there is no time for all of them, the next round goes on
+            ago_s = self.now_s - (hour - (kept.weeks + 1) * WEEK_S + HOUR_S)
             for one in await self._window(rule, agg, HOUR_S, ago_s):
                 if one.value is not None:
-                    found.setdefault(_key(one), []).append(one.value * share)
-        if len(self._usual) >= USUAL_MAX:
-            self._usual.clear()
-        self._usual[key] = (hour, found)
-        return found
+                    kept.values.setdefault(_key(one), []).append(one.value * share)
+            kept.weeks += 1
+        return kept.values
 
     async def _log(self, rule: Rule) -> Measured:
         key, began = (rule.tenant, rule.query, rule.window_s), self._clock.monotonic()
