@@ -14,6 +14,7 @@ from orchestra.monitoring.alerts.records import (
     RuleQuota,
     RuleUnknown,
 )
+from orchestra.monitoring.alerts.turns import BackTestsCrowded
 from orchestra.monitoring.metrics.answering import QueryTooWide
 from orchestra.security.hardened import JSON_REFUSALS
 from orchestra.store.failures import NotReplicated, StoreAway
@@ -70,7 +71,7 @@ REMOVE: Final = described(
 )
 TEST: Final = described(
     {200: Answer("When the rule would have fired. Nothing is kept.", [documents.Tested])},
-    refusals=[*JSON_REFUSALS, RuleInvalid, QueryTooWide, StoreAway],
+    refusals=[*JSON_REFUSALS, RuleInvalid, BackTestsCrowded, QueryTooWide, StoreAway],
     body=documents.TestBody,
     examples={"errors of agents": {**_EXAMPLE, "from": "-7d"}},
 )
