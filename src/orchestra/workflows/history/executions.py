@@ -122,10 +122,14 @@ class Executions:
     async def state(self, tenant: Tenant, execution: str) -> str | None:
         """Its status alone; None when there is no such execution."""
         try:
-            stored = await self._reader.read(tenant, execution)
+            prefix = self._store.prefix(self._reader.tag(execution))
+            key = keys.state(prefix, execution)
+            letter, whose = await self._store.read(prefix, "HMGET", key, "@s", "@t")
+            if letter is None:  # it is in its archive
+                return STATES[(await self._reader.read(tenant, execution)).letter]
         except NoSuchExecution:
             return None
-        return STATES[stored.letter]
+        return STATES[letter.decode()] if whose == tenant.encode() else None
 
     async def step(self, tenant: Tenant, execution: str, path: str) -> dict[str, Json]:
         """One step, whole. Raises NoSuchStep."""

@@ -23,6 +23,8 @@ from orchestra.workflows.ports import Partitions
 SCANNED_MAX: Final = LOOKED_MAX
 FAR: Final = 800
 """So many are looked at together at most."""
+READ: Final = 100
+"""Of so many the inputs, which come with the rest, are in memory at once."""
 
 
 class Listing:
@@ -108,6 +110,12 @@ class Listing:
         return names_in(stored.record(path) for path in stored.records if path[0] not in "@$")
 
     async def _shown(self, tenant: Tenant, entries: list[Entry]) -> list[dict[str, Json]]:
+        shown: list[dict[str, Json]] = []
+        for start in range(0, len(entries), READ):
+            shown += await self._some(tenant, entries[start : start + READ])
+        return shown
+
+    async def _some(self, tenant: Tenant, entries: list[Entry]) -> list[dict[str, Json]]:
         sent: list[Awaitable[Any]] = []
         for _, execution, tag in entries:
             prefix = self._store.prefix(tag)

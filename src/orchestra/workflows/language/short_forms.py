@@ -63,21 +63,24 @@ class StepShape(msgspec.Struct, frozen=True):
         kind = "agent" if any(key in value for key in _AGENT_KEYS) else "transform"
         if kind == "transform" and (meant := self._meant_agent(value)):
             kind, value = "agent", self._renamed(value, meant, at, found)
-        record = self.records[kind]
+        record, close = self.records[kind], self._close()
         known: dict[str, Json] = {}
         extra: dict[str, Json] = {}
         for key, item in value.items():
             if key in record.fields:
                 known[key] = item
-            elif not self._refused(key, kind, at, found):
+            elif not self._refused(key, (kind, close), at, found):
                 extra[key] = item
         made = {"type": kind, **record.read_object(known, at, found)}
         if extra:
             _take(extra, made, at, found)
         return _delivered(made, at, found) if kind == "agent" else made
 
-    def _refused(self, key: str, kind: str, at: str, found: Findings) -> bool:
-        place = f"{at}/{escaped(key)}"
+    def _refused(
+        self, key: str, of: tuple[str, Mapping[str, str]], at: str, found: Findings
+    ) -> bool:
+        """Whether it is no input, for a step `of` a kind, with keys that look like others."""
+        place, (kind, close) = f"{at}/{escaped(key)}", of
         if kind == "transform" and key in _TELLING:
             fix = [{"op": "add", "path": f"{at}/type", "value": _TELLING[key]}]
             text = f'a step with \'{key}\' needs "type": "{_TELLING[key]}"'
@@ -87,7 +90,7 @@ class StepShape(msgspec.Struct, frozen=True):
             text = f"'{key}' is a field of agent steps, and this step names no agent"
             found.error("field.unknown", place, text)
             return True
-        meant = self._close().get(_folded(key))
+        meant = close.get(_folded(key))
         if meant:
             fix = [{"op": "move", "from": place, "path": f"{at}/{meant}"}]
             text = f"did you mean '{meant}'?"
@@ -174,7 +177,7 @@ def _like(folded: str) -> str:
 
 
 def _take(extra: dict[str, Json], step: dict[str, Json], at: str, found: Findings) -> None:
-    given = step.get("input_data", {})
+    given, moved = step.get("input_data", {}), dict[str, Json]()
     for key, item in extra.items():
         place, name = f"{at}/{escaped(key)}", escaped(key)
         if not is_object(given) or key in given:
@@ -183,8 +186,8 @@ def _take(extra: dict[str, Json], step: dict[str, Json], at: str, found: Finding
             continue
         found.moved[f"{at}/input_data/{name}"] = place
         found.note("field.moved", place, f"'{key[:64]}' is read as input of the step")
-        given = {**given, key: item}
-    step["input_data"] = given
+        moved[key] = item
+    step["input_data"] = {**given, **moved} if moved else given
 
 
 def _delivered(step: Json, at: str, found: Findings) -> dict[str, Json]:
