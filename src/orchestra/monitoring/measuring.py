@@ -57,7 +57,7 @@ class MetricsPart:
         self.buffer = Buffer(store, self.session)
         self.recorder = Recorder(self.admission, self.buffer, clock)
         self.gatherer = Gatherer(self.admission, self.buffer, clock)
-        self.answers = Answers(self.admission, Shelf(store), clock)
+        self.answers = Answers(self.admission, Shelf(store), clock, self.buffer)
         self.sealer = Sealer(store, self.admission, clock)
         self.leading = Leading(store, clock, self.session)
         self.counting = Counting(store, clock, ledgers, self.gatherer, self.leading, overhear)
@@ -71,7 +71,7 @@ class MetricsPart:
         parts = {
             "recorder": self.recorder,
             "answers": self.answers,
-            "forgetting": Forgetting(store, self.admission, clock),
+            "forgetting": Forgetting(store, self.admission, clock, self.buffer),
             "overview": self.overview,
             "services": self.services,
             "uptime": Uptime(self.windows, clock),

@@ -13,6 +13,7 @@ from orchestra.instants import instant
 from orchestra.monitoring.metrics import functions
 from orchestra.monitoring.metrics.admission import About, Admission, MetricUnknown
 from orchestra.monitoring.metrics.asking import STEPS_S, QueryInvalid, Question
+from orchestra.monitoring.metrics.buffer import Buffer
 from orchestra.monitoring.metrics.functions import AGGREGATES, DEFAULTS, PERCENTILES, Bins
 from orchestra.monitoring.metrics.grids import grid_of, incomplete_from, pieces, so_far
 from orchestra.monitoring.metrics.grouping import (
@@ -67,8 +68,12 @@ class Found(msgspec.Struct, frozen=True):
 class Answers:
     """Asks the store what questions need."""
 
-    def __init__(self, admission: Admission, shelf: Shelf, clock: Clock) -> None:
+    def __init__(
+        self, admission: Admission, shelf: Shelf, clock: Clock, buffer: Buffer | None = None
+    ) -> None:
+        """`buffer`: what this process has still to hand over."""
         self.admission, self._shelf, self._clock = admission, shelf, clock
+        self._buffer = buffer
         self._limiter: anyio.Semaphore | None = None
 
     async def answer(self, tenants: Sequence[Tenant], asked: Question) -> dict[str, Any]:
@@ -93,7 +98,16 @@ class Answers:
         if self._limiter is None:
             self._limiter = anyio.Semaphore(AT_ONCE)
         async with self._limiter:
+            await self._settled(found.about, found.series)
             return await self._shown(asked, found, grid, clipped)
+
+    async def _settled(self, about: About, series: Sequence[Series]) -> None:
+        """What this process recorded is in the store. What it measures of itself comes each second.
+
+        Raises StoreAway.
+        """
+        if self._buffer is not None and not about.own:
+            await self._buffer.settle([one.sid for one in series])
 
     async def find(self, tenants: Sequence[Tenant], asked: Question) -> Found | None:
         """What a question is about; None for a metric of ours that has nothing yet."""
@@ -126,6 +140,7 @@ class Answers:
         now_s = self._clock.now_ms() // 1_000
         spans = SPANS[place(about.kind)]
         grids = pieces(asked, spans, now_s) if whole else [grid_of(asked, spans, now_s)[0]]
+        await self._settled(about, series)
         together: dict[Key, Bins] = {}
         for grid in grids:
             _check_width(len(series), grid, asked)

@@ -1,10 +1,11 @@
 """What was measured and is not in the store yet: added up here, handed over once a second.
 
+Who asks this process for values has them handed over first, so that what was recorded here is seen.
 Each slot of the store is told under a number, so that what may not have arrived can be told again
 and is added once. While the store is away it waits, in bounded number; the oldest is dropped.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 import anyio
@@ -40,9 +41,10 @@ Value = float | Tally
 class _Lane:
     """What waits for one slot of the store. `sent`: told, and nobody knows whether it arrived."""
 
-    __slots__ = ("n", "sent", "waiting")
+    __slots__ = ("n", "sent", "turn", "waiting")
 
     def __init__(self) -> None:
+        self.turn = anyio.Lock()
         self.n = 0
         self.sent: list[bytes] = []
         self.waiting: dict[Cell, Value] = {}
@@ -103,9 +105,17 @@ class Buffer:
 
     async def flush(self) -> None:
         """Hand over all there is. Raises StoreAway; what was not told stays, and is told later."""
+        await self._hand_over(self._lanes)
+
+    async def settle(self, sids: Collection[str]) -> None:
+        """Hand over what was added to these series, for who reads them now. Raises as `flush`."""
+        await self._hand_over({tag_of(sid, self._store.partitions) for sid in sids})
+
+    async def _hand_over(self, tags: Collection[int]) -> None:
         failed: list[OrchestraError] = []
         async with anyio.create_task_group() as group:
-            for tag, lane in self._lanes.items():
+            for tag in tags:
+                lane = self._lanes[tag]
                 if lane.sent or lane.waiting:
                     group.start_soon(self._try, tag, lane, failed)
         if failed:
@@ -118,15 +128,17 @@ class Buffer:
             failed.append(away)
 
     async def _tell(self, tag: int, lane: _Lane) -> None:
-        while lane.sent or lane.waiting:
-            if not lane.sent:
-                lane.n += 1
-                lane.sent = self._taken(lane)
-            await self._store.run(
-                self._apply, self._store.prefix(tag), *lane.sent,
-                session=self._session, n=lane.n, spans=PACKED_SPANS,
-            )  # fmt: skip
-            lane.sent = []
+        """What waits now, one at a time; what comes meanwhile is for the next time."""
+        async with lane.turn:
+            for _ in range(bool(lane.sent) + -(-len(lane.waiting) // ITEMS_MAX)):
+                if not lane.sent:
+                    lane.n += 1
+                    lane.sent = self._taken(lane)
+                await self._store.run(
+                    self._apply, self._store.prefix(tag), *lane.sent,
+                    session=self._session, n=lane.n, spans=PACKED_SPANS,
+                )  # fmt: skip
+                lane.sent = []
 
     def _taken(self, lane: _Lane) -> list[bytes]:
         taken = [(cell, lane.waiting.pop(cell)) for cell in list(lane.waiting)[:ITEMS_MAX]]

@@ -4,6 +4,7 @@ from typing import Final
 
 from orchestra.clock import Clock
 from orchestra.monitoring.metrics.admission import Admission
+from orchestra.monitoring.metrics.buffer import Buffer
 from orchestra.monitoring.metrics.series import SPANS, tag_of
 from orchestra.store import metric_keys
 from orchestra.store.client import Store
@@ -15,12 +16,15 @@ _AT_ONCE: Final = 200
 class Forgetting:
     """What `DELETE` does."""
 
-    def __init__(self, store: Store, admission: Admission, clock: Clock) -> None:
+    def __init__(self, store: Store, admission: Admission, clock: Clock, buffer: Buffer) -> None:
         self._store, self._admission, self._clock = store, admission, clock
+        self._buffer = buffer
 
     async def forget(self, tenant: Tenant, name: str) -> None:
         """Forget it. Raises MetricUnknown, MetricTypeFixed, StoreAway; safe to repeat."""
-        for sid in await self._admission.forget(tenant, name):
+        sids = await self._admission.forget(tenant, name)
+        await self._buffer.settle(sids)  # what still waits here would come after
+        for sid in sids:
             prefix = self._store.prefix(tag_of(sid, self._store.partitions))
             names = self._names(prefix, tenant, sid)
             for start in range(0, len(names), _AT_ONCE):

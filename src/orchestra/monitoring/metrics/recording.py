@@ -106,11 +106,11 @@ class Recorder:
         return series_of(tenant, wish.name, kind, about.unit, wish.labels)
 
     async def refresh(self) -> None:
-        """Tell the register which series live. Raises StoreAway."""
+        """Tell the register which series live, but of none that was forgotten. Raises StoreAway."""
         touched, self._touched = self._touched, {}
         stale: dict[Tenant, list[Series]] = {}
         for one in touched.values():
-            if not self._admission.fresh(one):
+            if self._admission.known(one) and not self._admission.fresh(one):
                 stale.setdefault(one.tenant, []).append(one)
         for wanted in stale.values():
             await self._admission.admit(wanted)
