@@ -147,6 +147,8 @@ def test_an_unknown_field_is_answered_with_the_nearest_known_one() -> None:
     [
         ({"provider": "openai", "params": {"stream": True}}, ("/params/stream", "not_an_option")),
         ({"provider": "openai", "base_url": "h/v1"}, ("/base_url", "format")),
+        ({"provider": "openai", "base_url": "http://["}, ("/base_url", "format")),
+        ({"provider": "openai", "base_url": 7}, ("/base_url", "type")),
         ({"provider": "mcp"}, ("/url", "missing_field")),
         ({"provider": "a2a"}, ("/card_url", "missing_field")),
         ({"provider": "a2a", "endpoint": "https://h/"}, ("/endpoint", "unknown_field")),

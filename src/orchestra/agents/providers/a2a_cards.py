@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Literal, cast
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -18,6 +17,7 @@ from orchestra.agents.providers.mishaps import MISHAPS, Ended, invalid
 from orchestra.agents.providers.rpc import document
 from orchestra.agents.records import A2AReach, Agent
 from orchestra.clock import Clock
+from orchestra.security.destinations import is_web
 from orchestra.security.outbound import Outbound
 
 CARD_MAX_BYTES = 1024 * 1024
@@ -187,19 +187,11 @@ def _unusable(what: str) -> Failure:
 def _interface(value: Mapping[str, object]) -> Interface | None:
     url, binding = _text(value.get("url")), _text(value.get("protocolBinding")).upper()
     version = _text(value.get("protocolVersion"))
-    if binding not in ("HTTP+JSON", "JSONRPC") or not _is_web(url):
+    if binding not in ("HTTP+JSON", "JSONRPC") or not is_web(url):
         return None
     if version and version.split(".")[0] != "1":
         return None
     return Interface(url.rstrip("/"), binding, _text(value.get("tenant"))[:256])
-
-
-def _is_web(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and "\\" not in url
 
 
 def _skill(value: Mapping[str, object]) -> Skill | None:

@@ -45,7 +45,8 @@ def read_reach(fields: Fields, provider: Provider) -> Reach | None:
         case "openai":
             return _openai(fields)
         case "anthropic":
-            return _llm(fields, ANTHROPIC, "claude-sonnet-5", "messages")
+            url = read_url(fields, "base_url", ANTHROPIC)
+            return _llm(fields, url, "claude-sonnet-5", "messages")
         case "a2a":
             binding = fields.one_of("binding", "", ("HTTP+JSON", "JSONRPC"))
             url = read_url(fields, "card_url")
@@ -74,9 +75,10 @@ def urls_of(reach: Reach | None) -> Mapping[str, str]:
 
 def _openai(fields: Fields) -> LlmReach:
     """Chat Completions everywhere; Responses is what api.openai.com itself prefers."""
-    official = urlsplit(fields.text("base_url", OPENAI)).hostname == "api.openai.com"
+    url = read_url(fields, "base_url", OPENAI)
+    official = urlsplit(url).hostname == "api.openai.com"
     api = fields.one_of("api", "responses" if official else "chat", ("chat", "responses"))
-    return _llm(fields, OPENAI, "gpt-5-mini", cast('Literal["chat", "responses"]', api))
+    return _llm(fields, url, "gpt-5-mini", cast('Literal["chat", "responses"]', api))
 
 
 def _llm(
@@ -87,7 +89,7 @@ def _llm(
         if params and name in RESERVED:
             params.find(name, "not_an_option", "this is decided by the platform")
     return LlmReach(
-        base_url=read_url(fields, "base_url", base_url).rstrip("/"),
+        base_url=base_url.rstrip("/"),
         api=api,
         model=fields.text("model", model, pattern=MODEL, most=256),
         params=dict(params.body) if params else {},

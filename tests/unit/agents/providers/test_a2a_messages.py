@@ -224,3 +224,11 @@ def test_the_first_interface_we_speak_is_taken(interfaces: list[Any], chosen: st
     interface = card.interface(None)
     assert interface is not None
     assert (interface.binding, interface.url) == (chosen, "http://a")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a:99999/", "http://[", "http://me:mine@a/", "ftp://a/", "http:///x", ""]
+)
+def test_an_interface_that_nobody_can_dial_is_none(url: str) -> None:
+    with pytest.raises(CardUnusable):
+        read_card({"supportedInterfaces": [{"url": url, "protocolBinding": "JSONRPC"}]})
