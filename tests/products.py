@@ -2,8 +2,9 @@
 
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
@@ -23,11 +24,25 @@ class Product:
     http: httpx.AsyncClient
     agents: AgentsModule
     stage: Stage
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     async def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
         """One request with a JSON body."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.http.post(path, json=body, headers=named)
+
+    async def told(self, *types: str) -> AsyncGenerator[dict[str, Any], None]:
+        """Events of these types, the oldest first, each as soon as it is there."""
+        at = "/api/events/subscriptions"
+        name = f"told-{next(self._numbers)}"
+        body = {"name": name, "event_filter": {"event_types": types}, "start": "oldest"}
+        assert (await self.post(at, body)).status_code == 201
+        while True:
+            pulled = (await self.post(f"{at}/{name}/pull", {"wait_ms": 20_000})).json()
+            for event in pulled["events"]:
+                yield event
+            if pulled["cursor"]:
+                await self.post(f"{at}/{name}/ack", {"cursor": pulled["cursor"]})
 
     async def heard(self, name: str) -> None:
         """Wait until the agent has been heard of: a worker of it polls."""

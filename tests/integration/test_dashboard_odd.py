@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import aclosing
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -61,11 +62,12 @@ async def started(product: Product, definition: dict[str, Any], data: object, **
 
 async def reached(product: Product, execution: str, *states: str) -> dict[str, Any]:
     with anyio.fail_after(60):
-        while True:
-            run = (await product.http.get(f"/api/executions/{execution}")).json()
-            if run["status"] in states:
-                return run
-            await anyio.sleep(0.02)
+        async with aclosing(product.told("workflow.*")) as told:
+            while True:
+                run = (await product.http.get(f"/api/executions/{execution}")).json()
+                if run["status"] in states:
+                    return run
+                await anext(told)
 
 
 async def shows(product: Product, path: str, *allowed: int) -> str:
@@ -228,12 +230,7 @@ async def test_webhooks_alerts_and_silences_are_shown(store_url: str, tmp_path: 
         await product.post("/api/alerts/rules", rule)
         await product.post("/api/alerts/silences", silence)
         await product.http.post(f"/ui/webhooks/{id_}/test", headers=OWN)
-        listed: list[dict[str, Any]] = []
-        with anyio.fail_after(60):
-            while not listed:
-                answer = await product.http.get(f"/api/webhooks/{id_}/deliveries")
-                listed = answer.json()["deliveries"]
-                await anyio.sleep(0.05)
+        listed = (await product.http.get(f"/api/webhooks/{id_}/deliveries")).json()["deliveries"]
         await product.http.post(f"/ui/webhooks/{id_}/disable", headers=OWN)
         delivery = listed[0]["delivery"]
         await shows(product, f"/webhooks/{id_}?delivery={delivery}")
