@@ -10,6 +10,7 @@ SHELL := bash
 
 bin := .venv/bin
 ARGS ?=
+lighthouse := lighthouse@12.8.2
 
 help: ## this list
 	@printf '\n  make \033[1mtarget\033[0m\n\n'
@@ -72,13 +73,17 @@ chaos-events: setup-test ## 100,000 events through 3 consumers, with 60 kill -9
 chaos-metrics: setup-test ## ten hours in virtual time: every figure is that of the histories
 	@ORCHESTRA_TEST_CHAOS=long $(bin)/python -m pytest -s -m chaos tests/simulation/test_measured.py $(ARGS)
 
-fuzz: setup-test ## 10,000 requests of any kind to each route of monitoring
-	@ORCHESTRA_TEST_FUZZ=10000 $(bin)/python -m pytest tests/integration/test_monitoring_fuzzed.py $(ARGS)
+fuzz: setup-test ## any requests: 10,000 to each route of monitoring, 1,000 to each other one
+	@ORCHESTRA_TEST_FUZZ=10000 $(bin)/python -m pytest \
+	  tests/integration/test_monitoring_fuzzed.py tests/integration/test_routes_fuzzed.py $(ARGS)
 
 lighthouse: ## what Lighthouse thinks of URL (default: a server on port 8000); needs node and chromium
-	@npx --yes lighthouse@12.8.2 "$(or $(URL),http://127.0.0.1:8000/)" --quiet --output=html \
+	@command -v npx >/dev/null || { echo "Lighthouse needs npx, which comes with node." >&2; exit 1; }
+	@npx --yes $(lighthouse) --version >/dev/null || \
+	  { echo "npx cannot get $(lighthouse): is a registry of npm within reach?" >&2; exit 1; }
+	@npx --yes $(lighthouse) "$(or $(URL),http://127.0.0.1:8000/)" --quiet --output=html \
 	  --only-categories=performance,accessibility,best-practices --output-path=./lighthouse.html \
-	  --chrome-flags="--headless=new --no-sandbox" $(ARGS)
+	  --chrome-flags="--headless=new --no-sandbox --disable-dev-shm-usage" $(ARGS)
 
 docker: ## build the image orchestra:dev
 	docker build -t orchestra:dev .
