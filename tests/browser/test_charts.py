@@ -54,7 +54,7 @@ def test_any_series_is_drawn_from_its_address_and_leads_to_a_rule(
     page.locator("#values summary").click()
     expect(page.locator("#values tbody tr").first).to_be_visible()
     page.get_by_role("link", name="Alert on this").click()
-    expect(page.locator("#metric")).to_have_value("orchestra_executions_total")
-    expect(page.locator("#agg")).to_have_value("increase")
-    expect(page.locator("#by")).to_have_value("outcome")
+    expect(page.locator("#f-metric")).to_have_value("orchestra_executions_total")
+    expect(page.locator("#f-agg")).to_have_value("increase")
+    expect(page.locator("#f-by")).to_have_value("outcome")
     assert not wrong

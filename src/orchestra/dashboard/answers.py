@@ -1,14 +1,17 @@
 """How an action answers: a toast and fresh figures where a script asked, else the way back.
 
-What cannot be undone is asked first, in a dialog or on a page of its own.
+A form that is wrong is shown again. What cannot be undone is asked first, in a dialog or on a page
+of its own.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from orchestra.dashboard.site import Answer, Asking, Site, by_htmx, gone_to, sendable
+from orchestra.dashboard.asking import Refused
+from orchestra.dashboard.sheets import Sheet
+from orchestra.dashboard.site import Answer, Asking, Site, by_htmx, gone_to, sendable, viewer
 from orchestra.errors import Invalid, Problem
 
 AFRESH: Final = {"HX-Trigger": '{"poll": {"target": "#live"}}'}
@@ -33,6 +36,39 @@ class Question(msgspec.Struct, frozen=True):
     """A number to go with it: name, label, what stands there."""
     whole: bool = False
     """The answer is a page, not a toast."""
+
+
+async def submitted(
+    request: Asking, site: Site, sheet: Sheet, to: str, body: object, **headers: str
+) -> dict[str, Any] | None:
+    """What the interface answered to a form; None where something is wrong, which it then says.
+
+    `to`: method and path. Raises Refused for what no form can put right.
+    """
+    if sheet.is_wrong:
+        return None
+    method, _, path = to.partition(" ")
+    try:
+        return await site.api.send(viewer(request), method, path, body, **headers)
+    except Refused as refused:
+        sheet.refuse(refused)
+        return None
+
+
+def form_page(
+    request: Asking, site: Site, template: str, sheet: Sheet, **context: object
+) -> Answer:
+    """A page with a form: 422 where it is wrong. Each rendering has a `key` to know it by."""
+    status = 422 if sheet.is_wrong else 200
+    key = site.ids.new("form")
+    return site.page(
+        request, template, status=status, sheet=sheet, key=key, headers=None, **context
+    )
+
+
+def key_of(given: Mapping[str, str], site: Site) -> str:
+    """The key of the rendering that was sent: pressed twice, a thing is done once."""
+    return given.get("key") or site.ids.new("form")
 
 
 def done(request: Asking, site: Site, said: str, back: str, title: str = "Done") -> Answer:

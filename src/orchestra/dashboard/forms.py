@@ -1,25 +1,19 @@
-"""What a form of one of our pages sends: read, bounded, and proved to come from our page.
-
-`errors_of` takes what the interface found back to the fields of the form.
-"""
+"""What a form of one of our pages sends: read, bounded, and proved to come from our page."""
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from orchestra.dashboard.asking import Refused
 from orchestra.dashboard.site import Asking, session_of
 from orchestra.errors import BadRequest, UnsupportedMedia
 from orchestra.security.hardened import loads
 from orchestra.security.sessions import TokenMissing
 
 FIELDS_MAX: Final = 200
-FINDINGS_MAX: Final = 200
-"""So many are told at their fields."""
 TEXT_MAX: Final = 16 * 1_048_576
 """Of JSON as people read it: with indents a small value is long."""
 FORM: Final = "application/x-www-form-urlencoded"
@@ -33,8 +27,6 @@ class FormExpected(UnsupportedMedia):
     """Something else than a form was sent."""
 
 
-MENDABLE: Final = frozenset({400, 409, 412, 413, 422})
-"""What somebody who filled in a form may put right."""
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 READS_ITSELF: Final = "/ui/login"
 """Who shows a key there has no token yet, or one of a session that ends with it."""
@@ -93,60 +85,3 @@ async def chosen(request: Asking, name: str) -> list[str]:
 def json_of(text: str) -> object:
     """What a field says in JSON, as strictly as the interface reads it. Raises BadRequest."""
     return loads(text.encode(), max_bytes=TEXT_MAX)
-
-
-class Wrong(dict[str, str]):
-    """What is wrong with a form: `wrong["url"]` is the text for that field, `""` where it is sound.
-
-    `findings` are all of them, `rest` those of no field of this form, `detail` the whole in words.
-    """
-
-    def __init__(self, refused: Refused | None = None) -> None:
-        super().__init__()
-        document = refused.document if refused is not None else {}
-        self.detail = refused.detail if refused is not None else ""
-        self.code = refused.code if refused is not None else ""
-        self.findings: list[dict[str, Any]] = list(document.get("errors", ()))
-        self.rest: list[dict[str, Any]] = []
-
-    def __missing__(self, field: str) -> str:
-        return ""
-
-    def __bool__(self) -> bool:
-        return bool(self.detail or len(self))
-
-
-def errors_of(
-    refused: Refused | None, fields: Iterable[str], named: Mapping[str, str] | None = None
-) -> Wrong:
-    """What the interface found, at the fields of a form. Raises what no form can put right.
-
-    A pointer belongs to the field with its name: `/url` to `url`, `/retry/times` to `retry.times`
-    or else to `retry`. `named` says so where they differ: `{"/auth/secret": "secret"}`; the longest
-    that fits wins. `None` is a form nobody has sent yet.
-    """
-    if refused is not None and refused.answer_status not in MENDABLE:
-        raise refused
-    wrong, known = Wrong(refused), frozenset(fields)
-    for finding in wrong.findings[:FINDINGS_MAX]:
-        field = _field(str(finding.get("pointer", "")), known, named or {})
-        if field is None:
-            wrong.rest.append(finding)
-            continue
-        said = str(finding.get("message", "not valid"))
-        guess = finding.get("suggestion")
-        said += f"; did you mean {guess}?" if guess else ""
-        wrong[field] = f"{wrong[field]}; {said}" if field in wrong else said
-    return wrong
-
-
-def _field(pointer: str, known: frozenset[str], named: Mapping[str, str]) -> str | None:
-    """The field of a pointer; of several the one that says most."""
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-    while parts:
-        stem = "/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in parts)
-        for name in (named.get(stem, ""), ".".join(parts), "_".join(parts)):
-            if name in known:
-                return name
-        parts.pop()
-    return None

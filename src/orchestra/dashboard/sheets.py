@@ -5,43 +5,64 @@ nesting, and a finding of the interface finds its entry by its pointer. Pure.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 import msgspec
 
+from orchestra.dashboard import kinds
 from orchestra.dashboard.asking import Refused
-from orchestra.dashboard.forms import json_of
-from orchestra.errors import BadRequest
+from orchestra.dashboard.kinds import Kind
 
-Kind = Literal[
-    "text", "number", "choice", "flag", "json", "lines", "pairs", "numbers", "names", "secret"
-]
 Document = dict[str, Any]
+Option = str | tuple[str, str]
 
 ABOUT_THE_FORM: Final = (400, 402, 409, 412, 413, 422)
 """What a refusal has to be for the form to be shown again; others are pages of their own."""
 NOT_PUBLIC: Final = ": it has to be public, or allowed with --network-allow at the start"
-NOT_JSON: Final = "this is not JSON"
+FINDINGS_MAX: Final = 200
+"""So many are told at their fields."""
+TOLD_MAX: Final = 5
+"""And so many at one."""
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A field of a form."""
+    """A field of a form. `default`: what stands in it before anybody has written."""
 
     name: str
     label: str
     kind: Kind = "text"
     hint: str = ""
-    options: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
     placeholder: str = ""
     required: bool = False
     suggestions: tuple[str, ...] = ()
     rows: int = 4
     most: int = 2_048
+    default: str = ""
+    mono: bool = False
+    broad: bool | None = None
+    """Over all columns; without it as its kind asks for."""
 
     @property
     def id(self) -> str:
         """What its label refers to."""
         return f"f-{self.name.replace('/', '-')}"
+
+    @property
+    def long(self) -> bool:
+        """Whether it has several lines."""
+        return self.kind in kinds.LONG
+
+    @property
+    def wide(self) -> bool:
+        """Whether it is as broad as the form."""
+        asks = self.long or self.kind in ("pick", "some")
+        return asks if self.broad is None else self.broad
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Its options, each with its words."""
+        return [(one, one or "default") if isinstance(one, str) else one for one in self.options]
 
     @property
     def parts(self) -> list[str]:
@@ -68,11 +89,21 @@ class Sheet:
         self.values = {one.name: given.get(one.name, "") for one in self.entries}
         self.wrong: dict[str, list[str]] = {}
         self.loose: list[str] = []
+        self.code = ""
+        """Of the problem, once it was refused."""
 
     @property
     def first(self) -> str:
         """The first field that is wrong: it gets the focus."""
         return next((one.name for one in self.entries if one.name in self.wrong), "")
+
+    def entry(self, name: str) -> Entry:
+        """The one of this name."""
+        return next(one for one in self.entries if one.name == name)
+
+    def said(self, one: Entry) -> str:
+        """What is wrong with it."""
+        return "; ".join(self.wrong.get(one.name, ())[:TOLD_MAX])
 
     @property
     def is_wrong(self) -> bool:
@@ -91,7 +122,8 @@ class Sheet:
     def opened(self, group: Group) -> bool:
         """Whether a folded group has to be seen: somebody wrote in it, or it is wrong."""
         return any(
-            one.name in self.wrong or (self.values[one.name] and one.kind != "choice")
+            one.name in self.wrong
+            or (self.values[one.name] != one.default and (one.default or one.kind != "choice"))
             for one in group.entries
         )
 
@@ -101,7 +133,7 @@ class Sheet:
         for one in self.entries:
             text = self.values[one.name]
             try:
-                value = _read(one, text)
+                value = kinds.read(one.kind, text)
             except ValueError as error:
                 self.wrong.setdefault(one.name, []).append(str(error))
                 continue
@@ -109,13 +141,17 @@ class Sheet:
                 _put(found, one.parts, _merging(value, within(before, one.parts)))
         return found
 
-    def refuse(self, refused: Refused) -> None:
-        """Take over what the interface says is wrong. Raises `refused` if no form can help."""
+    def refuse(self, refused: Refused, below: str = "") -> None:
+        """Take over what the interface says is wrong. Raises `refused` if no form can help.
+
+        `below`: where the document of the form stands in what was sent.
+        """
         if refused.answer_status not in ABOUT_THE_FORM:
             raise refused
+        self.code = refused.code
         findings = cast("Sequence[Document]", refused.document.get("errors") or ())
-        for one in findings:
-            self._place(str(one.get("pointer", "")), _told(one))
+        for one in findings[:FINDINGS_MAX]:
+            self._place(str(one.get("pointer", "")).removeprefix(below), _told(one))
         if not findings:
             self.loose.append(refused.detail)
 
@@ -136,21 +172,23 @@ class Sheet:
 
 def filled(groups: Sequence[Group], document: Mapping[str, Any]) -> Sheet:
     """A form that shows what a document says."""
-    sheet = Sheet(groups)
+    sheet = fresh(groups)
     for one in sheet.entries:
-        sheet.values[one.name] = _written(one, within(document, one.parts))
+        value = within(document, one.parts)
+        if value is not None:
+            sheet.values[one.name] = kinds.written(one.kind, value)
     return sheet
+
+
+def fresh(groups: Sequence[Group], given: Mapping[str, str] | None = None) -> Sheet:
+    """A form nobody has sent yet. `given`: what an address fills in."""
+    usual = {one.name: one.default for group in groups for one in group.entries}
+    return Sheet(groups, usual | {name: text for name, text in (given or {}).items() if text})
 
 
 def typed(groups: Sequence[Group], given: Mapping[str, str]) -> Sheet:
     """A form as it was sent."""
     return Sheet(groups, given)
-
-
-def named(sheet: Sheet, names: Iterable[str]) -> list[Entry]:
-    """Some of its entries."""
-    wanted = set(names)
-    return [one for one in sheet.entries if one.name in wanted]
 
 
 def within(document: object, parts: Iterable[str]) -> Any:
@@ -173,97 +211,6 @@ def _put(into: Document, parts: Sequence[str], value: object) -> None:
     for part in parts[:-1]:
         into = into.setdefault(part, {})
     into[parts[-1]] = value
-
-
-def _read(one: Entry, text: str) -> object:
-    """None: nothing was typed. Raises ValueError for what we know to be wrong ourselves."""
-    if one.kind == "flag":
-        return text == "yes"
-    if not text.strip():
-        return None
-    match one.kind:
-        case "number":
-            return _number(text.strip())
-        case "json":
-            return _json(text)
-        case "lines":
-            return _lines(text)
-        case "numbers":
-            return [_number(part) for part in text.replace(",", " ").split()]
-        case "pairs":
-            return _pairs(text)
-        case "names":
-            return _json(text) if text.lstrip().startswith(("[", "{")) else _lines(text)
-        case _:
-            return text
-
-
-def _number(text: str) -> object:
-    """As JSON has it; what is no number goes on as text, and the interface says so."""
-    try:
-        value = json_of(text)
-    except BadRequest:
-        return text
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else text
-
-
-def _json(text: str) -> object:
-    try:
-        return json_of(text)
-    except BadRequest as error:
-        raise ValueError(f"{NOT_JSON}: {error.detail}") from None
-
-
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _pairs(text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for line in _lines(text):
-        name, colon, value = line.partition(":")
-        if not colon:
-            raise ValueError(f"write name: value, one a line; there is no colon in {line[:40]!r}")
-        found[name.strip()] = value.strip()
-    return found
-
-
-def _written(one: Entry, value: object) -> str:
-    if value is None:
-        return ""
-    match one.kind:
-        case "flag":
-            return "yes" if value is True else ""
-        case "json":
-            return _pretty(value) if value not in ({}, []) else ""
-        case "lines" | "numbers":
-            join = "\n" if one.kind == "lines" else ", "
-            return join.join(str(item) for item in cast("list[object]", value))
-        case "pairs":
-            pairs = cast("Mapping[str, object]", value)
-            return "\n".join(f"{name}: {text}" for name, text in pairs.items())
-        case "names":
-            return _names(cast("list[object]", value))
-        case "number":
-            return f"{value:g}" if isinstance(value, float) else str(value)
-        case _:
-            return str(value)
-
-
-def _names(items: list[object]) -> str:
-    """A name a line where a name is all there is, else JSON."""
-    plain = {"input_types": ["any"], "output_types": ["any"]}
-    names: list[str] = []
-    for item in items:
-        one = cast("Document", item) if isinstance(item, dict) else {"name": item}
-        if plain | {"name": one.get("name")} != plain | one:
-            return _pretty(items)
-        names.append(str(one.get("name")))
-    return "\n".join(names)
-
-
-def _pretty(value: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def _told(finding: Document) -> str:

@@ -16,7 +16,7 @@ from orchestra.dashboard.agents.looks import (
     or_none,
     stands_of,
 )
-from orchestra.dashboard.answers import Question, asked, done, onwards
+from orchestra.dashboard.answers import Question, asked, done, form_page, onwards
 from orchestra.dashboard.asking import Refused, Viewer
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.sheets import Entry, Group, Sheet, typed
@@ -63,10 +63,9 @@ async def _page(
         group.start_soon(looked, site, asker, shown, window, parts)
         group.start_soon(stands_of, site, asker, shown["agent_type"], found["stands"])
         group.start_soon(_more, site, asker, shown, found)
-    return site.page(
-        request, "pages/agent.html", status=422 if sheet.is_wrong else 200, agent=shown,
-        window=window, windows=tuple(MINUTES), look=parts[shown["id"]], sheet=sheet, tried=tried,
-        verbs=VERBS, live=LIVE, **found,
+    return form_page(
+        request, site, "pages/agent.html", sheet, agent=shown, window=window, verbs=VERBS,
+        windows=tuple(MINUTES), look=parts[shown["id"]], tried=tried, live=LIVE, **found,
     )  # fmt: skip
 
 

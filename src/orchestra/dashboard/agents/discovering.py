@@ -7,9 +7,9 @@ from litestar import get, post
 
 from orchestra.dashboard.agents.registering import secrets, welcomed
 from orchestra.dashboard.agents.shapes import auth
-from orchestra.dashboard.asking import Refused
+from orchestra.dashboard.answers import form_page, submitted
 from orchestra.dashboard.forms import form, json_of
-from orchestra.dashboard.sheets import Entry, Group, Sheet, typed
+from orchestra.dashboard.sheets import Entry, Group, Sheet, fresh, typed
 from orchestra.dashboard.site import Answer, Asking, Site, There, viewer
 from orchestra.errors import BadRequest
 from orchestra.security import Permission, requires
@@ -35,19 +35,15 @@ def _groups(names: tuple[str, ...]) -> list[Group]:
 async def look(request: Asking, site: There) -> Answer:
     """Where to look."""
     names = await secrets(site, viewer(request))
-    return _page(request, site, typed(_groups(names), dict(request.query_params)), None)
+    return _page(request, site, fresh(_groups(names), dict(request.query_params)), None)
 
 
 @post("/ui/agents/discover", guards=_REGISTER, status_code=200)
 async def found(request: Asking, site: There) -> Answer:
     """What is there: ready registrations, none of them made yet."""
-    given, asker = await form(request), viewer(request)
-    sheet = typed(_groups(await secrets(site, asker)), given)
-    answer: Document | None = None
-    try:
-        answer = await site.api.send(asker, "POST", "/api/agents/discover", sheet.body())
-    except Refused as refused:
-        sheet.refuse(refused)
+    given = await form(request)
+    sheet = typed(_groups(await secrets(site, viewer(request))), given)
+    answer = await submitted(request, site, sheet, "POST /api/agents/discover", sheet.body())
     return _page(request, site, sheet, answer)
 
 
@@ -56,10 +52,7 @@ def _page(request: Asking, site: Site, sheet: Sheet, answer: Document | None) ->
         one | {"text": msgspec.json.encode(one["registration"]).decode()}
         for one in (answer or {}).get("found", ())
     ]
-    return site.page(
-        request, "pages/agent_discover.html", status=422 if sheet.is_wrong else 200, sheet=sheet,
-        answer=answer, found=items,
-    )  # fmt: skip
+    return form_page(request, site, "pages/agent_discover.html", sheet, answer=answer, found=items)
 
 
 @post("/ui/agents/adopt", guards=_REGISTER)

@@ -7,9 +7,10 @@ from litestar.params import FromPath
 
 from orchestra.dashboard.agents import shapes
 from orchestra.dashboard.agents.looks import LIVE
-from orchestra.dashboard.asking import Refused, Viewer
+from orchestra.dashboard.answers import form_page, submitted
+from orchestra.dashboard.asking import Viewer
 from orchestra.dashboard.forms import form
-from orchestra.dashboard.sheets import Sheet, filled, typed
+from orchestra.dashboard.sheets import Sheet, filled, fresh, typed
 from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, viewer
 from orchestra.errors import OrchestraError
 from orchestra.security import Permission, requires
@@ -24,7 +25,7 @@ async def new(request: Asking, site: There) -> Answer:
     """The form; its fields are those of the kind that stands in the address."""
     provider = _provider(request.query_params.get("provider", ""))
     given = dict(request.query_params)
-    sheet = typed(shapes.groups(provider, await secrets(site, viewer(request))), given)
+    sheet = fresh(shapes.groups(provider, await secrets(site, viewer(request))), given)
     return _page(request, site, sheet, provider)
 
 
@@ -40,18 +41,15 @@ async def fields(request: Asking, site: There) -> Answer:
 @post("/ui/agents", guards=_REGISTER)
 async def create(request: Asking, site: There) -> Answer:
     """Register it: on to its page, or the form again with what is wrong."""
-    given, asker = await form(request), viewer(request)
+    given = await form(request)
     provider = _provider(given.get("provider", ""))
-    sheet = typed(shapes.groups(provider, await secrets(site, asker)), given)
+    sheet = typed(shapes.groups(provider, await secrets(site, viewer(request))), given)
     body = sheet.body() | {"provider": provider}
     if provider not in shapes.TELL_THEMSELVES:  # those say themselves what they can do
         body.setdefault("capabilities", [])
-    if sheet.is_wrong:
-        return _page(request, site, sheet, provider)
-    try:
-        made = await site.api.send(asker, "POST", "/api/agents/register", body, if_none_match="*")
-    except Refused as refused:
-        sheet.refuse(refused)
+    to = "POST /api/agents/register"
+    made = await submitted(request, site, sheet, to, body, if_none_match="*")
+    if made is None:
         return _page(request, site, sheet, provider)
     return welcomed(request, site, made)
 
@@ -78,25 +76,19 @@ async def change(agent: FromPath[str], request: Asking, site: There) -> Answer:
     given, asker = await form(request), viewer(request)
     shown = await site.api.get(asker, f"/api/agents/{agent}")
     groups = shapes.groups(shown["provider"], await secrets(site, asker), new=False)
-    sheet = typed(groups, given)
-    body = sheet.body(shown)
-    if not sheet.is_wrong:
-        seen = given.get("revision", "")
-        try:
-            await site.api.send(asker, "PATCH", f"/api/agents/{agent}", body, if_match=f'"{seen}"')
-        except Refused as refused:
-            sheet.refuse(refused)
-        else:
-            return gone_to(f"/agents/{shown['id']}")
-    return _page(request, site, sheet, shown["provider"], shown)
+    sheet, seen = typed(groups, given), f'"{given.get("revision", "")}"'
+    to, body = f"PATCH /api/agents/{agent}", sheet.body(shown)
+    if await submitted(request, site, sheet, to, body, if_match=seen) is None:
+        return _page(request, site, sheet, shown["provider"], shown)
+    return gone_to(f"/agents/{shown['id']}")
 
 
 def _page(
     request: Asking, site: Site, sheet: Sheet, provider: str, agent: Document | None = None
 ) -> Answer:
-    return site.page(
-        request, "pages/agent_form.html", status=422 if sheet.is_wrong else 200, sheet=sheet,
-        provider=provider, providers=shapes.PROVIDERS, agent=agent, live=LIVE if agent else "",
+    return form_page(
+        request, site, "pages/agent_form.html", sheet, provider=provider,
+        providers=shapes.PROVIDERS, agent=agent, live=LIVE if agent else "",
     )  # fmt: skip
 
 
@@ -112,7 +104,7 @@ async def secrets(site: Site, asker: Viewer) -> tuple[str, ...]:
         answer = await site.api.get(asker, "/api/secrets")
     except OrchestraError:
         return ()
-    return tuple(str(one["name"]) for one in answer.get("secrets", ())[:200])
+    return tuple(str(one["name"]) for one in answer["items"][:200])
 
 
 ROUTES = (new, fields, create, edit, change)

@@ -6,54 +6,66 @@ from urllib.parse import urlsplit
 from litestar import get, post
 from litestar.params import FromPath
 
-from orchestra.dashboard.asking import Refused
-from orchestra.dashboard.forms import Wrong, errors_of, form
+from orchestra.dashboard.answers import form_page, key_of, submitted
+from orchestra.dashboard.forms import form
+from orchestra.dashboard.sheets import Entry, Group, Sheet, filled, fresh, typed
 from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, viewer
 from orchestra.security import Permission, requires
 
 CONTACTS: Final = "/api/alerts/contacts"
-FIELDS: Final = ("name", "kind", "to", "url", "resolved", "default")
 KINDS: Final = (("email", "Mail"), ("webhook", "Webhook"), ("slack", "Slack or another chat"))
 _WRITE: Final = [requires(Permission.ALERTS_WRITE)]
+_NAME: Final = Entry("name", "Name", required=True, most=64, placeholder="oncall", broad=True,
+                     hint="what rules call it")  # fmt: skip
+_KIND: Final = Entry("kind", "Told by", "pick", options=KINDS, default="email")
+_TO: Final = Entry("to", "Addresses", "lines", rows=3, most=4_000, placeholder="oncall@example.com",
+                   hint="one a line; each gets a mail of its own")  # fmt: skip
+_FLAGS: Final = (
+    Entry("resolved", "Also say when it is over", "flag", default="yes", broad=True),
+    Entry("default", "The default: for rules that name nobody", "flag", broad=True),
+)
 
 Document = dict[str, Any]
+
+
+def fields(contact: Document | None = None) -> list[Group]:
+    """The form. The kind of a contact stays, and of its address no more is shown than its host."""
+    kind, host = contact["kind"] if contact else "", host_of(contact)
+    hint = f"now at {host}, the rest is kept secret; leave it empty to keep it"
+    url = Entry("url", "Address of the hook", placeholder="https://example.com/hook", broad=True,
+                hint=hint if host else "https, and not inside your network")  # fmt: skip
+    asked = (_NAME, *(() if kind else (_KIND,)))
+    asked += (*((_TO,) if kind in ("", "email") else ()), *((url,) if kind != "email" else ()))
+    return [Group("Contact", (*asked, *_FLAGS))]
 
 
 @get("/alerts/contacts/new", guards=_WRITE)
 async def new(request: Asking, site: There) -> Answer:
     """The form of a new contact."""
-    values = dict.fromkeys(FIELDS, "") | {"kind": "email", "resolved": "true"}
-    return _page(request, site, values)
+    return _page(request, site, fresh(fields()))
 
 
 @get("/alerts/contacts/{contact:str}", guards=_WRITE)
 async def one(contact: FromPath[str], request: Asking, site: There) -> Answer:
     """One of them, to be changed and tested."""
     document = await site.api.get(viewer(request), f"{CONTACTS}/{contact}")
-    return _page(request, site, shown(document), contact=document)
+    return _page(request, site, of_contact(document), document)
 
 
 @post("/ui/alerts/contacts/save", guards=_WRITE)
 async def save(request: Asking, site: There) -> Answer:
     """Keep it. A secret that is new is shown this once; what is wrong, at its field."""
-    given, asker = await form(request), viewer(request)
-    values = {name: given.get(name, "") for name in FIELDS}
-    before = None
+    given, before = await form(request), None
+    to, headers = f"POST {CONTACTS}", {"idempotency_key": key_of(given, site)}
     if given.get("id"):
-        before = await site.api.get(asker, f"{CONTACTS}/{given['id']}")
-        values["kind"] = before["kind"]
-    body = body_of(values, before)
-    try:
-        if before is None:
-            key = given.get("key") or site.ids.new("new")
-            made = await site.api.send(asker, "POST", CONTACTS, body, idempotency_key=key)
-        else:
-            made = await site.api.send(asker, "PUT", f"{CONTACTS}/{before['id']}", body)
-    except Refused as refused:
-        wrong = errors_of(refused, FIELDS)
-        return _page(request, site, values, contact=before, wrong=wrong)
+        before = await site.api.get(viewer(request), f"{CONTACTS}/{given['id']}")
+        to, headers = f"PUT {CONTACTS}/{before['id']}", {}
+    sheet = typed(fields(before), given)
+    made = await submitted(request, site, sheet, to, body_of(sheet, before), **headers)
+    if made is None:
+        return _page(request, site, sheet, before)
     if made.get("secret"):
-        return _page(request, site, shown(made), contact=made)
+        return _page(request, site, of_contact(made), made)
     return gone_to("/alerts?tab=contacts")
 
 
@@ -66,31 +78,23 @@ async def test(contact: FromPath[str], request: Asking, site: There) -> Answer:
     result = await site.api.send(asker, "POST", f"{CONTACTS}/{contact}/test")
     if by_htmx(request):
         return site.fragment(request, "parts/contact_test.html", tested=result)
-    return _page(request, site, shown(document), contact=document, tested=result)
+    return _page(request, site, of_contact(document), document, result)
 
 
-def shown(contact: Document) -> dict[str, str]:
-    """The fields of a contact. Of its address no more than where it is."""
-    return {
-        "name": contact["name"], "kind": contact["kind"], "to": "\n".join(contact["to"]),
-        "url": "", "resolved": "true" if contact["resolved"] else "",
-        "default": "true" if contact["default"] else "",
-    }  # fmt: skip
+def of_contact(contact: Document) -> Sheet:
+    """The form of one that is there."""
+    return filled(fields(contact), contact | {"url": None})
 
 
-def body_of(values: dict[str, str], before: Document | None) -> Document:
+def body_of(sheet: Sheet, before: Document | None) -> Document:
     """What is sent. An address that nobody typed anew stays."""
-    body: Document = {
-        "name": values["name"], "kind": values["kind"], "resolved": values["resolved"] == "true",
-        "default": values["default"] == "true",
-    }  # fmt: skip
-    if values["kind"] == "email":
-        lines = values["to"].replace(",", "\n").splitlines()
-        body["to"] = [one.strip() for one in lines if one.strip()]
-    else:
-        kept = before["url"] if before is not None else ""
-        body["url"] = values["url"].strip() or kept
-    return body
+    said = sheet.body()
+    kind = before["kind"] if before is not None else said.get("kind")
+    kept = before["url"] if before is not None else ""
+    lines = [part.strip() for one in said.pop("to", ()) for part in one.split(",")]
+    where = {"url": said.pop("url", "").strip() or kept, "to": [one for one in lines if one]}
+    name = "to" if kind == "email" else "url"
+    return said | {"kind": kind, name: where[name]}
 
 
 def host_of(contact: Document | None) -> str:
@@ -102,14 +106,12 @@ def host_of(contact: Document | None) -> str:
 
 
 def _page(
-    request: Asking, site: Site, values: dict[str, str], contact: Document | None = None,
-    wrong: Wrong | None = None, tested: Document | None = None,
+    request: Asking, site: Site, sheet: Sheet, contact: Document | None = None,
+    tested: Document | None = None,
 ) -> Answer:  # fmt: skip
-    return site.page(
-        request, "pages/contact.html", status=422 if wrong else 200, values=values,
-        contact=contact, wrong=wrong or errors_of(None, FIELDS), tested=tested,
-        secret=(contact or {}).get("secret") or "", kinds=KINDS, host=host_of(contact),
-        key=site.ids.new("new"),
+    return form_page(
+        request, site, "pages/contact.html", sheet, contact=contact, tested=tested,
+        secret=(contact or {}).get("secret") or "",
     )  # fmt: skip
 
 

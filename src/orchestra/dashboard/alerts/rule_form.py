@@ -1,10 +1,9 @@
-"""A rule as the fields of a form, and back. Pure.
-
-Text that is no number stays text on its way to the interface, which says what is wrong with it.
-"""
+"""A rule as a form, and back. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
+
+from orchestra.dashboard.sheets import Entry, Group, Sheet
 
 OF_KIND: Final[Mapping[str, tuple[str, ...]]] = {
     "threshold": ("metric", "agg", "of", "by", "where", "window", "op", "threshold", "recover",
@@ -26,122 +25,140 @@ KINDS: Final = (
     ("burn_rate", "failures use up what is allowed"),
     ("log", "lines of the log match"),
 )
+AGGS: Final = (
+    "rate", "increase", "sum", "ratio", "last", "avg", "min", "max", "count", "p50", "p75", "p90",
+    "p95", "p99", "p99.9",
+)  # fmt: skip
 ALWAYS: Final = (
-    "for", "keep_firing", "severity", "enabled", "labels", "summary", "runbook", "notify",
-    "group_by", "group_wait", "repeat",
+    "name", "kind", "scope", "for", "keep_firing", "severity", "enabled", "labels", "summary",
+    "runbook", "notify", "group_by", "group_wait", "repeat",
 )  # fmt: skip
 FIXED: Final = (
     "kind", "name", "metric", "agg", "of", "by", "where", "window", "op", "offset", "objective",
     "query", "scope",
 )  # fmt: skip
 """What a rule that comes with the product keeps."""
-NUMBERS: Final = ("threshold", "recover", "min_samples", "objective")
-PAIRS: Final = ("of", "where", "labels")
-LISTS: Final = ("by", "group_by", "notify")
-FIELDS: Final = ("name", "kind", "scope", *OF_KIND["threshold"], "offset", "objective", "query",
-                 *ALWAYS)  # fmt: skip
 PREFILLED: Final = ("metric", "agg", "by", "of", "where", "query", "name", "kind", "window",
                     "threshold", "op")  # fmt: skip
 TEXT_MAX: Final = 4_096
 
+_SEVERITIES: Final = (("info", "Info"), ("warning", "Warning"), ("critical", "Critical"))
+_OPS: Final = ((">", "above"), (">=", "at or above"), ("<", "below"), ("<=", "at or below"))
+_STRIKES: Final = Group("When it fires", (
+    Entry("op", "The value is", "choice", options=_OPS, default=">"),
+    Entry("threshold", "Threshold", "number", most=32, hint="a number, or 5 %"),
+    Entry("for", "For at least", default="0s", most=12, hint="such as 5m; 0s: at once"),
+    Entry("severity", "Severity", "pick", options=_SEVERITIES, default="warning", broad=False),
+))  # fmt: skip
+_ENDS: Final = Group("When it is over, and without data", (
+    Entry("recover", "Well again at", "number", most=32, hint="without it the threshold"),
+    Entry("keep_firing", "Well for", default="1m", most=12, hint="before it is over"),
+    Entry("min_samples", "At least so many values", "number", most=12, placeholder="0",
+          hint="else there is no data"),
+    Entry("no_data", "Without data", "choice", default="ok",
+          options=(("ok", "it is well"), ("alert", "it fires"), ("keep", "it stays as it was"))),
+), folded=True, told="at the threshold, once it is well for a minute")  # fmt: skip
+_MORE: Final = Group("Runbook, labels, repeats", (
+    Entry("runbook", "What to do is written at", most=1_000, placeholder="https://", broad=True),
+    Entry("labels", "Labels of its alerts", "labels", rows=2, most=2_000,
+          placeholder="team=payments", hint="label=value, one a line"),
+    Entry("group_by", "One message for each", "words", default="rule", most=300,
+          hint="labels, with commas"),
+    Entry("group_wait", "Waits for others", default="30s", most=12),
+    Entry("repeat", "Said again every", default="4h", most=12),
+    Entry("scope", "Whose metric", "choice",
+          options=(("", "whoever has it"), ("tenant", "this tenant's"),
+                   ("installation", "the installation's"))),
+    Entry("enabled", "Armed", "flag", default="yes"),
+), folded=True, told="one message for each rule, again every 4 hours")  # fmt: skip
+
 Document = dict[str, Any]
 
 
-def empty(given: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """The fields of a new rule, with what an address says: "alert on this" of a chart."""
-    values: dict[str, str] = dict.fromkeys(FIELDS, "")
-    values |= {
-        "kind": "threshold", "op": ">", "window": "5m", "for": "0s", "keep_firing": "1m",
-        "severity": "warning", "enabled": "true", "no_data": "ok", "offset": "7d",
-        "objective": "0.99", "group_by": "rule", "group_wait": "30s", "repeat": "4h",
-    }  # fmt: skip
+def groups(
+    metrics: Sequence[str] = (), contacts: Sequence[str] = (), fixed: Document | None = None
+) -> list[Group]:
+    """The form. `fixed`: the rule, if it comes with the product: what it watches stays."""
+    told = Group("Who is told", (
+        Entry("summary", "In a sentence", most=1_000, broad=True,
+              placeholder="${labels.workflow}: ${value} of its executions fail",
+              hint="${value}, ${threshold}, ${name} and ${labels.…} are filled in"),
+        Entry("notify", "Contacts", "some", options=tuple((one, one) for one in contacts),
+              hint="None: the default contact."),
+    ))  # fmt: skip
+    found = [_watched(metrics), _STRIKES, told, _ENDS, _MORE]
+    if fixed is None:
+        return found
+    free = {*_members(str(fixed["kind"]))} - {*FIXED}
+    return [
+        Group(one.title, left, one.folded, one.told)
+        for one in found
+        if (left := tuple(each for each in one.entries if each.name in free))
+    ]
+
+
+def _watched(metrics: Sequence[str]) -> Group:
+    return Group("What is watched", (
+        Entry("name", "Name", required=True, most=128, broad=True, placeholder="Orders are late"),
+        Entry("kind", "Fires when", "pick", options=KINDS, default="threshold"),
+        Entry("metric", "Metric", most=128, mono=True, broad=True, suggestions=tuple(metrics)),
+        Entry("query", "Lines that match", most=1_024, mono=True, broad=True,
+              placeholder='level>=error -"client left"', hint="as in the search of the log"),
+        Entry("agg", "Function", "choice", options=(("", "what suits it"), *AGGS)),
+        Entry("by", "An alert for each", "words", most=300, placeholder="all together",
+              hint="labels, with commas"),
+        Entry("of", "Part of it, for a ratio", "labels", rows=2, most=1_000,
+              placeholder="outcome=failed", hint="label=value, one a line"),
+        Entry("where", "Only where", "labels", rows=2, most=2_000, placeholder="workflow=triage",
+              hint="label=value, one a line"),
+        Entry("window", "Over the last", default="5m", most=12, hint="10s to 30d"),
+        Entry("offset", "Compared with so long ago", default="7d", most=12),
+        Entry("objective", "What shall be good", "number", default="0.99", most=12,
+              hint="0.99 or 99 %"),
+    ))  # fmt: skip
+
+
+def prefilled(given: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """What an address says of a new rule: "alert on this" of a chart."""
+    values: dict[str, str] = {}
     for name, value in given:
         text = value[:TEXT_MAX]
         if name not in PREFILLED or not text:
             continue
         if name in ("of", "where"):
             label, sign, rest = text.partition(":")
-            line = f"{label}={rest}" if sign else text
-            values[name] = f"{values[name]}\n{line}" if values[name] else line
-        else:
-            values[name] = text
-    if not values["name"] and values["metric"]:
-        values["name"] = f"{values['agg']} {values['metric']}".strip()[:120]
+            text = f"{label}={rest}" if sign else text
+            text = f"{values[name]}\n{text}" if name in values else text
+        values[name] = text
+    if values.get("metric"):
+        values.setdefault("name", f"{values.get('agg', '')} {values['metric']}".strip()[:120])
     return values
 
 
-def shown(rule: Document) -> dict[str, str]:
-    """The fields of a rule that is there."""
-    values = empty(())
-    for name in FIELDS:
-        if name not in rule:
-            continue
-        value = rule[name]
-        if name in PAIRS:
-            values[name] = "\n".join(
-                f"{label}={one}" for label, many in value.items() for one in many_of(many)
-            )
-        elif name in LISTS:
-            values[name] = ", ".join(value)
-        elif isinstance(value, bool):
-            values[name] = "true" if value else ""
-        else:
-            values[name] = "" if value is None else f"{value:g}" if _is_number(value) else value
-    return values
+def shown(rule: Document, contacts: Sequence[Document] = ()) -> Document:
+    """A rule as people would have written it: without what goes without saying, names for ids."""
+    names = {one["id"]: one["name"] for one in contacts}
+    written = dict(rule) | {"notify": [names.get(one, one) for one in rule["notify"]]}
+    if rule.get("recover") == rule.get("threshold"):
+        written.pop("recover", None)
+    if not rule.get("min_samples") and rule["kind"] != "anomaly":
+        written.pop("min_samples", None)
+    return written
 
 
-def body_of(values: Mapping[str, str], before: Document | None = None) -> Document:
-    """What is sent. `before` is the rule that is changed: of a built-in one much stays."""
-    built_in = before is not None and before["built_in"]
-    kind = str(before["kind"]) if before is not None and built_in else values["kind"]
-    body: Document = {"name": values["name"], "kind": kind}
-    for name in (*OF_KIND.get(kind, OF_KIND["threshold"]), "scope", *ALWAYS):
-        if name == "enabled":
-            body[name] = values[name] == "true"
-        elif text := values.get(name, "").strip():
-            body[name] = _read(name, text)
-    if before is not None and built_in:
-        body |= {name: before[name] for name in FIXED if name in before}
-    return body
+def body_of(sheet: Sheet, before: Document | None = None) -> Document:
+    """What is sent: what its kind has. Of a `before` that is built in much stays."""
+    kept = before if before is not None and before["built_in"] else {}
+    said = sheet.body()
+    body = members_of({**said, "kind": kept.get("kind") or said.get("kind")})
+    return body | {name: kept[name] for name in FIXED if name in kept}
 
 
-def _read(name: str, text: str) -> object:
-    if name in NUMBERS:
-        return number(text)
-    if name in LISTS:
-        return [part for part in (one.strip() for one in text.split(",")) if part]
-    return pairs(text) if name in PAIRS else text
+def members_of(rule: Document) -> Document:
+    """Of a rule what its kind has."""
+    sent = _members(str(rule["kind"]))
+    return {name: value for name, value in rule.items() if name in sent}
 
 
-def pairs(text: str) -> Document:
-    """`outcome=failed`, one a line; of a label that is there twice either will do."""
-    found: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        if not line.strip():
-            continue
-        at = min((place for sign in "=:" if (place := line.find(sign)) >= 0), default=-1)
-        label, value = (line[:at], line[at + 1 :]) if at >= 0 else (line, "")
-        found.setdefault(label.strip(), []).append(value.strip())
-    return {label: many if len(many) > 1 else many[0] for label, many in found.items()}
-
-
-def many_of(value: object) -> list[object]:
-    """Values of a label: it has one, or a list of those that are as good."""
-    return cast("list[object]", value) if isinstance(value, list) else [value]
-
-
-def number(text: str) -> object:
-    """The number of a text such as `0.05`, `5 %`, `1e3`; else the text."""
-    share = text.endswith("%")
-    try:
-        found = float(text.rstrip("% ").replace("_", ""))
-    except ValueError:
-        return text
-    found = found / 100 if share else found
-    if not -1e18 < found < 1e18:  # also what is no number
-        return text
-    return int(found) if found == int(found) else found
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _members(kind: str) -> tuple[str, ...]:
+    return (*OF_KIND.get(kind, OF_KIND["threshold"]), *ALWAYS)

@@ -5,19 +5,17 @@ from typing import Any, Final
 from litestar import get, post
 from litestar.params import FromPath
 
-from orchestra.dashboard.alerts.rule_form import FIELDS, KINDS, body_of, empty, shown
+from orchestra.dashboard.alerts.rule_form import body_of, groups, members_of, prefilled, shown
 from orchestra.dashboard.alerts.trying import SPANS, tried
+from orchestra.dashboard.answers import form_page, key_of, submitted
 from orchestra.dashboard.asking import Refused, Viewer
-from orchestra.dashboard.forms import Wrong, errors_of, form
+from orchestra.dashboard.forms import chosen, form
+from orchestra.dashboard.sheets import Group, Sheet, filled, fresh, typed
 from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, viewer
 from orchestra.errors import NotFound, OrchestraError
 from orchestra.security import Permission, requires
 
 RULES: Final = "/api/alerts/rules"
-AGGS: Final = (
-    "rate", "increase", "sum", "ratio", "last", "avg", "min", "max", "count", "p50", "p75", "p90",
-    "p95", "p99", "p99.9",
-)  # fmt: skip
 _READ: Final = [requires(Permission.ALERTS_READ)]
 _WRITE: Final = [requires(Permission.ALERTS_WRITE)]
 
@@ -28,8 +26,8 @@ Document = dict[str, Any]
 async def new(request: Asking, site: There) -> Answer:
     """The form of a new rule; an address may fill it in."""
     given = [(name, str(value)) for name, value in request.query_params.multi_items()]
-    context = await _context(site, viewer(request), empty(given))
-    return site.page(request, "pages/rule.html", **context)
+    known, _ = await _form(site, viewer(request), None)
+    return await _page(request, site, fresh(known, prefilled(given)))
 
 
 @get("/alerts/rules/{rule:str}", guards=_READ)
@@ -37,10 +35,8 @@ async def one(rule: FromPath[str], request: Asking, site: There) -> Answer:
     """A rule that is there, to be read or changed."""
     asker = viewer(request)
     document = await site.api.get(asker, f"{RULES}/{rule}")
-    context = await _context(site, asker, shown(document), document)
-    found = await site.api.get(asker, "/api/alerts", {"rule": rule, "limit": 20})
-    context["alerts"] = found["alerts"]
-    return site.page(request, "pages/rule.html", **context)
+    known, contacts = await _form(site, asker, document)
+    return await _page(request, site, filled(known, shown(document, contacts)), document)
 
 
 @get("/ui/alerts/metric", guards=_READ)
@@ -55,39 +51,28 @@ async def metric(request: Asking, site: There) -> Answer:
 @post("/ui/alerts/rules/try", guards=_READ)
 async def attempt(request: Asking, site: There) -> Answer:
     """The form again, with what the rule would have said."""
-    given, asker = await form(request), viewer(request)
-    before = await _before(site, asker, given)
-    values, span = _values(given, before), given.get("span", "24h")
+    given, sheet, before = await _sent(request, site)
+    span, result = given.get("span", "24h"), None
     try:
-        result = await tried(site, asker, body_of(values, before), span)
+        result = await tried(site, viewer(request), body_of(sheet, before), span)
     except Refused as refused:
-        wrong = errors_of(refused, FIELDS)
-        context = await _context(site, asker, values, before, wrong)
-        context["span"] = span
-        return site.page(request, "pages/rule.html", status=422, **context)
-    context = await _context(site, asker, values, before)
-    context |= {"tried": result, "span": span}
-    return site.page(request, "pages/rule.html", **context)
+        sheet.refuse(refused)
+    return await _page(request, site, sheet, before, tried=result, span=span)
 
 
 @post("/ui/alerts/rules/save", guards=_WRITE)
 async def save(request: Asking, site: There) -> Answer:
     """Keep it: on to the rule, or the form again with what is wrong."""
-    given, asker = await form(request), viewer(request)
-    before = await _before(site, asker, given)
-    values = _values(given, before)
-    body = body_of(values, before)
-    try:
-        if before is None:
-            key = given.get("key") or site.ids.new("new")
-            made = await site.api.send(asker, "POST", RULES, body, idempotency_key=key)
-        else:
-            seen = f'"{given.get("revision", "")}"'
-            made = await site.api.send(asker, "PUT", f"{RULES}/{before['id']}", body, if_match=seen)
-    except Refused as refused:
-        wrong = errors_of(refused, FIELDS)
-        context = await _context(site, asker, values, before, wrong)
-        return site.page(request, "pages/rule.html", status=422, **context)
+    given, sheet, before = await _sent(request, site)
+    body = body_of(sheet, before)
+    if before is None:
+        key = key_of(given, site)
+        made = await submitted(request, site, sheet, f"POST {RULES}", body, idempotency_key=key)
+    else:
+        to, seen = f"PUT {RULES}/{before['id']}", f'"{given.get("revision", "")}"'
+        made = await submitted(request, site, sheet, to, body, if_match=seen)
+    if made is None:
+        return await _page(request, site, sheet, before)
     return gone_to(f"/alerts/rules/{made['id']}?saved=yes")
 
 
@@ -99,47 +84,47 @@ async def switch(rule: FromPath[str], verb: FromPath[str], request: Asking, site
         raise NotFound("there is no page at this address")
     asker = viewer(request)
     before = await site.api.get(asker, f"{RULES}/{rule}")
-    body = body_of(shown(before), before) | {"enabled": verb == "enable"}
+    body = members_of(before) | {"enabled": verb == "enable"}
     seen = f'"{before["revision"]}"'
     await site.api.send(asker, "PUT", f"{RULES}/{rule}", body, if_match=seen)
     return gone_to(f"/alerts?tab=rules#{rule}")
 
 
-async def _before(site: Site, asker: Viewer, given: dict[str, str]) -> Document | None:
+async def _sent(request: Asking, site: Site) -> tuple[dict[str, str], Sheet, Document | None]:
+    """The fields, the form they are of, and the rule that is changed."""
+    given, asker = await form(request), viewer(request)
     rule = given.get("id", "")
-    return await site.api.get(asker, f"{RULES}/{rule}") if rule else None
+    before = await site.api.get(asker, f"{RULES}/{rule}") if rule else None
+    known, _ = await _form(site, asker, before)
+    notify = "\n".join(await chosen(request, "notify"))
+    return given, typed(known, given | {"notify": notify}), before
 
 
-def _values(given: dict[str, str], before: Document | None) -> dict[str, str]:
-    """What was typed. What a built-in rule keeps is not in the form."""
-    values = {name: given.get(name, "") for name in FIELDS}
-    chosen = [name.removeprefix("tell:") for name in given if name.startswith("tell:")]
-    values["notify"] = ", ".join(chosen)
-    if before is not None and before["built_in"]:
-        kept = shown(before)
-        values |= {name: kept[name] for name in FIELDS if name not in given and name != "notify"}
-        values["enabled"] = given.get("enabled", "")
-    return values
+async def _form(
+    site: Site, asker: Viewer, rule: Document | None
+) -> tuple[list[Group], list[Document]]:
+    """The fields, and the contacts that may be told."""
+    contacts: list[Document] = (await site.api.get(asker, "/api/alerts/contacts"))["contacts"]
+    metrics = [str(one["name"]) for one in await _metrics(site, asker)]
+    names = [str(one["name"]) for one in contacts]
+    fixed = rule if rule is not None and rule["built_in"] else None
+    return groups(metrics, names, fixed), contacts
 
 
-async def _context(
-    site: Site, asker: Viewer, values: dict[str, str], rule: Document | None = None,
-    wrong: Wrong | None = None,
-) -> Document:  # fmt: skip
+async def _page(
+    request: Asking, site: Site, sheet: Sheet, rule: Document | None = None,
+    tried: Document | None = None, span: str = "24h",
+) -> Answer:  # fmt: skip
     """Everything the page shows."""
-    contacts = (await site.api.get(asker, "/api/alerts/contacts"))["contacts"]
-    names = [one["name"] for one in contacts]
-    chosen = [one.strip() for one in values["notify"].split(",") if one.strip()]
-    by_id = {one["id"]: one["name"] for one in contacts}
-    chosen = [by_id.get(one, one) for one in chosen]
-    return {
-        "values": values, "rule": rule, "wrong": wrong or errors_of(None, FIELDS),
-        "contacts": [*names, *(one for one in chosen if one not in names)], "chosen": chosen,
-        "metrics": [one["name"] for one in (await _metrics(site, asker))], "kinds": KINDS,
-        "aggs": AGGS, "spans": [(one, f"the last {one}") for one in SPANS], "span": "24h",
-        "tried": None, "alerts": [], "about": await _about(site, asker, values["metric"]),
-        "key": site.ids.new("new"),
-    }  # fmt: skip
+    asker, alerts = viewer(request), list[Document]()
+    if rule is not None:
+        found = await site.api.get(asker, "/api/alerts", {"rule": rule["id"], "limit": 20})
+        alerts = found["alerts"]
+    return form_page(
+        request, site, "pages/rule.html", sheet, rule=rule, alerts=alerts, tried=tried, span=span,
+        spans=[(one, f"the last {one}") for one in SPANS],
+        about=await _about(site, asker, sheet.values.get("metric", "")),
+    )  # fmt: skip
 
 
 async def _metrics(site: Site, asker: Viewer) -> list[Document]:

@@ -1,26 +1,39 @@
 """`/alerts/silences`: tell nobody of some alerts for a while, after seeing which are meant."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from litestar import get, post
 
+from orchestra.dashboard.answers import form_page, key_of, submitted
 from orchestra.dashboard.asking import Refused
-from orchestra.dashboard.forms import Wrong, errors_of, form
+from orchestra.dashboard.forms import form
+from orchestra.dashboard.sheets import Entry, Group, Sheet, fresh, typed
 from orchestra.dashboard.site import Answer, Asking, There, gone_to, viewer
 from orchestra.dashboard.watching.ranges import moment
 from orchestra.instants import instant
 from orchestra.security import Permission, requires
 
 SILENCES: Final = "/api/alerts/silences"
-FIELDS: Final = ("matchers", "comment", "duration", "starts_at", "ends_at")
-NAMED: Final = {"/duration": "duration", "/ends_at": "ends_at", "/starts_at": "starts_at"}
 DURATIONS: Final = (
     ("30m", "30 minutes"), ("1h", "1 hour"), ("2h", "2 hours"), ("8h", "8 hours"), ("1d", "1 day"),
     ("3d", "3 days"), ("7d", "7 days"), ("30d", "30 days"), ("", "until a date"),
 )  # fmt: skip
+FIELDS: Final = (
+    Group("What, and why", (
+        Entry("matchers", "Alerts with", "lines", rows=5, most=4_096, required=True,
+              placeholder="agent=gpt*\nseverity!=critical",
+              hint="label=value or label!=value, one a line; * at the end of a value is any rest. "
+                   "Also alertname, severity, rule. All of them must fit."),
+        Entry("comment", "Why", required=True, most=500, placeholder="gpt is being moved",
+              broad=True),
+    )),
+    Group("How long", (
+        Entry("duration", "How long", "choice", options=DURATIONS, default="2h"),
+        Entry("starts_at", "From (UTC)", "moment", hint="empty: now"),
+        Entry("ends_at", "Until (UTC)", "moment", hint="at most 30 days"),
+    )),
+)  # fmt: skip
 MATCHERS_MAX: Final = 20
-TEXT_MAX: Final = 4_096
 _READ: Final = [requires(Permission.ALERTS_READ)]
 _WRITE: Final = [requires(Permission.ALERTS_WRITE)]
 
@@ -33,52 +46,55 @@ async def new(request: Asking, site: There) -> Answer:
     given = [
         str(value)[:200] for name, value in request.query_params.multi_items() if name == "m"
     ][:MATCHERS_MAX]  # fmt: skip
-    values = dict.fromkeys(FIELDS, "") | {"matchers": "\n".join(given), "duration": "2h"}
-    preview = None
+    sheet, found = fresh(FIELDS, {"matchers": "\n".join(given)}), None
     if given:
         try:
-            body = {"matchers": matchers_of(values["matchers"])}
-            preview = await site.api.send(viewer(request), "POST", f"{SILENCES}/preview", body)
+            found = await _meant(request, site, sheet)
         except Refused:
-            preview = None  # what is wrong is told when it is asked for
-    return _page(request, site, values, preview=preview)
+            found = None  # what is wrong is told when it is asked for
+    return _page(request, site, sheet, found)
 
 
 @post("/ui/alerts/silences/preview", guards=_READ)
 async def preview(request: Asking, site: There) -> Answer:
     """The form again, with the alerts that are meant now."""
-    values = _values(await form(request))
+    sheet, found = typed(FIELDS, await form(request)), None
     try:
-        body = {"matchers": matchers_of(values["matchers"])}
-        found = await site.api.send(viewer(request), "POST", f"{SILENCES}/preview", body)
+        found = await _meant(request, site, sheet)
     except Refused as refused:
-        return _page(request, site, values, wrong=errors_of(refused, FIELDS, NAMED))
-    return _page(request, site, values, preview=found)
+        sheet.refuse(refused)
+    return _page(request, site, sheet, found)
 
 
 @post("/ui/alerts/silences/save", guards=_WRITE)
 async def save(request: Asking, site: There) -> Answer:
     """It is quiet from now on, or the form again with what is wrong."""
     given = await form(request)
-    values, key = _values(given), given.get("key") or site.ids.new("new")
-    body: Document = {"matchers": matchers_of(values["matchers"]), "comment": values["comment"]}
-    if values["duration"]:
-        body["duration"] = values["duration"]
-    for name in ("starts_at", "ends_at"):
-        if values[name] and not (name == "ends_at" and values["duration"]):
-            at = moment(values[name], 0)
-            body[name] = values[name] if at is None else instant(at)
-    try:
-        await site.api.send(viewer(request), "POST", SILENCES, body, idempotency_key=key)
-    except Refused as refused:
-        return _page(request, site, values, wrong=errors_of(refused, FIELDS, NAMED))
+    sheet, key = typed(FIELDS, given), key_of(given, site)
+    body: Document = {"matchers": matchers_of(sheet)} | {
+        name: value for name, value in sheet.body().items() if name != "matchers"
+    }
+    if "duration" in body:
+        body.pop("ends_at", None)
+    for name in body.keys() & {"starts_at", "ends_at"}:
+        at = moment(body[name], 0)
+        body[name] = body[name] if at is None else instant(at)
+    made = await submitted(request, site, sheet, f"POST {SILENCES}", body, idempotency_key=key)
+    if made is None:
+        return _page(request, site, sheet)
     return gone_to("/alerts?tab=silences")
 
 
-def matchers_of(text: str) -> list[Document]:
+async def _meant(request: Asking, site: There, sheet: Sheet) -> Document:
+    """The alerts that fire now and are meant. Raises Refused."""
+    body = {"matchers": matchers_of(sheet)}
+    return await site.api.send(viewer(request), "POST", f"{SILENCES}/preview", body)
+
+
+def matchers_of(sheet: Sheet) -> list[Document]:
     """`agent=gpt*` and `severity!=critical`, one a line. What is neither is left as it is."""
     found: list[Document] = []
-    for line in text.splitlines():
+    for line in sheet.values["matchers"].splitlines():
         if not line.strip():
             continue
         op = "!=" if 0 <= line.find("!=") < len(line.partition("=")[0]) + 1 else "="
@@ -87,19 +103,8 @@ def matchers_of(text: str) -> list[Document]:
     return found
 
 
-def _values(given: dict[str, str]) -> dict[str, str]:
-    return {name: given.get(name, "")[:TEXT_MAX] for name in FIELDS}
-
-
-def _page(
-    request: Asking, site: There, values: dict[str, str], *, preview: Document | None = None,
-    wrong: Wrong | None = None, durations: Sequence[tuple[str, str]] = DURATIONS,
-) -> Answer:  # fmt: skip
-    return site.page(
-        request, "pages/silence.html", status=422 if wrong else 200, values=values,
-        preview=preview, wrong=wrong or errors_of(None, FIELDS), durations=durations,
-        key=site.ids.new("new"),
-    )  # fmt: skip
+def _page(request: Asking, site: There, sheet: Sheet, preview: Document | None = None) -> Answer:
+    return form_page(request, site, "pages/silence.html", sheet, preview=preview)
 
 
 ROUTES = (new, preview, save)

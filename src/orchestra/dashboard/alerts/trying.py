@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from orchestra.dashboard.alerts.rule_form import many_of
 from orchestra.dashboard.asking import Refused, Viewer
+from orchestra.dashboard.kinds import many_of
 from orchestra.dashboard.site import Site
 from orchestra.dashboard.watching.charts import Limit
 from orchestra.dashboard.watching.figures import Chart, Wish, chart

@@ -7,11 +7,17 @@ from litestar import get, post
 from litestar.params import FromPath
 
 from orchestra.dashboard.agents.looks import or_none
-from orchestra.dashboard.answers import Question, asked, meant, onwards
-from orchestra.dashboard.asking import Refused
+from orchestra.dashboard.answers import (
+    Question,
+    asked,
+    form_page,
+    meant,
+    onwards,
+    submitted,
+)
 from orchestra.dashboard.events import shapes
 from orchestra.dashboard.forms import form
-from orchestra.dashboard.sheets import Sheet, typed
+from orchestra.dashboard.sheets import Sheet, fresh, typed
 from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, viewer
 from orchestra.security import Permission, requires
 
@@ -44,28 +50,22 @@ async def subscriptions(request: Asking, site: There) -> Answer:
 @get("/events/subscriptions/new", guards=_SUBSCRIBE)
 async def new(request: Asking, site: There) -> Answer:
     """The form."""
-    return _page(request, site, typed(shapes.subscription(), dict(request.query_params)))
+    return _page(request, site, fresh(shapes.subscription(), dict(request.query_params)))
 
 
 @post("/ui/subscriptions", guards=_SUBSCRIBE)
 async def create(request: Asking, site: There) -> Answer:
     """Make it, or the form again with what is wrong."""
     sheet = typed(shapes.subscription(), await form(request))
-    body = sheet.body()
-    if not sheet.is_wrong:
-        try:
-            await site.api.send(viewer(request), "POST", "/api/events/subscriptions", body)
-        except Refused as refused:
-            sheet.refuse(refused)
-        else:
-            return gone_to(BACK)
-    return _page(request, site, sheet)
+    to = "POST /api/events/subscriptions"
+    if await submitted(request, site, sheet, to, sheet.body()) is None:
+        return _page(request, site, sheet)
+    return gone_to(BACK)
 
 
 def _page(request: Asking, site: Site, sheet: Sheet) -> Answer:
-    status = 422 if sheet.is_wrong else 200
-    return site.page(
-        request, "pages/event_form.html", status=status, sheet=sheet, heading="New subscription",
+    return form_page(
+        request, site, "pages/event_form.html", sheet, heading="New subscription", edited="",
         action="/ui/subscriptions", verb="Create", back=BACK, crumb="Subscriptions",
     )  # fmt: skip
 

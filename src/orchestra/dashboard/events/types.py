@@ -6,11 +6,17 @@ from urllib.parse import quote
 from litestar import get, post
 from litestar.params import FromPath
 
-from orchestra.dashboard.answers import Question, asked, meant, onwards
-from orchestra.dashboard.asking import Refused
+from orchestra.dashboard.answers import (
+    Question,
+    asked,
+    form_page,
+    meant,
+    onwards,
+    submitted,
+)
 from orchestra.dashboard.events import shapes
 from orchestra.dashboard.forms import form
-from orchestra.dashboard.sheets import Sheet, filled, typed
+from orchestra.dashboard.sheets import Sheet, filled, fresh, typed
 from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, viewer
 from orchestra.security import Permission, requires
 
@@ -38,7 +44,7 @@ async def types(request: Asking, site: There) -> Answer:
 @get("/events/types/new", guards=_DEFINE)
 async def new(request: Asking, site: There) -> Answer:
     """The form."""
-    return _page(request, site, typed(shapes.event_type(new=True), dict(request.query_params)))
+    return _page(request, site, fresh(shapes.event_type(new=True), dict(request.query_params)))
 
 
 @get("/events/types/edit/{event_type:str}", guards=_DEFINE)
@@ -58,21 +64,15 @@ async def save(request: Asking, site: There) -> Answer:
     wanted = str(name or body.pop("type", ""))
     if not wanted or "/" in wanted:
         sheet.wrong["type"] = ["give a name such as order.placed"]
-    if not sheet.is_wrong:
-        try:
-            await site.api.send(viewer(request), "PUT", f"/api/events/types/{wanted}", body)
-        except Refused as refused:
-            sheet.refuse(refused)
-        else:
-            return gone_to(f"{BACK}#{quote(wanted)}")
-    return _page(request, site, sheet, name)
+    if await submitted(request, site, sheet, f"PUT /api/events/types/{wanted}", body) is None:
+        return _page(request, site, sheet, name)
+    return gone_to(f"{BACK}#{quote(wanted)}")
 
 
 def _page(request: Asking, site: Site, sheet: Sheet, name: str = "") -> Answer:
-    status = 422 if sheet.is_wrong else 200
-    return site.page(
-        request, "pages/event_form.html", status=status, sheet=sheet, edited=name, back=BACK,
-        heading=name or "New type of event", action="/ui/event-types", verb="Save", crumb="Types",
+    return form_page(
+        request, site, "pages/event_form.html", sheet, heading=name or "New type of event",
+        edited=name, action="/ui/event-types", verb="Save", back=BACK, crumb="Types",
     )  # fmt: skip
 
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from orchestra.dashboard.asking import Refused, Viewer
-from orchestra.dashboard.forms import Wrong, errors_of
+from orchestra.dashboard.sheets import Entry, Group, Sheet, fresh
 from orchestra.dashboard.site import Site
 
 WINDOWS: Final = ("24h", "7d", "30d")
+
 FIELDS: Final = ("step", "scale")
 
 Document = dict[str, Any]
@@ -27,29 +28,37 @@ async def insights_of(
     advice = await site.api.get(
         asker, "/api/analytics/insights", {"window": window, "workflow": figures["workflow"]}
     )
-    asked = {name: query.get(name, "").strip()[:200] for name in FIELDS}
-    asked["scale"] = asked["scale"] or "0.5"
-    then, wrong = None, errors_of(None, FIELDS)
-    if asked["step"]:
+    sheet = fresh(fields(figures), {name: query.get(name, "").strip()[:200] for name in FIELDS})
+    then = None
+    if query.get("step", "").strip():
         try:
-            then = await site.api.get(asker, f"{path}/what-if", {"window": window, **asked})
+            then = await site.api.get(asker, f"{path}/what-if", {"window": window, **sheet.values})
         except Refused as refused:
-            wrong = _wrong(refused)
+            _refuse(sheet, refused)
     return {
         "figures": figures, "advice": advice["insights"], "window": window, "windows": WINDOWS,
-        "what_if": asked, "then": then, "wrong": wrong,
+        "sheet": sheet, "then": then, "tab": tab,
         "base": f"/workflows/{workflow}" if tab else f"/insights/{figures['workflow']}",
-        "tab": tab,
     }  # fmt: skip
 
 
-def _wrong(refused: Refused) -> Wrong:
-    named = {f"/query/{name}": name for name in FIELDS}
-    if refused.answer_status == 404:  # no such step
-        wrong = Wrong()
-        wrong["step"] = refused.detail
-        return wrong
-    return errors_of(refused, FIELDS, named)
+def fields(figures: Document) -> list[Group]:
+    """The what-if; of the step that takes longest, unless somebody says another."""
+    steps = tuple(str(one["step"]) for one in figures["steps"])
+    longest: str | None = figures["critical_path"]["bottleneck"]
+    return [Group("What if?", (
+        Entry("step", "A step", most=200, suggestions=steps, broad=True,
+              default=longest or ""),
+        Entry("scale", "took so many times as long", most=12, default="0.5", broad=True,
+              hint="0.5 is half; 0 is without it"),
+    ))]  # fmt: skip
+
+
+def _refuse(sheet: Sheet, refused: Refused) -> None:
+    if refused.answer_status == 404:
+        sheet.wrong["step"] = [refused.detail]  # there is no such step
+    else:
+        sheet.refuse(refused, "/query")
 
 
 def window_of(query: Mapping[str, str]) -> str:

@@ -6,13 +6,19 @@ from litestar import get, post
 from litestar.params import FromPath
 
 from orchestra.dashboard.agents.looks import or_none
-from orchestra.dashboard.answers import Question, asked, meant, onwards
-from orchestra.dashboard.asking import Refused
+from orchestra.dashboard.answers import (
+    Question,
+    asked,
+    form_page,
+    meant,
+    onwards,
+    submitted,
+)
 from orchestra.dashboard.filters import Filtered
 from orchestra.dashboard.forms import form, sent_twice
 from orchestra.dashboard.queues.listing import LIVE, rates
 from orchestra.dashboard.queues.shapes import message, queue
-from orchestra.dashboard.sheets import Sheet, filled, typed
+from orchestra.dashboard.sheets import Sheet, filled, fresh, typed
 from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, viewer
 from orchestra.security import Permission, requires
 
@@ -29,24 +35,20 @@ Document = dict[str, Any]
 @get("/queues/~new", guards=_OPERATE)
 async def new(request: Asking, site: There) -> Answer:
     """The form."""
-    return _form(request, site, typed(queue(new=True), dict(request.query_params)))
+    return _form(request, site, fresh(queue(new=True), dict(request.query_params)))
 
 
 @post("/ui/queues", guards=_OPERATE)
 async def create(request: Asking, site: There) -> Answer:
     """Make it, unless there is one of this name: that stays as it is."""
-    sheet, asker = typed(queue(new=True), await form(request)), viewer(request)
-    body = sheet.body()
-    if not sheet.is_wrong:
-        try:
-            made = await site.api.send(asker, "POST", "/api/queues", body, if_none_match="*")
-        except Refused as refused:
-            if refused.code == "queue_exists":
-                sheet.wrong["name"] = ["a queue of this name is there: change it on its page"]
-            else:
-                sheet.refuse(refused)
-        else:
-            return gone_to(f"/queues/{made['name']}")
+    sheet = typed(queue(new=True), await form(request))
+    to = "POST /api/queues"
+    made = await submitted(request, site, sheet, to, sheet.body(), if_none_match="*")
+    if made is not None:
+        return gone_to(f"/queues/{made['name']}")
+    if sheet.code == "queue_exists":
+        sheet.wrong["name"] = ["a queue of this name is there: change it on its page"]
+        sheet.loose.clear()
     return _form(request, site, sheet)
 
 
@@ -60,23 +62,15 @@ async def edit(name: FromPath[str], request: Asking, site: There) -> Answer:
 @post("/ui/queues/{name:str}", guards=_OPERATE)
 async def change(name: FromPath[str], request: Asking, site: There) -> Answer:
     """Change them. They are for the messages that are there, too."""
-    given, asker = await form(request), viewer(request)
-    shown = await site.api.get(asker, f"/api/queues/{name}")
-    sheet = typed(queue(new=False), given)
-    body = sheet.body()
-    if not sheet.is_wrong:
-        try:
-            await site.api.send(asker, "PATCH", f"/api/queues/{name}", body)
-        except Refused as refused:
-            sheet.refuse(refused)
-        else:
-            return gone_to(f"/queues/{shown['name']}")
-    return _form(request, site, sheet, shown)
+    sheet = typed(queue(new=False), await form(request))
+    shown = await site.api.get(viewer(request), f"/api/queues/{name}")
+    if await submitted(request, site, sheet, f"PATCH /api/queues/{name}", sheet.body()) is None:
+        return _form(request, site, sheet, shown)
+    return gone_to(f"/queues/{shown['name']}")
 
 
 def _form(request: Asking, site: Site, sheet: Sheet, shown: Document | None = None) -> Answer:
-    status = 422 if sheet.is_wrong else 200
-    return site.page(request, "pages/queue_form.html", status=status, sheet=sheet, queue=shown)
+    return form_page(request, site, "pages/queue_form.html", sheet, queue=shown)
 
 
 @get("/queues/{name:str}", guards=_READ)
@@ -100,33 +94,26 @@ async def _page(request: Asking, site: Site, shown: Document, tab: str, sheet: S
     if tab != "send":
         await listed.ask(site, asker)
     known = await rates(site, asker)
-    return site.page(
-        request, "pages/queue.html", status=422 if sheet.is_wrong else 200, queue=shown, tab=tab,
-        listed=listed, state=state, states=STATES, rate=known.get(shown["name"]), sheet=sheet,
-        job=await or_none(site, asker, f"{path}/redrive", {}), live=LIVE,
-        key=site.ids.new("msg"),
+    return form_page(
+        request, site, "pages/queue.html", sheet, queue=shown, tab=tab, listed=listed, state=state,
+        states=STATES, rate=known.get(shown["name"]), live=LIVE,
+        job=await or_none(site, asker, f"{path}/redrive", {}),
     )  # fmt: skip
 
 
 @post("/ui/queues/{name:str}/send", guards=[requires(Permission.QUEUES_SEND)])
 async def send(name: FromPath[str], request: Asking, site: There) -> Answer:
     """Send a message."""
-    given, asker = await form(request), viewer(request)
-    shown = await site.api.get(asker, f"/api/queues/{name}")
+    given = await form(request)
+    shown = await site.api.get(viewer(request), f"/api/queues/{name}")
     sheet = typed(message(), given)
     body = sheet.body()
     if "priority" in body:
         body["priority"] = int(body["priority"]) if body["priority"] in "0123" else body["priority"]
-    if not sheet.is_wrong:
-        try:
-            path = f"/api/queues/{name}/messages"
-            await site.api.send(asker, "POST", path, sent_twice(given, body))
-        except Refused as refused:
-            sheet.refuse(refused)
-        else:
-            later = "?state=delayed" if body.get("delay_ms") else ""
-            return gone_to(f"/queues/{shown['name']}{later}")
-    return await _page(request, site, shown, "send", sheet)
+    to = f"POST /api/queues/{name}/messages"
+    if await submitted(request, site, sheet, to, sent_twice(given, body)) is None:
+        return await _page(request, site, shown, "send", sheet)
+    return gone_to(f"/queues/{shown['name']}{'?state=delayed' if body.get('delay_ms') else ''}")
 
 
 @get(["/queues/{name:str}/confirm", "/ui/queues/{name:str}/confirm"], guards=_OPERATE)

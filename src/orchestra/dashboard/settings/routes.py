@@ -10,14 +10,26 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from orchestra import __version__
-from orchestra.dashboard.asking import Refused, Viewer
-from orchestra.dashboard.forms import Wrong, errors_of, form
+from orchestra.dashboard.answers import form_page, submitted
+from orchestra.dashboard.asking import Viewer
+from orchestra.dashboard.forms import form
+from orchestra.dashboard.sheets import Entry, Group, Sheet, fresh, typed
 from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, viewer
 from orchestra.errors import NotFound, OrchestraError
 from orchestra.instants import instant
 from orchestra.security import Permission, requires
 
-SECRET_FIELDS: Final = ("name", "value", "allowed_hosts", "description")
+SECRET: Final = (
+    Group("Set a secret", (
+        Entry("name", "Name", required=True, most=63, mono=True, placeholder="openai", broad=True,
+              hint="one that is there gets the new value"),
+        Entry("value", "Value", "secret", required=True, most=65_536, broad=True,
+              hint="not shown again, by nobody"),
+        Entry("allowed_hosts", "May go to", "lines", rows=2, most=4_000,
+              placeholder="api.openai.com", hint="hosts, one a line; none: anywhere"),
+        Entry("description", "What it is for", most=1_024, broad=True),
+    )),
+)  # fmt: skip
 NAME_MAX: Final = 63
 _READ: Final = [requires(Permission.SYSTEM_READ)]
 _SECRETS: Final = [requires(Permission.SECRETS_WRITE)]
@@ -45,20 +57,13 @@ Document = dict[str, Any]
 @get("/settings", guards=_READ)
 async def settings(request: Asking, site: There) -> Answer:
     """The page. A part that is away is told in its place."""
-    return await _page(request, site)
+    return await _page(request, site, fresh(SECRET))
 
 
-async def _page(
-    request: Asking, site: Site, values: Mapping[str, str] | None = None,
-    wrong: Wrong | None = None,
-) -> Answer:  # fmt: skip
+async def _page(request: Asking, site: Site, sheet: Sheet) -> Answer:
+    sheet.values["value"] = ""  # what is secret never comes back
     found = await _gathered(site, viewer(request), PARTS)
-    empty = dict.fromkeys(SECRET_FIELDS, "")
-    return site.page(
-        request, "pages/settings.html", status=422 if wrong else 200, found=found,
-        values=empty | dict(values or {}) | {"value": ""},  # what is secret never comes back
-        wrong=wrong or errors_of(None, SECRET_FIELDS),
-    )  # fmt: skip
+    return form_page(request, site, "pages/settings.html", sheet, found=found)
 
 
 async def _gathered(
@@ -83,26 +88,16 @@ async def _gathered(
 @post("/ui/settings/secrets", guards=_SECRETS)
 async def keep(request: Asking, site: There) -> Answer:
     """Set a secret, or give it a new value."""
-    given = await form(request)
-    name = given.get("name", "").strip()
-    hosts = [one.strip() for one in given.get("allowed_hosts", "").split("\n") if one.strip()]
-    body = {
-        "value": given.get("value", ""), "allowed_hosts": hosts,
-        "description": given.get("description", ""),
-    }  # fmt: skip
-    wrong = errors_of(None, SECRET_FIELDS)
+    sheet = typed(SECRET, await form(request))
+    body = Document(value="", allowed_hosts=[], description="") | sheet.body()
+    name = body.pop("name", "").strip()
     if not name or len(name) > NAME_MAX or "/" in name:
-        wrong["name"] = "letters, digits, '_', '.', '-', at most 63"
+        sheet.wrong["name"] = ["letters, digits, '_', '.', '-', at most 63"]
     if not body["value"]:
-        wrong["value"] = "must not be empty"
-    if not wrong:
-        try:
-            await site.api.send(viewer(request), "PUT", f"/api/secrets/{name}", body)
-        except Refused as refused:
-            wrong = errors_of(refused, SECRET_FIELDS)
-        else:
-            return gone_to("/settings#secrets")
-    return await _page(request, site, given, wrong)
+        sheet.wrong["value"] = ["must not be empty"]
+    if await submitted(request, site, sheet, f"PUT /api/secrets/{name}", body) is None:
+        return await _page(request, site, sheet)
+    return gone_to("/settings#secrets")
 
 
 @get("/settings/secrets/{name:str}/remove", guards=_SECRETS)

@@ -1,21 +1,31 @@
 """Endpoints: made and changed by a form, tested, turned on and off, forgotten."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from litestar import get, post
 from litestar.params import FromPath
 
 from orchestra.dashboard.agents.looks import or_none
-from orchestra.dashboard.answers import Question, asked, done, meant, onwards
-from orchestra.dashboard.asking import Refused, Viewer
+from orchestra.dashboard.answers import (
+    Question,
+    asked,
+    done,
+    form_page,
+    key_of,
+    meant,
+    onwards,
+    submitted,
+)
+from orchestra.dashboard.asking import Viewer
 from orchestra.dashboard.forms import form
-from orchestra.dashboard.sheets import Sheet, filled, typed
+from orchestra.dashboard.kinds import number
+from orchestra.dashboard.sheets import Sheet, filled, fresh, typed
 from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, viewer
 from orchestra.dashboard.webhooks.shapes import endpoint
 from orchestra.errors import NotFound
 from orchestra.security import Permission, requires
 
-ASKED_FIRST: Final = ("delete", "rotate")
 OVERLAP_H: Final = "24"
 _OPERATE: Final = [requires(Permission.WEBHOOKS_OPERATE)]
 _WRITE: Final = [requires(Permission.WEBHOOKS_WRITE)]
@@ -26,24 +36,19 @@ Document = dict[str, Any]
 @get("/webhooks/new", guards=_WRITE)
 async def new(request: Asking, site: There) -> Answer:
     """The form."""
-    return await _page(request, site, typed(endpoint(new=True), dict(request.query_params)))
+    return await _page(request, site, fresh(endpoint(new=True), dict(request.query_params)))
 
 
 @post("/ui/webhooks", guards=_WRITE)
 async def create(request: Asking, site: There) -> Answer:
     """Make it: its secret is shown once, or the form again with what is wrong."""
-    given, sheet = await form(request), typed(endpoint(new=True), await form(request))
-    body, key = sheet.body(), given.get("key") or site.ids.new("new")
-    if not sheet.is_wrong:
-        try:
-            made = await site.api.send(
-                viewer(request), "POST", "/api/webhooks", body, idempotency_key=key
-            )
-        except Refused as refused:
-            sheet.refuse(refused)
-        else:
-            return shown_once(request, site, made, f"/webhooks/{made['id']}", "is told from now on")
-    return await _page(request, site, sheet)
+    given = await form(request)
+    sheet, key = typed(endpoint(new=True), given), key_of(given, site)
+    to = "POST /api/webhooks"
+    made = await submitted(request, site, sheet, to, sheet.body(), idempotency_key=key)
+    if made is None:
+        return await _page(request, site, sheet)
+    return shown_once(request, site, made, f"/webhooks/{made['id']}", "is told from now on")
 
 
 @get("/webhooks/{webhook:str}/edit", guards=_WRITE)
@@ -56,27 +61,18 @@ async def edit(webhook: FromPath[str], request: Asking, site: There) -> Answer:
 @post("/ui/webhooks/{webhook:str}", guards=_WRITE)
 async def change(webhook: FromPath[str], request: Asking, site: There) -> Answer:
     """Change it, unless somebody else was faster."""
-    given, asker, path = await form(request), viewer(request), f"/api/webhooks/{webhook}"
-    shown = await site.api.get(asker, path)
-    sheet = typed(endpoint(new=False), given)
+    given, path = await form(request), f"/api/webhooks/{webhook}"
+    shown = await site.api.get(viewer(request), path)
+    sheet, seen = typed(endpoint(new=False), given), f'"{given.get("revision", "")}"'
     body = sheet.body(shown)
-    if not sheet.is_wrong:
-        try:
-            await site.api.send(
-                asker, "PATCH", path, body, if_match=f'"{given.get("revision", "")}"'
-            )
-        except Refused as refused:
-            sheet.refuse(refused)
-        else:
-            return gone_to(f"/webhooks/{webhook}")
-    return await _page(request, site, sheet, shown)
+    if await submitted(request, site, sheet, f"PATCH {path}", body, if_match=seen) is None:
+        return await _page(request, site, sheet, shown)
+    return gone_to(f"/webhooks/{webhook}")
 
 
 async def _page(request: Asking, site: Site, sheet: Sheet, shown: Document | None = None) -> Answer:
-    return site.page(
-        request, "pages/webhook_form.html", status=422 if sheet.is_wrong else 200, sheet=sheet,
-        hook=shown, types=await known_types(site, viewer(request)), key=site.ids.new("new"),
-    )  # fmt: skip
+    types = await known_types(site, viewer(request))
+    return form_page(request, site, "pages/webhook_form.html", sheet, hook=shown, types=types)
 
 
 async def known_types(site: Site, asker: Viewer) -> list[str]:
@@ -105,50 +101,63 @@ async def test(webhook: FromPath[str], request: Asking, site: There) -> Answer:
 @get(["/webhooks/{webhook:str}/confirm", "/ui/webhooks/{webhook:str}/confirm"], guards=_WRITE)
 async def confirm(webhook: FromPath[str], request: Asking, site: There) -> Answer:
     """What deleting or another secret means, before it is done."""
-    verb = request.query_params.get("do", "")
     shown = await site.api.get(viewer(request), f"/api/webhooks/{webhook}")
-    name, action = shown["name"], f"/ui/webhooks/{shown['id']}/{verb}"
-    back = f"/webhooks/{shown['id']}"
-    if verb == "delete":
-        told = (
-            f"{shown['waiting']} deliveries wait in line: they are never sent.",
-            "Its log is forgotten, and its secret.",
-        )
-        question = Question(f"Delete {name}?", told, action, "Delete it", back, typed=name)
-    elif verb == "rotate":
-        told = ("A new secret is made and shown once. For a while both sign, so nothing is lost.",)
-        number = ("overlap_h", "Hours in which the old one signs, too", OVERLAP_H)
-        question = Question(
-            f"A new secret for {name}?", told, action, "Make it", back, number=number, whole=True
-        )
-    else:
+    gone = (
+        f"{shown['waiting']} deliveries wait in line: they are never sent.",
+        "Its log is forgotten, and its secret.",
+    )
+    other = "A new secret is made and shown once. For a while both sign, so nothing is lost."
+    addresses = f"/ui/webhooks/{shown['id']}", f"/webhooks/{shown['id']}"
+    return asked_first(request, site, shown, addresses, {"delete": gone, "rotate": (other,)})
+
+
+def asked_first(
+    request: Asking, site: Site, shown: Document, addresses: tuple[str, str],
+    told: Mapping[str, tuple[str, ...]],
+) -> Answer:  # fmt: skip
+    """Before something is deleted or has another secret. `addresses`: of its actions, and back."""
+    verb, name, (base, back) = request.query_params.get("do", ""), str(shown["name"]), addresses
+    if verb not in told:
         raise NotFound("there is no page at this address")
+    action = f"{base}/{verb}"
+    if verb == "delete":
+        question = Question(f"Delete {name}?", told[verb], action, "Delete it", back, typed=name)
+    else:
+        number = ("overlap_h", "Hours in which the old one counts, too", OVERLAP_H)
+        question = Question(
+            f"A new secret for {name}?", told[verb], action, "Make it", back, number=number,
+            whole=True,
+        )  # fmt: skip
     return asked(request, site, question)
 
 
 @post("/ui/webhooks/{webhook:str}/rotate", guards=_WRITE)
 async def rotate(webhook: FromPath[str], request: Asking, site: There) -> Answer:
     """Another secret, shown once."""
-    body = {"overlap_h": hours(await form(request))}
-    path = f"/api/webhooks/{webhook}/rotate-secret"
-    made = await site.api.send(viewer(request), "POST", path, body)
-    return shown_once(request, site, made, f"/webhooks/{webhook}", "has another secret")
+    return await rotated(request, site, f"/api/webhooks/{webhook}", f"/webhooks/{webhook}")
 
 
-def hours(given: dict[str, str]) -> object:
-    """As a number, if it is one; else the interface says that it is none."""
-    text = given.get("overlap_h", "").strip() or OVERLAP_H
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else text
+async def rotated(request: Asking, site: Site, path: str, back: str) -> Answer:
+    """Another secret of what is at `path`, shown once."""
+    text = (await form(request)).get("overlap_h", "").strip() or OVERLAP_H
+    body = {"overlap_h": number(text)}
+    made = await site.api.send(viewer(request), "POST", f"{path}/rotate-secret", body)
+    return shown_once(request, site, made, back, "has another secret")
 
 
 @post("/ui/webhooks/{webhook:str}/delete", guards=_WRITE)
 async def delete(webhook: FromPath[str], request: Asking, site: There) -> Answer:
     """Forget it, once its name was typed."""
+    return await deleted(request, site, f"/api/webhooks/{webhook}", "/webhooks")
+
+
+async def deleted(request: Asking, site: Site, path: str, back: str) -> Answer:
+    """Have what is at `path` forgotten, once its name was typed."""
     given, asker = await form(request), viewer(request)
-    shown = await site.api.get(asker, f"/api/webhooks/{webhook}")
+    shown = await site.api.get(asker, path)
     meant(given, str(shown["name"]).strip())
-    await site.api.delete(asker, f"/api/webhooks/{webhook}")
-    return onwards(request, site, "/webhooks")
+    await site.api.delete(asker, path)
+    return onwards(request, site, back)
 
 
 @post("/ui/webhooks/{webhook:str}/enable", guards=_OPERATE)

@@ -76,4 +76,6 @@ def hook(*, new: bool) -> list[Group]:
     ]
     if new:
         found.insert(1, Group("Secret", _KEPT))
+    else:
+        found.append(Group("State", (Entry("active", "Takes what comes", "flag"),)))
     return found
