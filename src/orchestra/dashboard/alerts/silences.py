@@ -27,7 +27,7 @@ FIELDS: Final = (
         Entry("comment", "Why", required=True, most=500, placeholder="gpt is being moved",
               broad=True),
     )),
-    Group("How long", (
+    Group("When", (
         Entry("duration", "How long", "choice", options=DURATIONS, default="2h"),
         Entry("starts_at", "From (UTC)", "moment", hint="empty: now"),
         Entry("ends_at", "Until (UTC)", "moment", hint="at most 30 days"),
