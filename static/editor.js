@@ -141,23 +141,19 @@ form.addEventListener('submit', event => {
 const kept = document.getElementById('kept');
 let waiting = 0, last = text.get(), sending = null;
 
-// One at a time, so that an older text never arrives last; who leaves cannot wait.
-async function keep(leaving) {
+async function keep() {
   clearTimeout(waiting);
-  waiting = sending && !leaving ? setTimeout(keep, DRAFT_MS) : 0;
+  waiting = 0;
   const now = text.get();
-  if (waiting || now === last) return;
-  const body = new URLSearchParams(new FormData(form)), mine = sending = new AbortController();
+  if (now === last) return;
+  const body = new URLSearchParams(new FormData(form));
   try {
-    const answer = await fetch('/ui/editor/draft', {method: 'POST', body, signal: mine.signal,
+    sending = new AbortController();
+    const answer = await fetch('/ui/editor/draft', {method: 'POST', body, signal: sending.signal,
       keepalive: body.toString().length < 60_000});
     if (answer.ok) last = now;
     kept.textContent = answer.ok ? 'Draft kept' : 'The draft could not be kept';
-  } catch {
-    if (!mine.signal.aborted) kept.textContent = 'The draft could not be kept: no connection';
-  } finally {
-    if (sending === mine) sending = null;
-  }
+  } catch { kept.textContent = 'The draft could not be kept: no connection'; }
 }
 
 window.orchestraText.onChange(() => {
@@ -165,7 +161,7 @@ window.orchestraText.onChange(() => {
   clearTimeout(waiting);
   waiting = setTimeout(keep, DRAFT_MS);
 });
-document.addEventListener('visibilitychange', () => { if (document.hidden && waiting) keep(true); });
+document.addEventListener('visibilitychange', () => { if (document.hidden && waiting) keep(); });
 form.addEventListener('submit', event => {
   if (event.submitter?.name === 'fix') return;
   clearTimeout(waiting);

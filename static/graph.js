@@ -4,7 +4,6 @@
 'use strict';
 
 let scale = 0;  // as it was drawn
-const met = new WeakSet();  // regions that were scrolled to what matters: once
 
 function size(region, to, at) {
   const svg = region.querySelector('svg.dag');
@@ -36,8 +35,7 @@ function dress(region) {
   if (!svg || svg.dataset.dressed) return;
   svg.dataset.dressed = 'yes';
   if (scale) size(region, scale);
-  else if (!met.has(region)) {
-    met.add(region);
+  else {
     const chosen = svg.querySelector('.n[aria-current]') ?? svg.querySelector('.n'), box = chosen?.getBoundingClientRect(), own = region.getBoundingClientRect();
     if (box && (box.top > own.bottom - 60 || box.left > own.right - 60 || box.top < own.top)) {
       region.scrollTop += box.top - own.top - own.height / 2;

@@ -213,3 +213,25 @@ async def test_a_tenants_rules_see_nothing_of_another_ones_figures(store: Store)
     await hall.tick()
     assert [one["tenant"] for one in await hall.outbox()] == ["other"]
     assert await hall.state() == []
+
+
+async def test_rules_that_take_long_wait_for_the_next_round_and_those_of_others_do_not(
+    store: Store,
+) -> None:
+    hall, asked = Hall(store), list[str]()
+
+    async def slow(tenant: Tenant, query: str, window_s: int, most: int) -> int:
+        hall.clock.advance(600)
+        asked.append(f"{tenant} {query}")
+        return 0
+
+    hall.count = slow
+    for n in range(4):
+        await hall.a_rule(kind="log", metric="", agg=None, query=f"q{n}")
+    await hall.a_rule(Tenant("others"), kind="log", metric="", agg=None, query="theirs")
+    await hall.tick()
+    first = list(asked)
+    await hall.tick()
+
+    assert (len(first), "others theirs" in first) == (3, True)
+    assert sorted(asked[3:]) == sorted({f"default q{n}" for n in range(4)} - set(first))

@@ -4,6 +4,7 @@ What it decides counts only while its token is the newest one: each script check
 of alerts is what the scripts answered; a new term begins with reading it.
 """
 
+from collections import defaultdict
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -25,6 +26,7 @@ from orchestra.monitoring.metrics.leading import Leading
 from orchestra.store import alert_keys
 from orchestra.store.client import Store
 from orchestra.store.failures import NotReplicated, StoreAway
+from orchestra.store.keys import Tenant
 from orchestra.store.scripts import load_scripts
 
 log = structlog.get_logger(__name__)
@@ -35,7 +37,9 @@ HASTY_S: Final = 0.5
 """So often for `HASTE_S` after it took over: what happened meanwhile is said late already."""
 HASTE_S: Final = 15.0
 REST: Final = 20.0
-"""A round comes every two seconds, and up to five when it takes more than a twentieth of them."""
+"""A round comes every two seconds, and up to five when it takes more than a twentieth of them. It
+never takes more than half of the time."""
+TENANT_S: Final = 1.0  # for the rules of a tenant in a round; those left begin the next one
 GAP_MS: Final = 30_000
 SETTLE_MAX_MS: Final = 600_000
 TURN: Final = 200
@@ -79,6 +83,7 @@ class Evaluator:
         self._began = float("-inf")
         self._last_ms = self._resumed_ms = 0
         self._shown: set[tuple[str, str]] = set()
+        self._late: set[tuple[Tenant, str]] = set()
         self.rounds = 0
 
     async def serve(self) -> None:
@@ -94,7 +99,7 @@ class Evaluator:
             took_s = self._clock.monotonic() - began
             quick_s = HASTY_S if began - self._began < HASTE_S else QUICK_S
             pause_s = min(max(quick_s, REST * took_s), EVERY_S) - took_s
-            await self._clock.sleep(max(pause_s, 0.1))
+            await self._clock.sleep(max(pause_s, took_s, 0.1))
 
     async def attempt(self) -> None:
         """One round. When the store is away all stays as it is."""
@@ -118,16 +123,7 @@ class Evaluator:
         rules = await self._picture.refresh()
         await self._meter.begin([one for one in rules if one.enabled], now_ms)
         moves: list[Move] = list(self._over())
-        statuses: list[tuple[Rule, Status]] = []
-        breath = began
-        for rule in rules:
-            if self._clock.monotonic() - breath >= BREATH_S:
-                await anyio.lowlevel.checkpoint()
-                breath = self._clock.monotonic()
-            if rule.enabled and (not rule.built_in or self._concerns(rule)):
-                status = await self._judge(rule, now_ms, moves)
-                if status is not None and self._picture.differs(rule, status):
-                    statuses.append((rule, status))
+        statuses = await self._judged(rules, now_ms, moves)
         await self._send(moves, token, now_ms)
         await self._tell(statuses, token, now_ms)
         key = alert_keys.evaluated(self._prefix)
@@ -136,6 +132,28 @@ class Evaluator:
         self._show(self._picture.firing())
         self.rounds += 1
         _SECONDS.observe(self._clock.monotonic() - began)
+
+    async def _judged(
+        self, rules: Sequence[Rule], now_ms: int, moves: list[Move]
+    ) -> list[tuple[Rule, Status]]:
+        """What all alerts are to do, and how the rules went. Who was late comes first."""
+        statuses, spent = list[tuple[Rule, Status]](), defaultdict[Tenant, float](float)
+        late, self._late, breath = self._late, set[tuple[Tenant, str]](), self._clock.monotonic()
+        for rule in sorted(rules, key=lambda one: (one.tenant, one.id) not in late):
+            began = self._clock.monotonic()
+            if began - breath >= BREATH_S:
+                await anyio.lowlevel.checkpoint()
+                began = breath = self._clock.monotonic()
+            if not rule.enabled or (rule.built_in and not self._concerns(rule)):
+                continue
+            if spent[rule.tenant] >= TENANT_S:
+                self._late.add((rule.tenant, rule.id))
+                continue
+            status = await self._judge(rule, now_ms, moves)
+            spent[rule.tenant] += self._clock.monotonic() - began
+            if status is not None and self._picture.differs(rule, status):
+                statuses.append((rule, status))
+        return statuses
 
     async def _take_over(self, now_ms: int) -> None:
         """Read where things stand. Without a word for long, that there is no data says nothing."""

@@ -54,7 +54,7 @@ class Windows:
         NotLooked: it was not read yet, and there is no time for it in this round.
         """
         if window_s <= SPAN_MAX_S and not ago_s and self._ring.about(name):
-            return self._ring.rows(name, window_s)
+            return await self._ring.rows(name, window_s)
         key, began = (name, window_s, ago_s), self._clock.monotonic()
         kept = self._kept.get(key)
         fresh_s = OLD_FRESH_S if ago_s else min(window_s / 1_000, FRESH_MAX_S)
