@@ -364,6 +364,14 @@ const curve = (x0, y0, x1, y1) => {
   const bend = Math.max(36, Math.min(160, Math.abs(x1 - x0) / 2));
   return `M${x0} ${y0}C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1} ${y1}`;
 };
+/** An edge; one that leads back to the left, to another row, goes round what stands between. */
+const lane = (a, b) => b[0] > a[0] + W ? null : b[1] + (b[1] >= a[1] ? -14 : H + 14);
+function way(a, b) {
+  const [x0, y0, x1, y1] = [a[0] + W, a[1] + H / 2, b[0] - 5, b[1] + H / 2], y = lane(a, b);
+  if (y === null) return curve(x0, y0, x1, y1);
+  const turn = (from, to, x, right) => { const s = Math.sign(to - from) || 1; return `H${x - right * 10}q${right * 10} 0 ${right * 10} ${s * 10}V${to - s * 10}q0 ${s * 10} ${-right * 10} ${s * 10}`; };
+  return `M${x0} ${y0}${turn(y0, y, x0 + 22, 1)}${turn(y, y1, x1 - 20, -1)}H${x1}`;
+}
 const node = path => [...part('nodes').children].find(one => one.dataset.path === path);
 function focus() { node(selected)?.focus({preventScroll: true}); }
 
@@ -380,7 +388,7 @@ function drawNode(step) {
   draw('rect', {class: 'body', width: W, height: H, rx: 14}),
   draw('rect', {class: 'tile', x: 11, y: 12, width: 40, height: 40, rx: 11}),
   draw('use', {href: `#i-t-${step.kind in KINDS ? step.kind : 'agent'}`, x: 20, y: 21, width: 22, height: 22}),
-  draw('text', {class: 'name', x: 62, y: 28}, cut(name, 17)),
+  draw('text', {class: 'name', x: 62, y: 28}, cut(name, 16)),
   draw('text', {class: 'sub', x: 62, y: 47}, cut(sub(step), 21)),
   'if' in step.value && draw('text', {class: 'if', x: W - 14, y: 18}, 'if'),
   draw('circle', {class: 'port', cx: 0, cy: H / 2, r: 5}),
@@ -392,8 +400,8 @@ function drawNode(step) {
 
 function drawEdges() {
   part('edges').replaceChildren(...edges().map(([from, to, kind], i) => {
-    const a = place(from), b = place(to), d = curve(a[0] + W, a[1] + H / 2, b[0] - 5, b[1] + H / 2);
-    const near = selected && (from.path === selected || to.path === selected), x = (a[0] + W + b[0]) / 2, y = (a[1] + b[1] + H) / 2;
+    const a = place(from), b = place(to), d = way(a, b);
+    const near = selected && (from.path === selected || to.path === selected), x = (a[0] + W + b[0]) / 2, y = lane(a, b) ?? (a[1] + b[1] + H) / 2;
     return draw('g', {class: `edge ${kind}${near ? ' near' : ''}`, 'data-edge': i}, draw('path', {class: 'wide', d}), draw('path', {class: 'line', d}),
       kind !== 'inferred' && draw('g', {class: 'part', transform: `translate(${x} ${y})`}, draw('circle', {r: 11}), draw('path', {d: 'M-4-4 4 4M4-4-4 4'})));
   }));
@@ -474,7 +482,7 @@ function reveal() {
 function fit(least = 0.5) {
   const box = part('svg').getBoundingClientRect(), spots = steps.map(place);
   if (spots.length && box.width) {
-    const xs = spots.map(([x]) => x), ys = spots.map(([, y]) => y), pad = 48;
+    const xs = spots.map(([x]) => x), ys = spots.map(([, y]) => y), pad = 36;
     const left = Math.min(...xs), top = Math.min(...ys), width = Math.max(...xs) + W - left, height = Math.max(...ys) + H - top;
     const k = view.k = Math.max(least, Math.min(1, (box.width - 2 * pad) / width, (box.height - 2 * pad) / height));
     const first = spots.find(([x]) => x === left)[1] + H / 2;

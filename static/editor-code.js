@@ -21,10 +21,9 @@ function look(cm) {
     '.cm-gutter-lint .cm-gutterElement': {display: 'flex', alignItems: 'center', padding: '0 2px'},
     '.cm-foldGutter .cm-gutterElement': {padding: '0 4px', cursor: 'pointer'},
     '.cm-foldPlaceholder': {backgroundColor: 'var(--bg-3)', border: '0', color: 'var(--fg-1)', padding: '0 6px'},
-    '.cm-matchingBracket, &.cm-focused .cm-matchingBracket': {
-      backgroundColor: 'transparent', outline: '1px solid var(--cyan)', color: 'inherit'},
-    '.cm-nonmatchingBracket, &.cm-focused .cm-nonmatchingBracket': {
-      backgroundColor: 'transparent', outline: '1px solid var(--red)', color: 'inherit'},
+    // A brace whose other half was not reached yet counts as unmatched: real ones are findings.
+    '.cm-matchingBracket, .cm-nonmatchingBracket, &.cm-focused .cm-nonmatchingBracket': {backgroundColor: 'transparent', color: 'inherit'},
+    '&.cm-focused .cm-matchingBracket': {backgroundColor: 'transparent', outline: '1px solid var(--cyan)', color: 'inherit'},
     '.cm-lintRange-error': {backgroundImage: 'none', textDecoration: 'underline wavy var(--red)', textUnderlineOffset: '3px'},
     '.cm-lintRange-warning': {backgroundImage: 'none', textDecoration: 'underline wavy var(--amber)', textUnderlineOffset: '3px'},
     '.cm-lintRange-info': {backgroundImage: 'none', textDecoration: 'underline dotted var(--blue)', textUnderlineOffset: '3px'},

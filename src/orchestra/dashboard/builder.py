@@ -11,6 +11,7 @@ import msgspec
 from litestar import Response, get, post
 
 from orchestra.dashboard.asking import Refused, Viewer
+from orchestra.dashboard.folding import folded
 from orchestra.dashboard.forms import form, json_of
 from orchestra.dashboard.graph import Scope, scope_of
 from orchestra.dashboard.layout import Box, Edge, layout
@@ -20,6 +21,8 @@ from orchestra.security import Permission, requires
 
 CARD: Final = Box(216.0, 64.0)
 GRID: Final = 8
+ROOM: Final = 800.0
+"""Three cards: what the canvas shows in full between palette and fields."""
 _READ: Final = [requires(Permission.WORKFLOWS_READ)]
 _WRITE: Final = [requires(Permission.WORKFLOWS_WRITE)]
 
@@ -66,7 +69,8 @@ async def placed(request: Asking, site: There) -> Answer:
 
 def places_of(scope: Scope) -> Iterator[tuple[str, tuple[int, int]]]:
     """Path, left and top of each step, scope by scope."""
-    drawing = layout({step.path: CARD for step in scope.steps}, scope.edges)
+    boxes = {step.path: CARD for step in scope.steps}
+    drawing = folded(layout(boxes, scope.edges), boxes, ROOM)
     for path, (x, y) in drawing.centers.items():
         yield path, (_snapped(x - CARD.width / 2), _snapped(y - CARD.height / 2))
     for step in scope.steps:

@@ -14,11 +14,14 @@ import msgspec
 from markupsafe import Markup
 
 from orchestra.dashboard import layout
+from orchestra.dashboard.folding import folded
 from orchestra.dashboard.wording import icon, tone, words
 
 PAD: Final = 12.0
 TITLE_HEIGHT: Final = 24.0
 LABEL_MAX: Final = 17
+ROOM: Final = 900.0
+"""Longer ones go on in another row."""
 FITS: Final = 1_500
 """Up to this width a drawing may be made smaller to be seen as a whole."""
 DRAWN_MAX: Final = 1_000
@@ -99,12 +102,13 @@ def _scope(scope: Scope) -> tuple[layout.Box, str]:
     """Size and markup of a scope with its top left corner at 0, 0."""
     insides = {step.path: [_scope(inner) for inner in step.scopes] for step in scope.steps}
     boxes = {step.path: _box([box for box, _ in insides[step.path]]) for step in scope.steps}
-    drawing = layout.layout(boxes, scope.edges)
+    drawing = folded(layout.layout(boxes, scope.edges), boxes, ROOM)
     parts: list[str] = []
     lines: dict[str, list[str]] = {}
     for edge, points in drawing.routes.items():
         kind = "e back" if edge in drawing.back else "e inferred" if edge in scope.inferred else "e"
-        lines.setdefault(kind, []).append(path(points))
+        line = turned(points) if edge in drawing.wraps else path(points)
+        lines.setdefault(kind, []).append(line)
     apart = len(drawing.routes) <= WHOLE_MAX  # of many each would cost its own element
     for kind, found in lines.items():
         drawn = found if apart else ["".join(found)]
@@ -174,6 +178,15 @@ def path(points: Sequence[layout.Point]) -> str:
         parts.append(f"c{half} 0 {half} {down} {across} {down}" if down else f"h{across}")
         x0, y0 = x1, y1
     return "".join(parts)
+
+
+def turned(points: Sequence[layout.Point], r: int = 10) -> str:
+    """The `d` of an edge that goes on in another row: with round corners, so that it is seen."""
+    (x0, y0), (right, lane), (left, _), (x1, y1) = [(round(x), round(y)) for x, y in points]
+    return (
+        f"M{x0} {y0}H{right - r}q{r} 0 {r} {r}V{lane - r}q0 {r} {-r} {r}"
+        f"H{left + r}q{-r} 0 {-r} {r}V{y1 - r}q0 {r} {r} {r}H{x1}"
+    )
 
 
 def scope_of(label: str, graph: Mapping[str, Any]) -> Scope:

@@ -29,6 +29,8 @@ class Drawing(msgspec.Struct, frozen=True):
     width: float
     height: float
     crossings: int
+    wraps: frozenset[Edge] = frozenset()
+    """Edges that go on in another row: right, down, back to the left, down, right."""
 
 
 def layout(boxes: Mapping[str, Box], edges: Iterable[Edge]) -> Drawing:

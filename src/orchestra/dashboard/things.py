@@ -14,6 +14,7 @@ from orchestra.dashboard import graph
 from orchestra.dashboard.asking import Refused, Viewer
 from orchestra.dashboard.execution.choosing import Choice
 from orchestra.dashboard.execution.reading import head as head_of
+from orchestra.dashboard.execution.reading import steps_now
 from orchestra.dashboard.overview import seen
 from orchestra.dashboard.site import Site, may
 from orchestra.dashboard.telling import Thing
@@ -90,7 +91,8 @@ class Things:
         context = {**await head_of(self._site, viewer, run), "choice": Choice()}
         head = self._text(viewer, "parts/execution_head.html", context)
         made = {"head": partial("#head", "innerMorph", head)}
-        rows = self._text(viewer, "parts/step_rows.html", context | {"shown_steps": run["steps"]})
+        steps = await steps_now(self._site, viewer, run)
+        rows = self._text(viewer, "parts/step_rows.html", context | {"shown_steps": steps})
         made["rows"] = partial("#steps", "innerMorph", rows)
         for step in run["steps"]:
             drawn = graph.state(step["path"], step["status"])

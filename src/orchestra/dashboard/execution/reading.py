@@ -12,7 +12,8 @@ from orchestra.dashboard.execution.steering import verbs
 from orchestra.dashboard.execution.values import tree
 from orchestra.dashboard.gantt import NOTHING, Bar, Row, gantt
 from orchestra.dashboard.site import Site
-from orchestra.dashboard.wording import duration, is_cut
+from orchestra.dashboard.wording import at_ms, duration, is_cut
+from orchestra.instants import instant
 from orchestra.security import Permission
 
 LINES: Final = 200
@@ -80,14 +81,42 @@ def steps_shown(run: Document, then: Document, choice: Choice) -> list[Document]
     """The steps of the table: as they are now, or as they were."""
     known = {one["path"]: one for one in run["steps"]}
     if not choice.past:
-        return list(run["steps"])
+        return since(run["steps"], then)
     return [_was(known.get(one["path"]), one, then) for one in then["steps"][:LINES]]
+
+
+def since(steps: list[Document], then: Document) -> list[Document]:
+    """The steps, with the instant since when the running ones run: it is in the history alone."""
+    bars = {one["path"]: one["bars"] for one in then["steps"]}
+    begun = round(at_ms(then["created_at"]))
+    return [
+        one | {"started_at": instant(begun + bars[one["path"]][-1]["from_ms"])}
+        if _unknown(one) and bars.get(one["path"])
+        else one
+        for one in steps
+    ]
+
+
+async def steps_now(site: Site, asker: Viewer, run: Document) -> list[Document]:
+    """The steps of one that may run, for its table."""
+    steps: list[Document] = run["steps"]
+    if run["steps_next_cursor"] or not any(_unknown(one) for one in steps):
+        return steps
+    wish = {"limit": STEPS_MAX, "critical": "false"}
+    return since(steps, await site.api.get(asker, f"/api/executions/{run['id']}/timeline", wish))
+
+
+def _unknown(step: Document) -> bool:
+    return step["status"] == "running" and not step["started_at"]
 
 
 def _was(now: Document | None, then: Document, whole: Document) -> Document:
     """A step as it was: what came later is not known yet."""
     bars: list[Document] = then["bars"]
-    took = bars[-1]["to_ms"] - bars[0]["from_ms"] if bars else None
+    last = [
+        bar for bar in bars if bar["attempt"] == bars[-1]["attempt"] and bar["kind"] == "running"
+    ]
+    took = last[-1]["to_ms"] - last[0]["from_ms"] if last else None
     agents = [bar["agent"] for bar in bars if bar["agent"]]
     same = now is not None and now["status"] == then["status"] and not whole["event"]["next_ms"]
     return {
@@ -97,7 +126,7 @@ def _was(now: Document | None, then: Document, whole: Document) -> Document:
         "agent": now["agent"] if same and now else (agents[-1] if agents else None),
         "attempts": then["attempts"],
         "started_at": None,
-        "duration_ms": took,
+        "duration_ms": now["duration_ms"] if same and now else took,
     }
 
 

@@ -24,6 +24,7 @@ TABS: Final = ("graph", "executions", "versions", "insights", "json")
 _READ: Final = [requires(Permission.WORKFLOWS_READ)]
 RECENT: Final = 200
 BARS: Final = 20
+LATELY: Final = 6
 ENDS: Final = ("completed", "failed", "rolled_back", "cancelled")
 
 Document = dict[str, Any]
@@ -104,6 +105,7 @@ async def one(workflow: FromPath[str], request: Asking, site: There) -> Answer:
         picture = await site.drawings.of(asker, shown)
         chosen = request.query_params.get("step", "")
         context |= {"picture": picture.shown(None, chosen), "step": _step(shown, chosen)}
+        context["lately"] = await _lately(site, asker, shown)
     elif tab == "executions":
         query = {
             "workflow": shown["id"],
@@ -117,8 +119,18 @@ async def one(workflow: FromPath[str], request: Asking, site: There) -> Answer:
     elif tab == "insights":
         wanted = request.query_params
         context["insights"] = await insights_of(site, asker, shown["id"], wanted, tab)
-    live = "executions" if tab == "executions" else "workflows"
+    runs_too = "workflows,executions" if context.get("lately") is not None else "workflows"
+    live = "executions" if tab == "executions" else runs_too
     return site.page(request, "pages/workflow.html", live=live, **context)
+
+
+async def _lately(site: Site, asker: Viewer, workflow: Document) -> list[Document] | None:
+    """Its last executions; None for those who may not see them."""
+    try:
+        wish = {"workflow": workflow["id"], "limit": LATELY}
+        return (await site.api.get(asker, "/api/executions", wish))["items"]
+    except OrchestraError:
+        return None
 
 
 async def _compared(

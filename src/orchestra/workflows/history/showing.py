@@ -102,7 +102,7 @@ def step(stored: Stored, path: str, *, whole: bool = False) -> dict[str, Json]:
         "type": node.kind,
         "status": state,
         "reason": reason,
-        "attempts": record.get("attempts", 0),
+        "attempts": stored.attempt(path) or record.get("attempts", 0),
         "error": failure,
         "agent": record.get("agent"),
         "input_data": fit(record.get("input")),

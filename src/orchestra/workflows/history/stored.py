@@ -93,6 +93,12 @@ class Stored:
         hashed = self.nested if any(c in path for c in "/[~!") else self.state
         return hashed.get(path, b"")[:1].decode()
 
+    def attempt(self, path: str) -> int:
+        """The attempt of a step that runs now, from 1; 0 when none does."""
+        hashed = self.nested if any(c in path for c in "/[~!") else self.state
+        mark, *token = hashed.get(path, b"").decode().split(".")
+        return int(token[0]) + 1 if mark[:1] in ("r", "b", "v") and token else 0
+
     def status(self, path: str) -> str:
         """State of a step in words; what never began of an ended execution was cancelled."""
         mark = self.mark(path)
