@@ -14,6 +14,8 @@ Send = Callable[[Any], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 SOCKET_OVER: Final = 4_401
+SWITCHED: Final = 101
+STREAM: Final = b"text/event-stream"
 CONTENT_POLICY: Final = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     b"font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -22,29 +24,33 @@ CONTENT_POLICY: Final = (
 
 
 class Answer:
-    """One answer, with the headers that every answer has."""
+    """One answer, with the headers that every answer has.
 
-    __slots__ = ("_always", "_request_id", "_send", "lasting", "over", "started")
+    `status` is 0 until it has started. `on_stream` is told when it turns out to be a stream.
+    """
+
+    __slots__ = (
+        "_always", "_request_id", "_send", "lasting", "on_stream", "over", "status", "streams",
+    )  # fmt: skip
 
     def __init__(self, send: Send, request_id: str, always: tuple[Header, ...]) -> None:
         self._send, self._request_id, self._always = send, request_id, always
-        self.started = self.over = False
+        self.status = 0
+        self.streams = self.over = False
         self.lasting: Lasting | None = None
+        self.on_stream: Callable[[], None] | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether it is too late for another one."""
+        return self.status > 0
 
     async def send(self, message: Message) -> None:
         """Pass a message on to the server."""
         if message["type"] == "http.response.start":
-            self.started = True
-            headers: list[Header] = [*message.get("headers", ()), *self._always]
-            names = {name for name, _ in headers}
-            if b"content-security-policy" not in names:
-                headers.append((b"content-security-policy", CONTENT_POLICY))
-            if b"cache-control" not in names:
-                headers.append((b"cache-control", b"no-store"))
-            headers.append((b"x-request-id", self._request_id.encode()))
-            message["headers"] = headers
+            self._start(message)
         elif message["type"] == "websocket.accept":
-            self.started = True
+            self.status = SWITCHED
             headers = [*message.get("headers", ()), *self._always]
             message["headers"] = [*headers, (b"x-request-id", self._request_id.encode())]
         elif message["type"] == "websocket.send" and await self._is_over():
@@ -55,6 +61,21 @@ class Answer:
             await self._send({"type": "http.response.body", "body": b""})
             raise Over
         await self._send(message)
+
+    def _start(self, message: Message) -> None:
+        headers: list[Header] = [*message.get("headers", ()), *self._always]
+        named = dict(headers)
+        if b"content-security-policy" not in named:
+            headers.append((b"content-security-policy", CONTENT_POLICY))
+        if b"cache-control" not in named:
+            headers.append((b"cache-control", b"no-store"))
+        headers.append((b"x-request-id", self._request_id.encode()))
+        message["headers"] = headers
+        self.status = int(message["status"])
+        if named.get(b"content-type", b"").startswith(STREAM):
+            self.streams = True
+            if self.on_stream is not None:
+                self.on_stream()
 
     async def _is_over(self) -> bool:
         self.over = self.lasting is not None and not await self.lasting.holds()

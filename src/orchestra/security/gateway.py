@@ -136,7 +136,7 @@ class Gateway:
         request_id = f"req_{self._clock.now_ms():012x}{self._random.getrandbits(80):020x}"
         scope["request_id"] = request_id
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        answer = Answer(send, request_id, self._always(scope))
+        scope["answer"] = answer = Answer(send, request_id, self._always(scope))
         fields: Fields = {}
         for name, value in scope["headers"]:
             fields.setdefault(name, []).append(value)

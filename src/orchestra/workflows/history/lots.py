@@ -5,6 +5,7 @@ counted. So what each of them passes through is little; the rest is done once fo
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final, TypeAlias, cast
@@ -59,55 +60,41 @@ class Lot:
 
     def __init__(self, slot: bytes) -> None:
         self.at_s = int(slot) * 10 if slot else 0
-        self.plain: dict[tuple[bytes, bytes, bytes], int] = {}
+        self.plain: dict[tuple[bytes, bytes, bytes], int] = defaultdict(int)
         """Kind, how its path begins, tenant: what is an event, and nothing else."""
-        self.said: dict[tuple[bytes, bytes], int] = {}
-        self.started: dict[tuple[bytes, str], int] = {}
-        self.steps: dict[Step, int] = {}
-        self.ended: dict[End, int] = {}
+        self.said: dict[tuple[bytes, bytes], int] = defaultdict(int)
+        self.started: dict[tuple[bytes, str], int] = defaultdict(int)
+        self.steps: dict[Step, int] = defaultdict(int)
+        self.ended: dict[End, int] = defaultdict(int)
 
     def sort(self, entries: Raw, known: Known, *, all_known: bool = False) -> bool:
         """Sort them in; False when something must be looked up first, unless `all_known`."""
-        steps, plain, began = self.steps, self.plain, known.began
+        steps, ended, plain, began = self.steps, self.ended, self.plain, known.began
         end = entries[0][0].index(b"-")
-        for position, fields in entries:
-            kind = fields[1]
+        for position, (_, kind, _, execution, _, path, _, _, _, data, _, tenant, *_) in entries:
             if kind not in _TOLD:
-                alike = (kind, fields[5][:1], fields[11])
-                plain[alike] = plain.get(alike, 0) + 1
+                plain[kind, path[:1], tenant] += 1
             elif kind in STEPS:
-                path = fields[5]
                 if path[:1] == b":":  # a step of our own making
                     continue
-                mine = began(fields[3]) or (_NOBODY if all_known else None)
+                mine = began(execution) or (_NOBODY if all_known else None)
                 if mine is None:
                     return False
-                step = (kind, path, fields[9], fields[11], mine[0])
-                steps[step] = steps.get(step, 0) + 1
-            elif not self._of_execution(fields, int(position[:end]), known, all_known=all_known):
-                return False
-        return True
-
-    def _of_execution(
-        self, fields: Sequence[bytes], at_ms: int, known: Known, *, all_known: bool
-    ) -> bool:
-        kind, data, tenant = fields[1], fields[9], fields[11]
-        if kind == b"N":
-            workflow = known.named(data)
-            if workflow is None:
-                return False
-            known.begin(fields[3], (workflow, at_ms))
-            begun = (tenant, workflow)
-            self.started[begun] = self.started.get(begun, 0) + 1
-        elif kind == b"E":
-            mine = known.began(fields[3]) or (_NOBODY if all_known else None)
-            if mine is None:
-                return False
-            one = (tenant, mine[0], data, at_ms - mine[1] if mine[1] else None)
-            self.ended[one] = self.ended.get(one, 0) + 1
-        else:
-            said = (data.partition(b"\t")[0], tenant)
-            self.said[said] = self.said.get(said, 0) + 1
+                steps[kind, path, data, tenant, mine[0]] += 1
+            elif kind == b"E":
+                mine = began(execution) or (_NOBODY if all_known else None)
+                if mine is None:
+                    return False
+                took_ms = int(position[:end]) - mine[1] if mine[1] else None
+                ended[tenant, mine[0], data, took_ms] += 1
+            elif kind == b"N":
+                workflow = known.named(data)
+                if workflow is None:
+                    return False
+                known.begin(execution, (workflow, int(position[:end])))
+                self.started[tenant, workflow] += 1
+            else:
+                self.said[data.partition(b"\t")[0], tenant] += 1
         return True
 
 
