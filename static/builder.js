@@ -262,8 +262,9 @@ function set(node, keys, value, label) {
 }
 
 async function rename(step, to) {
-  const answer = await ask('rename', {definition: source, step: step.path, to});
-  if (!answer || answer.problem) { say(answer?.problem ?? 'The server did not answer'); paint(); return; }
+  const sent = source, answer = await ask('rename', {definition: sent, step: step.path, to});
+  const wrong = !answer ? 'The server did not answer' : text.get() === sent ? answer.problem : 'The text was changed meanwhile: rename it again';
+  if (wrong) { say(wrong); paint(); return; }
   const path = step.path.slice(0, -step.id.length) + to;
   for (const [old, spot] of Object.entries({...places, ...positions})) {
     if (old === step.path || old.startsWith(`${step.path}/`)) (old in positions ? positions : places)[path + old.slice(step.path.length)] = spot;
@@ -676,6 +677,7 @@ window.addEventListener('pointerup', event => {
   const chosen = edge === undefined ? null : edges()[edge];
   add(wish(from), [x - W / 2, y - H / 2], chosen?.[2] === 'inferred' ? null : chosen);
 });
+window.addEventListener('pointercancel', () => { carried?.ghost?.remove(); carried = null; });
 const wish = from => ({kind: from.dataset.add, type: from.dataset.type, task: from.dataset.task});
 
 const STARTS = {

@@ -257,7 +257,7 @@ class Panel {
 }
 
 function drawAll(root) {
-  for (const one of drawn) if (!one.box.isConnected) { one.chart.destroy(); drawn.delete(one); }
+  for (const one of drawn) if (!one.chart.canvas.isConnected) { one.chart.destroy(); drawn.delete(one); }
   for (const box of root.querySelectorAll('.chart:not(.drawn)')) new Panel(box);
 }
 

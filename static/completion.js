@@ -196,7 +196,7 @@ export function completer(load) {
   return async context => {
     const text = context.state.doc.toString(), here = read(text, context.pos), after = text.slice(here.to, here.to + 80);
     if (!context.explicit && !here.quoted && !here.shown) return null;
-    const {schema, words} = await (loaded ??= load());
+    const {schema, words} = await (loaded ??= load().catch(error => { loaded = null; throw error; }));
     if (context.aborted) return null;
     const open = here.shown.lastIndexOf('${'), inside = here.quoted && !here.isKey && open > here.shown.lastIndexOf('}');
     if (inside || (here.quoted && CONDITIONS.includes(here.key))) {

@@ -141,19 +141,23 @@ form.addEventListener('submit', event => {
 const kept = document.getElementById('kept');
 let waiting = 0, last = text.get(), sending = null;
 
-async function keep() {
+// One at a time, so that an older text never arrives last; who leaves cannot wait.
+async function keep(leaving) {
   clearTimeout(waiting);
-  waiting = 0;
+  waiting = sending && !leaving ? setTimeout(keep, DRAFT_MS) : 0;
   const now = text.get();
-  if (now === last) return;
-  const body = new URLSearchParams(new FormData(form));
+  if (waiting || now === last) return;
+  const body = new URLSearchParams(new FormData(form)), mine = sending = new AbortController();
   try {
-    sending = new AbortController();
-    const answer = await fetch('/ui/editor/draft', {method: 'POST', body, signal: sending.signal,
+    const answer = await fetch('/ui/editor/draft', {method: 'POST', body, signal: mine.signal,
       keepalive: body.toString().length < 60_000});
     if (answer.ok) last = now;
     kept.textContent = answer.ok ? 'Draft kept' : 'The draft could not be kept';
-  } catch { kept.textContent = 'The draft could not be kept: no connection'; }
+  } catch {
+    if (!mine.signal.aborted) kept.textContent = 'The draft could not be kept: no connection';
+  } finally {
+    if (sending === mine) sending = null;
+  }
 }
 
 window.orchestraText.onChange(() => {
@@ -161,7 +165,7 @@ window.orchestraText.onChange(() => {
   clearTimeout(waiting);
   waiting = setTimeout(keep, DRAFT_MS);
 });
-document.addEventListener('visibilitychange', () => { if (document.hidden && waiting) keep(); });
+document.addEventListener('visibilitychange', () => { if (document.hidden && waiting) keep(true); });
 form.addEventListener('submit', event => {
   if (event.submitter?.name === 'fix') return;
   clearTimeout(waiting);

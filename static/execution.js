@@ -43,7 +43,8 @@ document.addEventListener('click', event => {
   event.preventDefault();
   const wasOpen = !!document.getElementById('step');
   left.setAttribute('hx-get', `/ui${base}/main?${then}`);
-  htmx.ajax('GET', `/ui${base}/panel?${then}`, {target: '#side'}).then(() => {
+  // from #side: of two that were chosen quickly the later one is shown
+  htmx.ajax('GET', `/ui${base}/panel?${then}`, {source: '#side', target: '#side'}).then(() => {
     mark();
     const step = document.getElementById('step');
     if (step && !wasOpen && step.getBoundingClientRect().top > innerHeight - 120) step.scrollIntoView({block: 'start'});
@@ -140,17 +141,10 @@ document.addEventListener('click', event => {
   playing = setInterval(step, PLAY_MS);
 });
 
-function ready() {
-  const button = document.getElementById('play');
-  if (button) button.hidden = false;
-}
-
-ready();
 if (sessionStorage.getItem('play') === id && now().past) {
   sessionStorage.removeItem('play');
   document.getElementById('play')?.click();
 }
-new MutationObserver(ready).observe(left, {childList: true, subtree: true});
 
 // bars grow until there is no more room; then the chart is asked for anew
 let asked_ = 0;

@@ -4,6 +4,7 @@
 'use strict';
 
 let scale = 0;  // as it was drawn
+const met = new WeakSet();  // regions that were scrolled to what matters: once
 
 function size(region, to, at) {
   const svg = region.querySelector('svg.dag');
@@ -35,7 +36,8 @@ function dress(region) {
   if (!svg || svg.dataset.dressed) return;
   svg.dataset.dressed = 'yes';
   if (scale) size(region, scale);
-  else {
+  else if (!met.has(region)) {
+    met.add(region);
     const chosen = svg.querySelector('.n[aria-current]') ?? svg.querySelector('.n'), box = chosen?.getBoundingClientRect(), own = region.getBoundingClientRect();
     if (box && (box.top > own.bottom - 60 || box.left > own.right - 60 || box.top < own.top)) {
       region.scrollTop += box.top - own.top - own.height / 2;

@@ -7,7 +7,7 @@
 'use strict';
 
 const POLL_MS = 5_000, AGAIN_MS_MAX = 10_000, POLL_AFTER_FAILURES = 3, TOAST_MS = 6_000, BUSY_MS = 300;
-const stream = document.getElementById('live'), toasts = document.getElementById('toasts');
+const SIGN_IN = '/ui/login', stream = document.getElementById('live'), toasts = document.getElementById('toasts');
 let failures = 0, polling = 0;
 
 // the stream
@@ -64,7 +64,7 @@ if (stream) {
   stream.addEventListener('htmx:sse:error', failed);
   stream.addEventListener('htmx:error', firstRequestFailed);
   stream.addEventListener('htmx:response:error', firstRequestFailed);
-  stream.addEventListener('signed-out', () => document.getElementById('again') || htmx.ajax('GET', '/ui/login', '#dialog'));
+  stream.addEventListener('signed-out', () => document.getElementById('again') || htmx.ajax('GET', SIGN_IN, '#dialog'));
   stream.addEventListener('fresh', event => {
     const more = document.getElementById('fresh');
     if (!more) return;
@@ -102,7 +102,8 @@ function tick() {
 
 local(document);
 setInterval(tick, 500);
-new MutationObserver(() => local(document)).observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ['datetime']});
+// a morph takes the title away, which is ours, and writes UTC again
+new MutationObserver(() => local(document)).observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ['datetime', 'title']});
 
 // toasts go by themselves; those of a broken answer are made here
 function toast(title, text) {
@@ -123,6 +124,9 @@ new MutationObserver(changes => {
 
 document.addEventListener('htmx:before:swap', event => {
   const {ctx} = event.detail;
+  if (ctx?.response && document.getElementById('again') && (ctx.response.status === 401 || ctx.request.action === SIGN_IN && ctx.request.method === 'GET')) {
+    return event.preventDefault(); // it is asked for already, and perhaps half typed
+  }
   if (!ctx?.response || ctx.response.status < 400 || ctx.response.status === 422) return;
   if (ctx.response.headers.get('HX-Retarget')) return;
   event.preventDefault();
@@ -165,19 +169,22 @@ document.addEventListener('htmx:after:swap', () => {
   if (again) { // signed in again: the forms of this page go on with the new token
     for (const field of document.querySelectorAll('input[name=csrf]')) field.value = again.dataset.token;
     document.body.setAttribute('hx-headers:inherited', JSON.stringify({'X-CSRF-Token': again.dataset.token}));
+    delete again.dataset.token;
     if (stream) htmx.trigger(stream, 'again');
   }
 });
 new MutationObserver(() => { // what came into it shows it, not what came elsewhere while it was closing
   if (dialog.childElementCount && !dialog.open) dialog.showModal();
 }).observe(dialog, {childList: true});
+let pressed = null; // a text that is selected beyond the edge of the dialog ends with a click, too
+dialog.addEventListener('pointerdown', event => { pressed = event.target; });
 dialog.addEventListener('click', event => {
-  if (event.target === dialog || event.target.closest('[data-close]')) {
+  if (event.target === dialog && pressed === dialog || event.target.closest('[data-close]')) {
     event.preventDefault();
     dialog.close();
   }
 });
-dialog.addEventListener('submit', event => event.target.dataset.stay ??  setTimeout(() => dialog.close(), 50));
+dialog.addEventListener('submit', event => event.target.dataset.stay ?? dialog.close()); // at once: the answer may open it again
 dialog.addEventListener('close', () => { if (!dialog.open) dialog.replaceChildren(); }); // comes late: perhaps it is open again
 
 // a text onto the clipboard, also where the browser keeps that from plain http
@@ -208,7 +215,7 @@ document.addEventListener('keydown', event => {
     event.preventDefault();
     if (dialog.open) dialog.close(); else document.querySelector('.find').click();
   }
-  if (event.ctrlKey || event.metaKey || event.altKey || document.body.dataset.keys === 'off' || event.target.matches('input, textarea, select')) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.body.dataset.keys === 'off' || dialog.open || event.target.matches('input, textarea, select')) return;
   const key = event.key, was = after;
   after = key === 'g' ? 'g' : '';
   if (was === 'g') {

@@ -6,6 +6,9 @@ const field = document.getElementById('palette-q'), list = document.getElementBy
 if (!field) return;
 const options = () => [...list.querySelectorAll('[role=option]')];
 
+// The list may be behind what is typed: then Enter waits for it, and a second one leads to the page of the search.
+let shown = field.value, wanted = false;
+
 function choose(next) {
   for (const one of options()) one.setAttribute('aria-selected', String(one === next));
   field.setAttribute('aria-activedescendant', next ? next.id : '');
@@ -18,10 +21,19 @@ field.addEventListener('keydown', event => {
   if (to !== undefined && all.length) {
     event.preventDefault();
     choose(all[event.key === 'ArrowDown' ? to % all.length : Math.max(0, Math.min(all.length - 1, to))]);
-  } else if (event.key === 'Enter' && all[at]) {
+  } else if (event.key === 'Enter' && shown !== field.value && !wanted) {
+    event.preventDefault();
+    wanted = true;
+  } else if (event.key === 'Enter' && shown === field.value && all[at]) {
     event.preventDefault();
     all[at].click();
   }
 });
-list.addEventListener('htmx:after:swap', () => choose(options()[0]));
+field.addEventListener('input', () => { wanted = false; });
+field.dataset.ready = 'yes';
+field.addEventListener('htmx:after:swap', event => {
+  shown = new URL(event.detail.ctx.request.action, location.href).searchParams.get('q');
+  choose(options()[0]);
+  if (wanted && shown === field.value) options()[0]?.click();
+});
 })();

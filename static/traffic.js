@@ -18,12 +18,17 @@ document.addEventListener('change', event => {
   for (const box of document.querySelectorAll(`input[name="${CSS.escape(all.dataset.all)}"]`)) box.checked = all.checked;
 });
 
-// rows that are chosen stay as they are until something is done with them
-document.addEventListener('htmx:before:request', event => {
-  if (event.target.matches('[hx-select]') && event.target.querySelector('.pick input:checked')) event.preventDefault();
-});
+// rows that are chosen stay as they are until something is done with them, also when fresh ones were on their way
+for (const moment of ['htmx:before:request', 'htmx:before:swap']) {
+  document.addEventListener(moment, event => {
+    const {sourceElement: region} = event.detail.ctx;
+    if (region.matches('[hx-select]') && region.querySelector('.pick input:checked')) event.preventDefault();
+  });
+}
 document.addEventListener('htmx:after:request', event => {
-  for (const box of event.target.querySelectorAll('.pick input:checked, [data-all]:checked')) box.checked = false;
+  const {sourceElement: form, response} = event.detail.ctx;
+  if (!form.matches('form') || response.status >= 400) return;
+  for (const box of form.querySelectorAll('.pick input:checked, [data-all]:checked')) box.checked = false;
 });
 
 document.addEventListener('htmx:after:swap', () => {

@@ -19,7 +19,8 @@ Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
 Values: TypeAlias = tuple[str, ...]
 
 SERIES_MAX: Final = 1_000
-"""Of one instrument in one process. Beyond, they are counted together as `other`."""
+"""Of one instrument in one process, unless it says more. Beyond, they are counted together as
+`other`: then what one instrument says of a label is less than what another does that has room."""
 OTHER: Final = "other"
 ZERO: Final = -10_000
 """The bucket of what is 0 or less."""
@@ -66,19 +67,19 @@ class Tally:
 
 
 class _Bounded:
-    """The label values an instrument has seen: a thousand, then all are `other`."""
+    """The label values an instrument has seen: `most` of them, then all are `other`."""
 
-    __slots__ = ("_known", "labels", "name")
+    __slots__ = ("_known", "labels", "most", "name")
 
     def __init__(self, name: str, labels: Sequence[str]) -> None:
-        self.name, self.labels = name, tuple(labels)
+        self.name, self.labels, self.most = name, tuple(labels), SERIES_MAX
         self._known: set[Values] = set()
 
     def _admitted(self, values: Values) -> Values:
         if values in self._known:
             return values
         assert len(values) == len(self.labels), (self.name, self.labels, values)
-        if len(self._known) >= SERIES_MAX:
+        if len(self._known) >= self.most:
             return tuple(
                 value if label == "tenant" else OTHER
                 for label, value in zip(self.labels, values, strict=True)
@@ -232,9 +233,11 @@ May raise StoreAway. Cheap: what it costs does not grow with what was ever store
 INSTRUMENTS: Final = Instruments()
 
 
-def counter(name: str, labels: Sequence[str] = ()) -> Counter:
-    """The counter of that name."""
-    return cast("Counter", INSTRUMENTS.find(Counter, name, labels))
+def counter(name: str, labels: Sequence[str] = (), most: int = SERIES_MAX) -> Counter:
+    """The counter of that name. `most`: so many series, where all values are ours and finite."""
+    found = cast("Counter", INSTRUMENTS.find(Counter, name, labels))
+    found.most = max(found.most, most)
+    return found
 
 
 def measure(name: str, labels: Sequence[str] = ()) -> Gauge:

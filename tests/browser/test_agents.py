@@ -28,10 +28,12 @@ def test_an_agent_from_its_form_to_its_end(
         expect(page.locator("#f-name")).to_have_value("echo of the form")
         wrong.clear()  # the browser logs the 422
 
+        page.wait_for_load_state()
         page.get_by_role("link", name="Worker").click()
         expect(page.locator("#f-endpoint")).to_have_count(0)
         expect(page.locator("#f-capabilities")).to_have_value("repeat\nshout")
         page.get_by_role("link", name="HTTP").click()
+        expect(page.locator("#f-endpoint")).to_be_visible()
         page.locator("#f-agent_type").fill("echo")
         page.locator("#f-version").fill("1.2.0")
         page.locator("#f-endpoint").fill(f"{peer.url}/run")

@@ -15,6 +15,15 @@ ODD = '{"name":"odd","steps":[{"id":"a","x-1":1.0,"2":9007199254740993,"1":"\\u0
 TWO = [agent_step("sentiment"), agent_step("facts", depends_on=["sentiment"])]
 BEGUN = json.dumps({"name": "by-keys", "steps": TWO}, indent=2)
 
+TYPED_MEANWHILE = """() => {
+  const ask = window.fetch;
+  window.fetch = async (...asked) => {
+    const answer = await ask(...asked), at = orchestraText.get().length;
+    if (asked[0].endsWith('/rename')) orchestraText.edit(at, at, ' ');
+    return answer;
+  };
+}"""
+
 
 def documents() -> Iterator[str]:
     for path in sorted((ROOT / "examples").glob("*.json")):
@@ -70,11 +79,13 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
 
 
 def middle(locator: Locator) -> tuple[float, float]:
-    """Where it is now; waited for, as the canvas draws its nodes anew."""
-    at_rest(locator.page)
-    x, y, width, height = locator.evaluate(
-        "e => { const r = e.getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; }"
-    )
+    """Where it is now; asked again when the canvas drew its nodes anew just then."""
+    x = y = width = height = 0.0
+    while not width:
+        at_rest(locator.page)
+        x, y, width, height = locator.evaluate(
+            "e => { const r = e.getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; }"
+        )
     return x + width / 2, y + height / 2
 
 
@@ -248,6 +259,13 @@ def test_scopes_findings_names_and_broken_text(
     expect(node(page, "mood")).to_be_visible()
     speaking = text.count("steps.sentiment.") + text.count('"depends_on": ["sentiment"]')
     assert written(page).count("mood") == 1 + speaking
+
+    page.evaluate(TYPED_MEANWHILE)
+    page.locator("#builder-id").fill("temper")
+    page.locator("#builder-id").press("Enter")
+    expect(page.locator("[data-part=status]")).to_contain_text("changed meanwhile")
+    assert written(page).endswith("}\n ")
+    expect(node(page, "mood")).to_be_visible()
 
     page.evaluate("orchestraText.edit(4, 5, '')")
     expect(page.locator("[data-part=broken]")).to_contain_text("Line 2")

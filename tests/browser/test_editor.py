@@ -4,7 +4,7 @@ import json
 import re
 
 from browsing import Opener, Site, retype, text_of
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 
 def written(page: Page) -> str:
@@ -130,6 +130,34 @@ def test_a_mistake_is_repaired_without_a_script(browser: Browser, site: Site) ->
     page.get_by_role("button", name="Save").click()
     expect(page.locator("h1")).to_have_text("no script")
     context.close()
+
+
+def test_drafts_are_kept_one_after_the_other(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    page, sent = context.new_page(), list[Route]()
+    page.clock.install()
+
+    def held(route: Route) -> None:
+        sent.append(route)
+
+    page.route("**/ui/editor/draft", held, times=1)
+    page.goto(f"{site.url}/workflows/new")
+    with page.expect_request("**/ui/editor/draft"):
+        retype(page, '{"name": "older"}')
+        page.clock.fast_forward(2_500)
+    retype(page, '{"name": "newer"}')
+    page.clock.fast_forward(2_500)
+    expect(page.locator("#kept")).to_be_empty()
+    with page.expect_response("**/ui/editor/draft"):
+        sent.pop().continue_()
+    with page.expect_response("**/ui/editor/draft"):
+        page.clock.fast_forward(2_500)
+
+    expect(page.locator("#kept")).to_have_text("Draft kept")
+    assert site.ask("GET", "/api/workflows/new/draft")["definition"] == '{"name": "newer"}'
+    page.close()
+    site.ask("DELETE", "/api/workflows/new/draft")
 
 
 def test_what_is_written_is_kept_compared_and_saved(

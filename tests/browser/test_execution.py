@@ -26,6 +26,12 @@ SAGA: dict[str, Any] = {
         agent_step("never", depends_on=["ship"]),
     ],
 }  # fmt: skip
+ONE_AFTER_THE_OTHER = """steps => {
+  for (const step of steps) {
+    const node = document.querySelector(`.dag a.n[href*="step=${step}"]`);
+    node.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}));
+  }
+}"""
 WIDE: dict[str, Any] = {
     "name": "wide",
     "steps": [{"id": "make", "type": "transform", "input_data": "${input}"}],
@@ -107,6 +113,8 @@ def test_following_goes_on_with_the_step_that_runs(
 
     expect(page.locator("#step .badge").first).to_have_text("completed")
     expect(page.locator("[data-path='leave']")).to_have_attribute("data-state", "completed")
+    page.evaluate(ONE_AFTER_THE_OTHER, ["greet", "nap", "leave"])
+    expect(page.locator("#step-h")).to_have_text("leave")
 
 
 def test_the_past_is_a_link_a_slider_and_a_film(
@@ -121,6 +129,7 @@ def test_the_past_is_a_link_a_slider_and_a_film(
     page.goto(f"{site.url}/executions/{execution}")
     page.locator(".when a[rel=prev]").click()
     expect(page.locator("#when .badge")).to_have_text("running")
+    page.wait_for_load_state()
     page.locator("#at").focus()
     page.keyboard.press("Home")
     expect(page.locator("#when")).to_contain_text(re.compile("event [1-3] of"))

@@ -13,6 +13,8 @@ CLOSED_AND_AT_ONCE = """(change) => {
   document.dispatchEvent(new CustomEvent('htmx:after:swap'));
   return closed;
 }"""
+ASKED = '<h2 id="dialog-title">Sign in again</h2><label>Key <input id="again"></label>'
+INTO_THE_DIALOG = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML", "content-type": "text/html"}
 SCROLLS = "() => document.documentElement.scrollWidth > innerWidth + 1"
 
 
@@ -64,6 +66,37 @@ def test_a_dialog_that_closes_stays_closed_whatever_else_comes(
     page.evaluate(CLOSED_AND_AT_ONCE, True)
     expect(dialog).to_be_visible()
     expect(dialog).to_have_text("what came next")
+
+
+def test_a_dialog_survives_a_selection_and_asks_for_a_key_once(
+    context: BrowserContext, watched: Opener, wrong: list[str], site: Site
+) -> None:
+    page = context.new_page()
+    page.clock.install()
+    page.route(
+        "**/cancel", lambda route: route.fulfill(status=401, headers=INTO_THE_DIALOG, body=ASKED)
+    )
+    page.goto(f"{site.url}/executions/{site.made['waiting']}")
+    live(page).get_by_role("link", name="Cancel").click()
+    dialog, reason = page.locator("dialog"), page.locator("#reason")
+    reason.fill("too slow")
+    box = reason.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 40, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(4, 4)
+    page.mouse.up()
+    expect(reason).to_have_value("too slow")
+    page.mouse.click(4, 4)
+    expect(dialog).to_be_hidden()
+
+    page.get_by_role("link", name="Cancel").click()
+    page.get_by_role("button", name="Cancel it").click()
+    again = page.locator("#again")
+    again.fill("half a k")
+    page.clock.fast_forward(1_000)
+    page.evaluate("htmx.ajax('GET', '/ui/login', '#dialog')")
+    expect(again).to_have_value("half a k")
 
 
 def test_at_320_pixels_and_when_folded_nothing_scrolls_sideways(

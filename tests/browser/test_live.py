@@ -1,12 +1,19 @@
 """Pages are told what happens, and nothing is lost."""
 
 from browsing import Opener, Site, live
-from playwright.sync_api import BrowserContext, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Route, expect
 
 HIDE = """(hidden) => {
   Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
   document.dispatchEvent(new Event('visibilitychange'));
 }"""
+
+REFRESHED = """region => new Promise(done => {
+  document.addEventListener('htmx:after:swap', ({detail}) => {
+    if (detail.ctx.sourceElement.id === region) setTimeout(done);
+  });
+  htmx.trigger('#live', 'poll');
+})"""
 
 
 def test_a_change_between_page_and_stream_is_not_lost(
@@ -75,6 +82,22 @@ def test_a_lost_server_is_said_with_the_time_of_what_is_shown(
         page.unroute(part)
     live(page)
     expect(page.locator("#lost")).to_be_hidden()
+
+
+def test_what_comes_anew_has_local_times_and_stays_open(browser: Browser, site: Site) -> None:
+    context = browser.new_context(timezone_id="Asia/Kolkata")
+    page = context.new_page()
+    page.goto(f"{site.url}/queues/mail")
+    live(page)
+    time, body = page.locator("#messages time").first, page.locator("#messages li > details").first
+    here = time.inner_text()
+    body.locator("summary").first.click()
+
+    page.evaluate(REFRESHED, "messages")
+
+    expect(time).to_have_text(here)
+    expect(body).to_have_attribute("open", "")
+    context.close()
 
 
 def test_a_hidden_page_catches_up(context: BrowserContext, watched: Opener, site: Site) -> None:

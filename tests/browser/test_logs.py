@@ -19,6 +19,7 @@ def test_the_log_is_narrowed_followed_and_a_line_shared(
     expect(page.locator("#q")).to_have_value("level:error stove")
     expect(page.locator(".levels").get_by_role("link", name="info")).to_contain_text("30")
 
+    live(page)
     page.locator(".lines a.row").click()
     expect(page.locator("dialog .fieldlist")).to_contain_text("berlin")
     assert page.evaluate("window.hit") is None

@@ -53,6 +53,7 @@ def test_an_endpoint_from_its_form_to_its_end(
         assert len(peer.posted) > before
         row.first.get_by_role("link").click()
         expect(page.locator("#delivery")).to_contain_text("<script>window.hit=1</script>")
+        live(page)
         page.get_by_role("link", name="Send all again…").click()
         expect(page.locator("dialog")).to_contain_text("1 in all")
         page.get_by_role("button", name="Send again", exact=True).click()
@@ -100,4 +101,5 @@ def test_an_inbound_hook_is_made_changed_and_forgotten(
     page.get_by_role("link", name="Delete").click()
     page.locator("#ask-typed").fill("pushes")
     page.get_by_role("button", name="Delete it").click()
+    expect(page.locator("h1")).to_have_text("Webhooks")
     expect(page.get_by_role("link", name="pushes")).to_have_count(0)

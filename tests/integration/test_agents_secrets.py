@@ -96,6 +96,7 @@ async def test_hmac_signs_as_standard_webhooks_do(
     client: AsyncClient, peer: Peer, secret: str
 ) -> None:
     await set_secret(client, "far", secret)
+    assert '<option value="${secret:far}">' in (await client.get("/agents/new")).text
     await register(client, peer, "a", auth={"type": "hmac", "secret": "${secret:far}"})
 
     await execute(client, "a")

@@ -14,6 +14,7 @@ DEEP = "[" * 3_000
 NO_THINGS = (
     "/workflows/schema", "/workflows/schema/edit", "/workflows/new?copy=schema",
     "/executions/count", "/agents/types", "/agents/plugins/edit", "/webhooks/inbound/edit",
+    "/events?event=types", "/events?event=subscriptions", "/events?event=types%2Fworkflow.started",
 )  # fmt: skip
 
 
@@ -37,10 +38,15 @@ async def test_what_is_no_thing_is_not_found_and_what_cannot_be_read_is_told(
             path: (await product.http.post(path, data=fields, headers=OWN)).status_code
             for path, fields in forms.items()
         }
+        metrics = {
+            name: (await product.http.get(f"/monitoring?metric={name}")).status_code
+            for name in ("export", "query", "record", "a%2Fb")
+        }
         back = await product.http.post(
             "/ui/queues/a%E2%82%AC/redrive", data={"do": "some"}, headers=OWN
         )
 
     assert set(found.values()) == {404}, found
     assert max(told.values()) == 422, told
+    assert set(metrics.values()) == {200}, metrics
     assert back.headers.get("location") == "/queues/a%E2%82%AC?tab=dead", back.status_code

@@ -1,5 +1,6 @@
 """What the dashboard keeps of its viewers: apart for each, bounded, gone when it is dropped."""
 
+import anyio
 import pytest
 
 from orchestra.clock import SystemClock
@@ -7,6 +8,7 @@ from orchestra.dashboard.preferences import (
     NOTHING,
     VIEWS_MAX,
     Kept,
+    Known,
     Preferences,
     View,
     ViewOfAnother,
@@ -51,3 +53,26 @@ async def test_views_and_preferences_are_kept_for_each_viewer(store: Store) -> N
     with pytest.raises(ViewsFull):
         await kept.save(ann, View("one more", "/logs", "", ann.actor))
     await kept.save(ann, mine)
+
+
+async def test_what_was_read_before_a_change_is_not_remembered_after_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, ann = Kept(store, SystemClock()), a_viewer("key_ann")
+    at_once, begun, changed = kept._read, anyio.Event(), anyio.Event()
+
+    async def late(principal: Principal) -> Known:
+        found = await at_once(principal)
+        begun.set()
+        await changed.wait()
+        return found
+
+    monkeypatch.setattr(kept, "_read", late)
+    async with anyio.create_task_group() as group:
+        group.start_soon(kept.of, ann)
+        await begun.wait()
+        monkeypatch.setattr(kept, "_read", at_once)
+        await kept.prefer(ann, density="compact")
+        changed.set()
+
+    assert (await kept.of(ann)).preferences.density == "compact"

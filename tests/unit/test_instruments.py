@@ -60,6 +60,21 @@ def test_too_many_series_are_counted_together_and_tenants_stay_apart() -> None:
     assert found["a", OTHER] == found["b", OTHER] == 25
 
 
+def test_one_with_room_for_all_says_of_a_label_what_another_one_does() -> None:
+    sets = [(f"/{i}", status) for i in range(SERIES_MAX) for status in ("200", "500")]
+    requests, seconds = Counter("c", ("path", "status")), Histogram("h", ("path",))
+    requests.most = len(sets)
+    for path, status in sets:
+        requests.add(1, path, status)
+        seconds.observe(0.1, path)
+    requests.add(1, "/new", "200")
+
+    told = requests.totals()
+    assert told == dict.fromkeys(sets, 1) | {(OTHER, OTHER): 1}
+    for (path,), tally in seconds.totals().items():
+        assert tally.count == told[path, "200"] + told[path, "500"]
+
+
 def test_one_name_is_one_instrument() -> None:
     every = Instruments()
     assert every.find(Counter, "c", ("a",)) is every.find(Counter, "c", ("a",))

@@ -29,13 +29,15 @@ NO_IDS: Final[Mapping[str, frozenset[str]]] = {
     "agent": frozenset({"types", "plugins"}),
     "alert": frozenset({"contacts", "history", "rules", "silences"}),
     "webhook": frozenset({"inbound"}),
+    "event": frozenset({"readers", "stream", "subscriptions", "types"}),
+    "metric": frozenset({"export", "query"}),
 }
 """What the interface has below `/api/<noun>s/` that is no such thing, but another document."""
 
 
 def is_no_id(noun: str, word: str) -> bool:
     """Whether a page of this thing would be given something else."""
-    return word in NO_IDS.get(noun, ())
+    return "/" in word or word in NO_IDS.get(noun, ())
 
 
 class Refused(OrchestraError):

@@ -80,6 +80,7 @@ class Kept:
         self._store, self._clock = store, clock
         self._prefix = page_keys.pages(store.space)
         self._known: OrderedDict[tuple[str, str], tuple[float, Known]] = OrderedDict()
+        self._changes = 0
 
     async def of(self, principal: Principal) -> Known:
         """What is known; nothing while the store is away: a page is there all the same."""
@@ -87,10 +88,13 @@ class Kept:
         kept = self._known.get(name)
         if kept is not None and now_s - kept[0] < CACHE_S:
             return kept[1]
+        changes = self._changes
         try:
             known = await self._read(principal)
         except (OrchestraError, msgspec.MsgspecError):
             return NOTHING
+        if changes != self._changes:  # it may be older than what was kept meanwhile
+            return known
         self._known[name] = (now_s, known)
         if len(self._known) > CACHED_MAX:
             self._known.popitem(last=False)
@@ -104,7 +108,7 @@ class Kept:
         await self._store.insist(
             lambda: self._store.call(self._prefix, "SET", key, body, "PX", KEPT_MS)
         )
-        self._known.clear()
+        self._forget()
 
     async def save(self, principal: Principal, view: View) -> None:
         """Keep a view; one of the same name and place is replaced. Raises ViewsFull,
@@ -122,7 +126,7 @@ class Kept:
         body = frames.pack(msgspec.json.encode(view))
         await self._store.insist(lambda: self._store.call(self._prefix, "HSET", key, view.id, body))
         await self._store.call(self._prefix, "PEXPIRE", key, KEPT_MS)
-        self._known.clear()
+        self._forget()
 
     async def drop(self, principal: Principal, view_id: str) -> None:
         """Forget one's own view, or a shared one that one saved."""
@@ -130,7 +134,11 @@ class Kept:
             if view.id == view_id and view.owner == principal.actor:
                 key = self._views(principal, shared=view.shared)
                 await self._store.call(self._prefix, "HDEL", key, view_id)
+        self._forget()
+
+    def _forget(self) -> None:
         self._known.clear()
+        self._changes += 1
 
     async def _read(self, principal: Principal) -> Known:
         preferred = page_keys.preferences(self._prefix, principal.tenant, _owner(principal))

@@ -6,9 +6,10 @@ import anyio
 from litestar import get
 
 from orchestra.dashboard.agents.looks import or_none
-from orchestra.dashboard.asking import Viewer
+from orchestra.dashboard.asking import Viewer, is_no_id
 from orchestra.dashboard.filters import Filtered
 from orchestra.dashboard.site import Answer, Asking, Site, There, viewer
+from orchestra.errors import NotFound
 from orchestra.security import Permission, requires
 
 LIVE: Final = "events"
@@ -26,6 +27,8 @@ async def events(request: Asking, site: There) -> Answer:
     asker = viewer(request)
     found: Document = {"listed": await _listed(request, site), "event": None, "chain": {}}
     chosen = request.query_params.get("event", "")
+    if is_no_id("event", chosen):
+        raise NotFound("there is no event of this id")
     if chosen:
         found["event"] = await site.api.get(asker, f"/api/events/{chosen}")
         found["chain"] = await _chain(site, asker, found["event"])

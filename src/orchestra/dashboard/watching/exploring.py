@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from orchestra.dashboard.asking import Refused, Viewer
+from orchestra.dashboard.asking import Refused, Viewer, is_no_id
 from orchestra.dashboard.site import Site
 from orchestra.dashboard.watching.figures import Wish, asked, shaped, teller
 from orchestra.dashboard.watching.panels import Ask, Panel
-from orchestra.errors import OrchestraError
+from orchestra.errors import NotFound, OrchestraError
 from orchestra.instants import instant
 
 TEXT_MAX: Final = 200
@@ -33,6 +33,8 @@ async def explored(
     if not fields["metric"]:
         return context, []
     try:
+        if is_no_id("metric", fields["metric"]):
+            raise NotFound("there is no metric of this name")
         context["about"] = await site.api.get(asker, f"/api/metrics/{fields['metric']}")
     except OrchestraError as error:
         near: list[str] = error.document.get("near", []) if isinstance(error, Refused) else []
