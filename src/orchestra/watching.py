@@ -74,7 +74,7 @@ def watching_of(
             workflows.surveyor.survey,
             agents.surveyor.survey,
             bus.hooks.survey,
-            bus.queues.telling.surveyed,
+            bus.queues.telling.given_away(),
         ),
     )
     metrics = MetricsPart(store, clock, ids, views, [workflows.figures], bus.hub.overhear)

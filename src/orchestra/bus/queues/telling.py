@@ -50,8 +50,7 @@ class Telling:
         self._told: set[Named] = set()
         self._asked = False
 
-    @property
-    def surveyed(self) -> Survey:
+    def given_away(self) -> Survey:
         """The figures, for somebody who asks for them where it is theirs to: we tell no more."""
         self._asked = True
         return self.survey

@@ -15,8 +15,9 @@ from orchestra.bus.webhooks import attempts
 from orchestra.bus.webhooks.attempts import Attempt, Result
 from orchestra.bus.webhooks.circuits import Circuit, Circuits, queue_of
 from orchestra.bus.webhooks.delivering import Deliverer
+from orchestra.bus.webhooks.formats import thinned
 from orchestra.bus.webhooks.lines import Lines
-from orchestra.bus.webhooks.matching import Parcel, thinned
+from orchestra.bus.webhooks.matching import Parcel
 from orchestra.bus.webhooks.records import Endpoint
 from orchestra.errors import Conflict, NotFound
 from orchestra.store import delivery_keys

@@ -36,9 +36,7 @@ def content_type(endpoint: Endpoint) -> str:
 
 def body_of(endpoint: Endpoint, event: Event, base_url: str = "") -> bytes:
     """The bytes that are sent. `base_url`: where this installation is, for references to it."""
-    if len(bytes(event.data)) > THIN_BYTES:
-        thin = {"$ref": f"{base_url.rstrip('/')}/api/events/{event.id}"}
-        event = msgspec.structs.replace(event, data=msgspec.Raw(msgspec.json.encode(thin)))
+    event = thinned(event, base_url)
     match endpoint.format:
         case "cloudevents":
             return msgspec.json.encode(shown(event))
@@ -49,6 +47,14 @@ def body_of(endpoint: Endpoint, event: Event, base_url: str = "") -> bytes:
         case "slack":
             text = _own_line(event) if endpoint.managed_by else _line(event)
             return msgspec.json.encode({"text": text})
+
+
+def thinned(event: Event, base_url: str) -> Event:
+    """The event with a reference instead of data that is long. So it waits in line, too."""
+    if len(bytes(event.data)) <= THIN_BYTES:
+        return event
+    at = f"{base_url.rstrip('/')}/api/events/{event.id}"
+    return msgspec.structs.replace(event, data=msgspec.Raw(msgspec.json.encode({"$ref": at})))
 
 
 def _line(event: Event) -> str:

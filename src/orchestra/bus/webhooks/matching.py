@@ -17,7 +17,7 @@ import structlog
 from orchestra.bus import Event, Filters, Gap
 from orchestra.bus.cloudevents import shown
 from orchestra.bus.patterns import matcher
-from orchestra.bus.webhooks.formats import THIN_BYTES
+from orchestra.bus.webhooks.formats import thinned
 from orchestra.bus.webhooks.records import Endpoint
 from orchestra.clock import uuid7
 from orchestra.store.keys import Tenant
@@ -202,14 +202,6 @@ def delivery_id(event: Event, endpoint_id: str) -> str:
     """The same for the same event and endpoint; sorts by the time of the event."""
     digest = hashlib.sha256(f"{event.id}|{endpoint_id}".encode()).digest()
     return f"dlv_{uuid7(max(event.at_ms, 0), int.from_bytes(digest[:10], 'big') & (1 << 74) - 1)}"
-
-
-def thinned(event: Event, base_url: str) -> Event:
-    """The event with a reference instead of data that is long."""
-    if len(bytes(event.data)) <= THIN_BYTES:
-        return event
-    at = f"{base_url.rstrip('/')}/api/events/{event.id}"
-    return msgspec.structs.replace(event, data=msgspec.Raw(msgspec.json.encode({"$ref": at})))
 
 
 def _asks(endpoint: Endpoint, event_type: str) -> bool:

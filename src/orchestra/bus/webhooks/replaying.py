@@ -18,7 +18,8 @@ from orchestra.bus.webhooks.circuits import queue_of
 from orchestra.bus.webhooks.deliveries import EventGone, Log
 from orchestra.bus.webhooks.delivering import Deliverer
 from orchestra.bus.webhooks.endpoints import Endpoints
-from orchestra.bus.webhooks.matching import Matcher, Parcel, delivery_id, thinned
+from orchestra.bus.webhooks.formats import thinned
+from orchestra.bus.webhooks.matching import Matcher, Parcel, delivery_id
 from orchestra.bus.webhooks.records import Endpoint, WebhookUnknown
 from orchestra.clock import Clock, Ids
 from orchestra.errors import Conflict, NotFound, OrchestraError

@@ -195,14 +195,14 @@ def _told_path(
 ) -> list[dict[str, Json]]:
     """The critical path with what each step takes of the whole; a step inside another apart."""
     found: list[dict[str, Json]] = []
+    around = {inner[:i] for inner in path for i, sign in enumerate(inner) if sign == "/"}
     for row in rows:
         if row["path"] not in path or not row["bars"]:
             continue
         took = row["bars"][-1]["to_ms"] - row["bars"][0]["from_ms"]
-        opens = any(other != row["path"] and other.startswith(row["path"] + "/") for other in path)
         found.append({
             "path": row["path"], "took_ms": took, "share": round(min(1.0, took / whole_ms), 4),
-            "opens": opens,
+            "opens": row["path"] in around,
         })  # fmt: skip
     return found
 

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from orchestra.bus import Event
-from orchestra.bus.webhooks.matching import Index, Matcher, delivery_id, thinned
+from orchestra.bus.webhooks.formats import thinned
+from orchestra.bus.webhooks.matching import Index, Matcher, delivery_id
 from orchestra.bus.webhooks.records import Endpoint
 from orchestra.store.keys import DEFAULT_TENANT as HOME
 from orchestra.store.keys import Tenant
