@@ -11,7 +11,7 @@ import msgspec
 
 from orchestra.dashboard.asking import Refused
 from orchestra.dashboard.sheets import Sheet
-from orchestra.dashboard.site import Answer, Asking, Site, by_htmx, gone_to, sendable, viewer
+from orchestra.dashboard.site import Answer, Asking, Site, by_htmx, gone_to, viewer
 from orchestra.errors import Invalid, Problem
 
 AFRESH: Final = {"HX-Trigger": '{"poll": {"target": "#live"}}'}
@@ -80,19 +80,9 @@ def done(request: Asking, site: Site, said: str, back: str, title: str = "Done")
     )
 
 
-def onwards(request: Asking, site: Site, target: str) -> Answer:
-    """It worked, and the page is of no use any more."""
-    if not by_htmx(request):
-        return gone_to(target)
-    headers = {"HX-Redirect": sendable(target)}
-    return site.fragment(
-        request, "parts/toast.html", headers=headers, kind="ok", title="Done", said=""
-    )
-
-
 def asked(request: Asking, site: Site, question: Question) -> Answer:
-    """The question: a dialog below `/ui/`, else a page."""
-    if request.url.path.startswith("/ui/"):
+    """The question: a dialog where a script asked, else a page."""
+    if request.url.path.startswith("/ui/") or by_htmx(request):
         return site.fragment(request, "parts/asked.html", question=question)
     return site.page(request, "pages/asked.html", question=question)
 

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from litestar import get
 
+from orchestra.dashboard.answers import Question
 from orchestra.dashboard.asking import Refused
 from orchestra.dashboard.sheets import Entry, Group, fresh, typed
 from orchestra.dashboard.site import Answer, Asking, There
@@ -43,6 +44,10 @@ _WRONG: Final = (
         Entry("sure", "I am sure", "flag"),
     )),
 )  # fmt: skip
+_QUESTION: Final = Question(
+    "Purge the queue?", ("512 messages go, and do not come back.",), "/ui/kitchen", "Purge",
+    "/ui/kitchen", typed="mail", number=("wait_s", "Seconds to wait", "5"),
+)  # fmt: skip
 _PROBLEM: Final[dict[str, Any]] = {
     "title": "Not valid",
     "code": "body_invalid",
@@ -69,7 +74,7 @@ async def kitchen(request: Asking, site: There) -> Answer:
     return site.page(
         request, "pages/kitchen.html", states=list(STATES), value=VALUE, long=LONG,
         changed=VALUE | {"order": 4712, "paid": False}, hostile=HOSTILE, problem=_PROBLEM,
-        wrong=wrong, sound=fresh(_SOUND, {"note": HOSTILE}),
+        wrong=wrong, sound=fresh(_SOUND, {"note": HOSTILE}), question=_QUESTION,
     )  # fmt: skip
 
 

@@ -68,7 +68,6 @@ class Pages:
             "brief": wording.brief,
             "visible": wording.visible,
             "typed": Typed,
-            "verbatim": wording.verbatim,
             "pretty": wording.pretty,
             "spark": spark,
             "bars": bars,

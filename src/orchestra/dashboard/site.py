@@ -248,6 +248,13 @@ def gone_to(href: str) -> Answer:
     return Response(b"", status_code=303, headers={"location": sendable(href)})
 
 
+def onwards(request: Asking, href: str) -> Answer:
+    """Go elsewhere, also where a script asked: the page is of no use any more."""
+    if not by_htmx(request):
+        return gone_to(href)
+    return Response(b"", status_code=200, headers={"HX-Redirect": sendable(href)})
+
+
 def sendable(href: str) -> str:
     """An address as a header may hold it: names in it may be of any characters, also ends of line.
 

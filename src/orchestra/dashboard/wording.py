@@ -10,7 +10,6 @@ CUT_BYTES: Final = 16 * 1024
 _INVISIBLE: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
 )
-_SYNTAX: Final = re.compile(r"[\\^$.*+?()\[\]{}|/]")
 # state -> colour, icon. Colour alone tells nobody anything: the word stands beside it.
 STATES: Final[dict[str, tuple[str, str]]] = {
     **dict.fromkeys(("pending", "waiting", "ready", "unknown", "no_data"), ("slate", "ring")),
@@ -156,11 +155,6 @@ def pretty(value: object) -> str:
     return (
         shown if len(raw) <= CUT_BYTES else f"{shown[:CUT_BYTES]}\n… cut here: {len(raw):,} in all"
     )
-
-
-def verbatim(text: object) -> str:
-    """A text as the `pattern` of a field, which then takes nothing else."""
-    return _SYNTAX.sub(r"\\\g<0>", str(text))
 
 
 def is_cut(value: object) -> bool:

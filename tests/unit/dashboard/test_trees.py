@@ -11,7 +11,6 @@ from orchestra.dashboard.trees import (
     difference,
     tree,
 )
-from orchestra.dashboard.wording import verbatim
 
 
 def nodes(node: Node) -> int:
@@ -57,7 +56,3 @@ def test_a_difference_shows_what_changed_and_a_little_around() -> None:
 def test_what_is_equal_has_no_difference_and_what_is_long_is_cut() -> None:
     assert {one.kind for one in difference({"a": 1}, {"a": 1})} <= {"same", "gap"}
     assert len(difference("a\n" * 50_000, "b\n" * 50_000)) <= 3_002
-
-
-def test_a_text_is_taken_verbatim_by_a_pattern() -> None:
-    assert verbatim("a.b-c[1]/é") == r"a\.b-c\[1\]\/é"

@@ -16,11 +16,11 @@ from orchestra.dashboard.agents.looks import (
     or_none,
     stands_of,
 )
-from orchestra.dashboard.answers import Question, asked, done, form_page, onwards
+from orchestra.dashboard.answers import Question, asked, done, form_page
 from orchestra.dashboard.asking import Refused, Viewer
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.sheets import Entry, Group, Sheet, typed
-from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, viewer
+from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, onwards, viewer
 from orchestra.dashboard.workflows.inputs import example_of
 from orchestra.errors import NotFound
 from orchestra.security import Permission, requires
@@ -152,7 +152,7 @@ async def remove(agent: FromPath[str], request: Asking, site: There) -> Answer:
     whole = seconds.isascii() and seconds.isdigit() and len(seconds) < 10
     query = {"drain_s": min(int(seconds), DRAIN_S_MAX) if whole else 0}
     await site.api.delete(viewer(request), f"/api/agents/{agent}", query)
-    return onwards(request, site, "/agents")
+    return onwards(request, "/agents")
 
 
 @post("/ui/agents/{agent:str}/{verb:str}", guards=_OPERATE)

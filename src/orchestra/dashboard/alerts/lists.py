@@ -1,13 +1,15 @@
 """`/alerts`: what fires, what was said, the rules, silences and contacts; and who sees to it."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
-from litestar import Response, get, post
+from litestar import get, post
 from litestar.params import FromPath
 
+from orchestra.dashboard.answers import Question, asked
 from orchestra.dashboard.filters import Filtered
 from orchestra.dashboard.forms import form
-from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, sendable, viewer
+from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, onwards, viewer
 from orchestra.errors import NotFound
 from orchestra.security import Permission, requires
 
@@ -76,13 +78,13 @@ async def acknowledge(alert: FromPath[str], request: Asking, site: There) -> Ans
     return gone_to(f"/alerts/{alert}" if back == "one" else "/alerts")
 
 
-REMOVED: Final = {
-    "rules": ("Delete this rule?", "Its alerts that fire are over at once, and nobody judges what "
-              "it watched any more. Its history stays.", "Delete the rule", "rules"),
-    "silences": ("End this silence?", "What still fires is said to those who are told, now.",
-                 "End the silence", "silences"),
-    "contacts": ("Delete this contact?", "What waits for it is not sent. Rules that name only this "
-                 "contact tell the default contact.", "Delete the contact", "contacts"),
+REMOVED: Final[Mapping[str, tuple[str, str, str]]] = {
+    "rules": ("Delete the rule", "Its alerts that fire are over at once, and nobody judges what it "
+              "watched any more. Its history stays.", "this rule"),
+    "silences": ("End the silence", "What still fires is said to those who are told, now.",
+                 "this silence"),
+    "contacts": ("Delete the contact", "What waits for it is not sent. Rules that name only this "
+                 "contact tell the default contact.", "this contact"),
 }  # fmt: skip
 
 
@@ -92,16 +94,11 @@ async def ask(kind: FromPath[str], thing: FromPath[str], request: Asking, site: 
     if kind not in REMOVED:
         raise NotFound("there is no page at this address")
     document = await site.api.get(viewer(request), f"/api/alerts/{kind}/{thing}")
-    title, text, button, tab = REMOVED[kind]
-    name = document.get("name") or document.get("comment", "")
-    context: Document = {
-        "title": title, "said": text, "button": button, "name": name,
-        "action": f"/ui/alerts/remove/{kind}/{thing}", "back": f"/alerts?tab={tab}",
-        "crumb": ("/alerts", "Alerts"),
-    }  # fmt: skip
-    if by_htmx(request):
-        return site.fragment(request, "parts/removal.html", **context)
-    return site.page(request, "pages/removal.html", **context)
+    verb, told, what = REMOVED[kind]
+    name = str(document.get("name") or document.get("comment", ""))
+    title = f"{verb.split()[0]} {what}?"
+    action, back = f"/ui/alerts/remove/{kind}/{thing}", f"/alerts?tab={kind}"
+    return asked(request, site, Question(title, (name, told), action, verb, back))
 
 
 @post("/ui/alerts/remove/{kind:str}/{thing:str}", guards=_WRITE)
@@ -112,13 +109,6 @@ async def remove(kind: FromPath[str], thing: FromPath[str], request: Asking, sit
         raise NotFound("there is no page at this address")
     await site.api.send(viewer(request), "DELETE", f"/api/alerts/{kind}/{thing}")
     return onwards(request, f"/alerts?tab={kind}")
-
-
-def onwards(request: Asking, target: str) -> Answer:
-    """To another page, also when a script asked."""
-    if by_htmx(request):
-        return Response(b"", status_code=200, headers={"HX-Redirect": sendable(target)})
-    return gone_to(target)
 
 
 ROUTES = (alerts, fresh, acknowledge, ask, remove)

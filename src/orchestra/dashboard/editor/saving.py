@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import msgspec
-from litestar import Response, post
+from litestar import post
 from litestar.params import FromPath
 
 from orchestra.dashboard.asking import Refused, Viewer
@@ -17,7 +17,7 @@ from orchestra.dashboard.editor.pages import (
     written,
 )
 from orchestra.dashboard.forms import form
-from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, sendable, viewer
+from orchestra.dashboard.site import Answer, Asking, Site, There, onwards, viewer
 from orchestra.dashboard.trees import difference
 from orchestra.dashboard.workflows.comparing import changes, merged
 from orchestra.dashboard.workflows.pages import shown_version
@@ -42,7 +42,7 @@ async def create(request: Asking, site: There) -> Answer:
         return await refused_sheet(request, site, {**given, "workflow": ""}, refused)
     await placed_anew(site, asker, str(made["id"]), given.get("layout", ""))
     await settled(site, asker, NEW)
-    return _to(request, f"/workflows/{made['id']}")
+    return onwards(request, f"/workflows/{made['id']}")
 
 
 @post("/ui/workflows/{workflow:str}", guards=_WRITE)
@@ -56,7 +56,7 @@ async def save(workflow: FromPath[str], request: Asking, site: There) -> Answer:
             path = f"/api/workflows/{workflow}"
             made = await site.api.send(asker, "PUT", path, text.encode(), if_match=f'"{seen}"')
             await settled(site, asker, made["id"])
-            return _to(request, f"/workflows/{made['id']}")
+            return onwards(request, f"/workflows/{made['id']}")
         mine = await _read(site, asker, text)
     except Refused as refused:
         if refused.answer_status != 412:
@@ -124,7 +124,7 @@ async def restore(workflow: FromPath[str], request: Asking, site: There) -> Answ
     body = msgspec.json.encode(old["definition"])
     seen = f'"{given.get("active", "")}"'
     await site.api.send(asker, "PUT", f"/api/workflows/{workflow}", body, if_match=seen)
-    return _to(request, f"/workflows/{workflow}?tab=versions")
+    return onwards(request, f"/workflows/{workflow}?tab=versions")
 
 
 @post("/ui/editor/discard", guards=_WRITE)
@@ -133,13 +133,7 @@ async def discard(request: Asking, site: There) -> Answer:
     given = await form(request)
     place = given.get("workflow") or NEW
     await site.api.send(viewer(request), "DELETE", f"/api/workflows/{place}/draft")
-    return _to(request, f"/workflows/{place}/edit" if place != NEW else "/workflows/new")
-
-
-def _to(request: Asking, target: str) -> Answer:
-    if by_htmx(request):
-        return Response(b"", status_code=200, headers={"HX-Redirect": sendable(target)})
-    return gone_to(target)
+    return onwards(request, f"/workflows/{place}/edit" if place != NEW else "/workflows/new")
 
 
 ROUTES = (create, save, restore, discard)

@@ -12,13 +12,12 @@ from orchestra.dashboard.answers import (
     asked,
     form_page,
     meant,
-    onwards,
     submitted,
 )
 from orchestra.dashboard.events import shapes
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.sheets import Sheet, fresh, typed
-from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, viewer
+from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, onwards, viewer
 from orchestra.security import Permission, requires
 
 BACK: Final = "/events/subscriptions"
@@ -91,7 +90,7 @@ async def delete(name: FromPath[str], request: Asking, site: There) -> Answer:
     """Forget it, once its name was typed."""
     meant(await form(request), name)
     await site.api.delete(viewer(request), f"/api/events/subscriptions/{name}")
-    return onwards(request, site, BACK)
+    return onwards(request, BACK)
 
 
 ROUTES = (subscriptions, new, create, confirm, delete)

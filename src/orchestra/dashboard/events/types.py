@@ -11,13 +11,12 @@ from orchestra.dashboard.answers import (
     asked,
     form_page,
     meant,
-    onwards,
     submitted,
 )
 from orchestra.dashboard.events import shapes
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.sheets import Sheet, filled, fresh, typed
-from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, viewer
+from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, onwards, viewer
 from orchestra.security import Permission, requires
 
 BACK: Final = "/events/types"
@@ -93,7 +92,7 @@ async def delete(event_type: FromPath[str], request: Asking, site: There) -> Ans
     """Forget it, once its name was typed."""
     meant(await form(request), event_type)
     await site.api.delete(viewer(request), f"/api/events/types/{event_type}")
-    return onwards(request, site, BACK)
+    return onwards(request, BACK)
 
 
 ROUTES = (types, new, edit, save, confirm, delete)

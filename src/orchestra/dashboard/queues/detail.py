@@ -11,7 +11,6 @@ from orchestra.dashboard.answers import (
     asked,
     form_page,
     meant,
-    onwards,
     submitted,
 )
 from orchestra.dashboard.filters import Filtered
@@ -19,7 +18,7 @@ from orchestra.dashboard.forms import form, sent_twice
 from orchestra.dashboard.queues.listing import LIVE, rates
 from orchestra.dashboard.queues.shapes import message, queue
 from orchestra.dashboard.sheets import Sheet, filled, fresh, typed
-from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, viewer
+from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, onwards, viewer
 from orchestra.security import Permission, requires
 
 PAGE: Final = 50
@@ -144,7 +143,7 @@ async def delete(name: FromPath[str], request: Asking, site: There) -> Answer:
     """Delete it with all that is in it, once its name was typed."""
     meant(await form(request), name)
     await site.api.delete(viewer(request), f"/api/queues/{name}", {"purge": "true"})
-    return onwards(request, site, "/queues")
+    return onwards(request, "/queues")
 
 
 ROUTES = (new, create, edit, change, one, send, confirm, delete)

@@ -10,11 +10,11 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from orchestra import __version__
-from orchestra.dashboard.answers import form_page, submitted
+from orchestra.dashboard.answers import Question, asked, form_page, submitted
 from orchestra.dashboard.asking import Viewer
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.sheets import Entry, Group, Sheet, fresh, typed
-from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, viewer
+from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, onwards, viewer
 from orchestra.errors import NotFound, OrchestraError
 from orchestra.instants import instant
 from orchestra.security import Permission, requires
@@ -106,15 +106,10 @@ async def ask(name: FromPath[str], request: Asking, site: There) -> Answer:
     page = await site.api.get(viewer(request), "/api/secrets")
     if name not in {one["name"] for one in page["items"]}:
         raise NotFound("there is no secret of this name")
-    context: Document = {
-        "title": "Remove this secret?", "name": name, "button": "Remove the secret",
-        "said": "Agents that refer to it cannot be called until it is set again.",
-        "action": f"/ui/settings/secrets/{quote(name, safe='')}/remove",
-        "back": "/settings#secrets", "crumb": ("/settings", "Settings"),
-    }  # fmt: skip
-    if by_htmx(request):
-        return site.fragment(request, "parts/removal.html", **context)
-    return site.page(request, "pages/removal.html", **context)
+    told = (name, "Agents that refer to it cannot be called until it is set again.")
+    action, back = f"/ui/settings/secrets/{quote(name, safe='')}/remove", "/settings#secrets"
+    question = Question("Remove this secret?", told, action, "Remove the secret", back)
+    return asked(request, site, question)
 
 
 @post("/ui/settings/secrets/{name:str}/remove", guards=_SECRETS)
@@ -122,9 +117,7 @@ async def remove(name: FromPath[str], request: Asking, site: There) -> Answer:
     """It is gone."""
     await form(request)
     await site.api.send(viewer(request), "DELETE", f"/api/secrets/{name}")
-    if by_htmx(request):
-        return Response(b"", status_code=200, headers={"HX-Redirect": "/settings"})
-    return gone_to("/settings#secrets")
+    return onwards(request, "/settings")  # not #secrets: that would not load it again
 
 
 @get("/ui/settings/diagnostics", guards=_READ)

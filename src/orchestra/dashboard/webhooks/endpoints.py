@@ -14,14 +14,13 @@ from orchestra.dashboard.answers import (
     form_page,
     key_of,
     meant,
-    onwards,
     submitted,
 )
 from orchestra.dashboard.asking import Viewer
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.kinds import number
 from orchestra.dashboard.sheets import Sheet, filled, fresh, typed
-from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, viewer
+from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, onwards, viewer
 from orchestra.dashboard.webhooks.shapes import endpoint
 from orchestra.errors import NotFound
 from orchestra.security import Permission, requires
@@ -157,7 +156,7 @@ async def deleted(request: Asking, site: Site, path: str, back: str) -> Answer:
     shown = await site.api.get(asker, path)
     meant(given, str(shown["name"]).strip())
     await site.api.delete(asker, path)
-    return onwards(request, site, back)
+    return onwards(request, back)
 
 
 @post("/ui/webhooks/{webhook:str}/enable", guards=_OPERATE)

@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from orchestra.dashboard.asking import Viewer, is_no_id
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.insights.of_workflow import insights_of
-from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, sendable, viewer
+from orchestra.dashboard.site import Answer, Asking, Site, There, onwards, viewer
 from orchestra.dashboard.trees import difference
 from orchestra.dashboard.workflows.comparing import changes
 from orchestra.dashboard.workflows.examples import EXAMPLES
@@ -199,13 +199,7 @@ async def archive(workflow: FromPath[str], request: Asking, site: There) -> Answ
     """Start nothing of it any more."""
     await form(request)
     await site.api.send(viewer(request), "DELETE", f"/api/workflows/{workflow}")
-    return _onwards(request, "/workflows")
-
-
-def _onwards(request: Asking, target: str) -> Answer:
-    if by_htmx(request):
-        return Response(b"", status_code=200, headers={"HX-Redirect": sendable(target)})
-    return gone_to(target)
+    return onwards(request, "/workflows")
 
 
 ROUTES = (workflows, one, export, archive)

@@ -4,12 +4,12 @@ from typing import Any, Final, cast
 from urllib.parse import quote
 
 import msgspec
-from litestar import Response, get, post
+from litestar import get, post
 from litestar.params import FromPath
 
 from orchestra.dashboard.asking import Refused, Viewer
 from orchestra.dashboard.forms import form, json_of
-from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, sendable, viewer
+from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, onwards, viewer
 from orchestra.dashboard.workflows.inputs import example_of, fields_of, input_of, text_of
 from orchestra.dashboard.workflows.pages import shown_version
 from orchestra.errors import BadRequest, OrchestraError
@@ -116,7 +116,7 @@ async def start(workflow: FromPath[str], request: Asking, site: There) -> Answer
             problem=refused.document,
         )  # fmt: skip
         return _page(request, site, shown, filled, 422)
-    return _onwards(request, f"/executions/{made['id']}")
+    return onwards(request, f"/executions/{made['id']}")
 
 
 def _short(text: str) -> str:
@@ -133,12 +133,6 @@ def _placed(refused: Refused) -> dict[str, str]:
             key = parts[2].replace("~1", "/").replace("~0", "~")
             found.setdefault(key, str(one.get("message", "")))
     return found
-
-
-def _onwards(request: Asking, target: str) -> Answer:
-    if by_htmx(request):
-        return Response(b"", status_code=200, headers={"HX-Redirect": sendable(target)})
-    return gone_to(target)
 
 
 ROUTES = (run, start)
