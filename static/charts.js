@@ -291,10 +291,12 @@ const charts = document.getElementById('charts'), live = document.getElementById
 let read = Date.now();
 async function freshen() {
   if (!charts?.dataset.fresh || Date.now() - read < FRESH_MS) return;
+  read = Infinity;  // one at a time
+  const answer = await fetch(charts.dataset.fresh, {headers: {'HX-Request': 'true'}}).catch(() => null);
+  const text = answer?.ok ? await answer.text().catch(() => '') : '';
   read = Date.now();
-  const answer = await fetch(charts.dataset.fresh).catch(() => null);
-  if (!answer?.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  if (!text) return;
+  const page = new DOMParser().parseFromString(text, 'text/html');
   for (const section of charts.querySelectorAll('.panel')) {
     const fresh = page.getElementById(section.id), box = section.querySelector('.chart');
     const panel = [...drawn].find(one => one.box === box);

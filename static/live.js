@@ -127,7 +127,7 @@ document.addEventListener('htmx:before:swap', event => {
   if (ctx?.response && document.getElementById('again') && (ctx.response.status === 401 || ctx.request.action === SIGN_IN && ctx.request.method === 'GET')) {
     return event.preventDefault(); // it is asked for already, and perhaps half typed
   }
-  if (!ctx?.response || ctx.response.status < 400 || ctx.response.status === 422) return;
+  if (!ctx?.response || ctx.sourceElement === stream || ctx.response.status < 400 || ctx.response.status === 422) return;
   if (ctx.response.headers.get('HX-Retarget')) return;
   event.preventDefault();
   toast('That did not work', `The server answered ${ctx.response.status}.`);

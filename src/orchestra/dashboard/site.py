@@ -235,7 +235,7 @@ There = NamedDependency[SkipValidation[Site]]
 
 def asked_again(request: Asking) -> bool:
     """Whether a page that is open asks for a part of it."""
-    return request.method == "GET" and by_htmx(request) and request.url.path.startswith("/ui/")
+    return request.method == "GET" and by_htmx(request)
 
 
 def by_htmx(request: Asking) -> bool:

@@ -1,8 +1,11 @@
-"""Where answers send a browser."""
+"""Where answers send a browser, and what an open page asks again."""
+
+from typing import Any
 
 import pytest
+from litestar import Request
 
-from orchestra.dashboard.site import sendable
+from orchestra.dashboard.site import asked_again, sendable
 
 
 @pytest.mark.parametrize(
@@ -17,3 +20,16 @@ from orchestra.dashboard.site import sendable
 )
 def test_an_address_is_one_line_of_this_site(href: str, sent: str) -> None:
     assert sendable(href) == sent
+
+
+@pytest.mark.parametrize("path", ["/ui/overview", "/queues/mail"])
+def test_a_part_that_an_open_page_asks_for_is_shared_whatever_its_address(path: str) -> None:
+    scope: dict[str, Any] = {"type": "http", "path": path, "query_string": b""}
+
+    def asked(method: str, *headers: tuple[bytes, bytes]) -> bool:
+        whole: Any = {**scope, "method": method, "headers": list(headers)}
+        return asked_again(Request(whole))
+
+    assert asked("GET", (b"hx-request", b"true"))
+    assert not asked("GET")
+    assert not asked("POST", (b"hx-request", b"true"))
