@@ -1,12 +1,16 @@
 """Many executions: found by what is known of them, counted, and steered in one request."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from products import Product, a_product
 
+from orchestra.clock import ManualClock, system_random
+from orchestra.store import keys
+from orchestra.store.client import Store
 from orchestra.workflows.history import index
+from orchestra.workflows.history.batching import Batches, BatchRunning
 
 pytestmark = pytest.mark.anyio
 
@@ -196,3 +200,13 @@ async def test_a_batch_that_makes_no_sense_is_refused(product: Product) -> None:
 
         assert answer.status_code == 422, answer.text
         assert pointer in {one["pointer"] for one in answer.json()["errors"]}, body
+
+
+async def test_of_two_pages_with_one_key_in_one_millisecond_one_is_steered(store: Store) -> None:
+    nobody = cast("Any", None)
+    batches = Batches(store, nobody, nobody, ManualClock(), system_random())
+    named = keys.idempotency(keys.definitions(store.space), "k")
+
+    assert await batches._before(named, "page") is None
+    with pytest.raises(BatchRunning):
+        await batches._before(named, "page")

@@ -85,7 +85,7 @@ class WorkflowsModule:
         self.surveyor = Surveyor(store)
         self.sweeper = Sweeper(store, self.catalogue, clock, chance)
         self.listing, self.inspection = Listing(store, reader, clock), Inspection(reader)
-        self.batches = Batches(store, self.executions, self.listing, clock)
+        self.batches = Batches(store, self.executions, self.listing, clock, chance)
         self.journal = JournalSource(store)
         self.figures = JournalFigures(store, self.catalogue)
         self.profiles = Profiles(store, reader, self.catalogue)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from workflow_replica import Held, Replica, a_document, a_step, a_value, a_wait, fails, retrying
 
-from orchestra.store.keys import DEFAULT_TENANT
+from orchestra.store.keys import DEFAULT_TENANT, Tenant
+from orchestra.store.partitions import tag_number_of
 from orchestra.workflows.history import previewing
 
 pytestmark = pytest.mark.anyio
@@ -213,3 +214,18 @@ async def test_expressions_of_a_preview_are_not_evaluated_on_the_loop(
     assert [one["path"] for one in told["steps"]] == ["charge"]
     assert len(evaluated) == 1
     assert threading.get_ident() not in evaluated
+
+
+async def test_its_state_alone_is_known_to_its_tenant_from_the_archive_too(
+    engine: Replica,
+) -> None:
+    execution = (await engine.run(a_document(a_step("a"))))["id"]
+    state = engine.executions.state
+
+    live = await state(DEFAULT_TENANT, execution), await state(Tenant("other"), execution)
+    engine.module.retention._live_ms = 0
+    await engine.module.retention.sweep(tag_number_of(execution))
+    kept = await state(DEFAULT_TENANT, execution), await state(Tenant("other"), execution)
+
+    assert live == kept == ("completed", None)
+    assert await state(DEFAULT_TENANT, "exe_nothing") is None

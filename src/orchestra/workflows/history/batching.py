@@ -13,7 +13,7 @@ import anyio
 import msgspec
 from msgspec import Meta
 
-from orchestra.clock import Clock
+from orchestra.clock import Clock, Random
 from orchestra.errors import Conflict, Invalid, OrchestraError, Problem
 from orchestra.instants import instant
 from orchestra.store import keys
@@ -78,10 +78,10 @@ class Batches:
     """Steers many, for one caller at a time."""
 
     def __init__(
-        self, store: Store, executions: Executions, listing: Listing, clock: Clock
+        self, store: Store, executions: Executions, listing: Listing, clock: Clock, chance: Random
     ) -> None:
         self._store, self._executions, self._listing = store, executions, listing
-        self._clock = clock
+        self._clock, self._chance = clock, chance
         self._prefix = keys.definitions(store.space)
 
     async def run(
@@ -193,14 +193,14 @@ class Batches:
 
     async def _before(self, named: str, digest: str) -> dict[str, Json] | None:
         """What this key was answered; None: do it now. Raises IdempotencyMismatch, BatchRunning."""
-        now_ms = self._clock.now_ms()
-        kept = await self._keep(named, f"{digest}|r|{now_ms}", "NX", "PX", TAKEN_OVER_MS, "GET")
+        ours = f"{self._chance.getrandbits(64):x}"  # so a call that is sent again finds itself
+        kept = await self._keep(named, f"{digest}|r|{ours}", "NX", "PX", TAKEN_OVER_MS, "GET")
         if kept is None:
             return None
         known, state, rest = kept.decode().split("|", 2)
         if known != digest:
             raise IdempotencyMismatch("this Idempotency-Key was used with another body")
-        if state == "r" and rest != str(now_ms):
+        if state == "r" and rest != ours:
             detail = "this page of the batch is being worked on"
             raise BatchRunning(detail, retry_after_ms=1_000)
         return None if state == "r" else msgspec.json.decode(rest)
