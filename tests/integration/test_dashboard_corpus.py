@@ -3,7 +3,9 @@
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
+import httpx
 import pytest
 from products import Product
 from webhook_products import a_keeper, a_webhook
@@ -67,8 +69,11 @@ async def filled(one: Product) -> list[str]:
         made = await one.post("/api/workflows", workflow)
     assert made.status_code == 201, made.text
     flow = f"/workflows/{made.json()['id']}"
-    bad = {"name": "bad", "steps": [{"id": "x", "type": "fail", "message": ALL[:900]}]}
-    await one.post("/api/workflows", bad)
+    absent = {"id": "x", "type": "transform", "input_data": "${input[input.key]}"}
+    bad = (await one.post("/api/workflows", {"name": "bad", "steps": [absent]})).json()
+    sent = {"input_data": {"key": f"<{MARK} onload=1>"}}
+    failed = await one.post(f"/api/workflows/{bad['id']}/execute", sent, prefer="wait=30")
+    assert failed.json()["status"] == "failed", failed.text
     run = {"input_data": {"text": ALL, "more": list(CORPUS), ALL[:200]: 1}, "labels": labels}
     started = await one.post(f"/api{flow}/execute", run, prefer="wait=30")
     assert started.status_code == 200, started.text
@@ -79,11 +84,7 @@ async def filled(one: Product) -> list[str]:
     await one.post("/api/events/publish", {"event_type": "shop.ordered", **event})
     await one.post("/api/queues/mail/messages", {"body": {"all": list(CORPUS), "text": ALL}})
     hook = (await a_webhook(one, name=SHORT[2]))["id"]
-    for i, text in enumerate(SHORT[:12]):
-        rule = {"name": text, "kind": "absent", "metric": "nothing_total", "window": "5m"}
-        await one.post("/api/alerts/rules", rule | {"summary": text, "labels": {f"l{i}": text}})
-        silence = {"matchers": [{"label": "rule", "value": text}], "ends_in": "1h", "comment": text}
-        await one.post("/api/alerts/silences", silence)
+    watched = await alerts(one)
     lines = [{"level": "error", "message": text, "data": {"t": text}} for text in CORPUS]
     await one.post("/api/logs/ingest", {"logs": lines})
     agent = await one.post("/api/agents/register", {
@@ -103,10 +104,63 @@ async def filled(one: Product) -> list[str]:
         "/agents", f"/agents/{mine[0]}", "/events", "/queues", "/queues/mail",
         "/queues?tab=failures", "/webhooks", f"/webhooks/{hook}", f"/webhooks/{hook}/edit",
         *(f"/alerts?tab={tab}" for tab in ("now", "history", "rules", "silences", "contacts")),
-        "/logs", "/monitoring", "/search?q=%3Cq7z%3E", "/ui/palette?q=%3Cq7z%3E",
+        *watched, "/logs", "/monitoring", "/search?q=%3Cq7z%3E", "/ui/palette?q=%3Cq7z%3E",
         *(f"{path}?{typed}" for path in ("/workflows", "/executions", "/logs", "/events")),
         "/%3Cq7z%20onload=1%3E", "/login?next=%22%3E%3Cq7z%3E", "/ui/keys",
     ]  # fmt: skip
+
+
+async def alerts(one: Product) -> list[str]:
+    """Rules, silences and contacts that say all of it; their pages."""
+    made = {"rules": "", "silences": "", "contacts": ""}
+    for i, text in enumerate(CORPUS):
+        short, cut = text[:60], text[:400]
+        rule = {"name": short, "kind": "absent", "metric": "nothing_total", "window": "5m"}
+        rule |= {"summary": cut, "labels": {f"l{i}": short}, "notify": [short]}
+        silence = {"matchers": [{"label": "rule", "value": short}], "duration": "1h"}
+        url = f"http://127.0.0.1:9/{quote(cut)}?q={cut if cut.isprintable() else MARK}"
+        contact = {"name": f"{MARK} {i}", "kind": ("webhook", "slack")[i % 2], "url": url}
+        for kind, body in (
+            ("rules", rule), ("silences", silence | {"comment": cut}), ("contacts", contact),
+        )[0 if i < 12 else 2 :]:  # fmt: skip
+            answer = await one.post(f"/api/alerts/{kind}", body)
+            assert answer.status_code in (201, 422, 429), answer.text
+            made[kind] = answer.json().get("id") or made[kind]
+    mail = [f"{{{{7*7}}}}{MARK}@example.com", f"'{MARK}'&`${MARK}`@example.com"]
+    told = await one.post(
+        "/api/alerts/contacts", {"name": f"{MARK} mail", "kind": "email", "to": mail}
+    )
+    assert told.status_code == 201, told.text
+    assert all(made.values()), made
+    return [
+        *(f"/alerts?tab={kind}" for kind in made), f"/alerts/contacts/{told.json()['id']}",
+        f"/alerts/rules/{made['rules']}", f"/alerts/contacts/{made['contacts']}",
+        *(f"/alerts/remove/{kind}/{thing}" for kind, thing in made.items()),
+        f"/alerts/silences/new?m=rule%3D{quote(SHORT[0])}",
+    ]  # fmt: skip
+
+
+FORMS: Final[dict[str, tuple[str, ...]]] = {
+    "/ui/alerts/contacts/save": ("name", "kind", "to", "url"),
+    "/ui/alerts/silences/save": ("matchers", "comment", "duration", "starts_at", "ends_at"),
+    "/ui/alerts/rules/save": ("name", "metric", "threshold", "where", "summary", "labels", "kind"),
+    "/ui/inbound": ("name", "scheme", "secret", "target/workflow", "headers", "rate_per_s"),
+    "/ui/webhooks": ("name", "url", "headers", "event_filter/event_types"),
+    "/ui/queues": ("name", "tries_max", "backoff_ms"),
+}  # fmt: skip
+
+
+async def test_what_was_typed_comes_back_as_text(store_url: str, tmp_path: Path) -> None:
+    pages: dict[str, httpx.Response] = {}
+    async with a_keeper(store_url, tmp_path) as one:
+        for action, fields in FORMS.items():
+            pages[action] = await one.http.post(action, data=dict.fromkeys(fields, ALL[:2_000]))
+
+    for action, page in pages.items():
+        read = Read()
+        read.feed(page.text)
+        assert (page.status_code, read.wrong) == (422, []), action
+        assert MARK in page.text, action
 
 
 async def test_text_of_strangers_stays_text(store_url: str, tmp_path: Path) -> None:
