@@ -5,7 +5,7 @@
 (() => {
 'use strict';
 
-const DRAFT_MS = 2_000, FILE_MAX = 1_048_576;
+const DRAFT_MS = 2_000, SEND_MS = 5_000, FILE_MAX = 1_048_576;
 const area = document.querySelector('textarea[name=definition]');
 if (!area) return;
 const listeners = new Set();
@@ -137,27 +137,43 @@ form.addEventListener('submit', event => {
   fix(event.submitter.value);
 });
 
-// a draft: 2 s after a change, and when the page is left
-const kept = document.getElementById('kept');
-let waiting = 0, last = text.get(), sending = null;
+// a draft: 2 s after a change, and when the page is left; one after the other, each of the revision
+// that the one before made, so that no two pages overwrite each other's
+const kept = document.getElementById('kept'), draft = form.elements.draft;
+const NOT_KEPT = 'The draft could not be kept';
+let waiting = 0, last = text.get(), line = Promise.resolve(), sending = 0;
 
-// One at a time, so that an older text never arrives last; who leaves cannot wait.
-async function keep(leaving) {
-  clearTimeout(waiting);
-  waiting = sending && !leaving ? setTimeout(keep, DRAFT_MS) : 0;
+async function send(leaving) {
   const now = text.get();
-  if (waiting || now === last) return;
-  const body = new URLSearchParams(new FormData(form)), mine = sending = new AbortController();
+  if (now === last) return;
+  const body = new URLSearchParams(new FormData(form));
+  if (leaving && sending) body.set('draft', '');  // whatever becomes of what is on its way
   try {
-    const answer = await fetch('/ui/editor/draft', {method: 'POST', body, signal: mine.signal,
-      keepalive: body.toString().length < 60_000});
-    if (answer.ok) last = now;
-    kept.textContent = answer.ok ? 'Draft kept' : 'The draft could not be kept';
-  } catch {
-    if (!mine.signal.aborted) kept.textContent = 'The draft could not be kept: no connection';
-  } finally {
-    if (sending === mine) sending = null;
+    const answer = await fetch('/ui/editor/draft', {method: 'POST', body,
+      signal: AbortSignal.timeout(SEND_MS), keepalive: body.toString().length < 60_000});
+    if (answer.ok) {
+      last = now;
+      draft.value = answer.headers.get('etag').replaceAll('"', '');
+      kept.textContent = 'Draft kept';
+    } else if (answer.status === 412) {
+      kept.textContent = 'Another page keeps a draft of this: save to keep what is here';
+    } else throw new Error(answer.status);
+  } catch (error) {
+    draft.value = '';  // it may have been kept
+    kept.textContent = Number(error.message) ? NOT_KEPT : `${NOT_KEPT}: no connection`;
   }
+}
+
+// Who leaves cannot wait.
+function keep(leaving) {
+  clearTimeout(waiting);
+  waiting = 0;
+  if (leaving && sending) {
+    send(true);
+    return;
+  }
+  sending += 1;
+  line = line.then(send).finally(() => { sending -= 1; });
 }
 
 window.orchestraText.onChange(() => {
@@ -169,7 +185,10 @@ document.addEventListener('visibilitychange', () => { if (document.hidden && wai
 form.addEventListener('submit', event => {
   if (event.submitter?.name === 'fix') return;
   clearTimeout(waiting);
-  sending?.abort();
+  waiting = 0;  // nothing more is kept as the page is left
+  if (!sending) return;
+  event.preventDefault();
+  line.then(() => form.requestSubmit(event.submitter));
 });
 
 // a file, and order

@@ -645,6 +645,35 @@ async def test_a_bad_draft_is_422(api: Api, draft: object) -> None:
     assert asked.status_code == 404
 
 
+async def test_a_draft_of_another_revision_is_neither_replaced_nor_discarded(api: Api) -> None:
+    at = f"/api/workflows/{(await api.save(a_value()))['id']}/draft"
+
+    async def put(text: str, seen: str) -> httpx.Response:
+        return await api.http.put(at, json={"definition": text}, headers={"if-match": seen})
+
+    none = await api.http.get(at)
+    first = await put("mine", '"0"')
+    theirs = await put("theirs", '"0"')
+    discard = await api.http.delete(at, headers={"if-match": '"0"'})
+    kept = await api.http.get(at)
+    mine = await api.http.delete(at, headers={"if-match": kept.headers["etag"]})
+    late = await put("on its way", kept.headers["etag"])
+    after = await api.http.get(at)
+    anew = await put("anew", f'"{after.json()["revision"]}"')
+    odd = await put("x", "soon")
+
+    assert (none.status_code, none.json()["revision"]) == (404, 0)
+    assert (first.status_code, first.headers["etag"]) == (200, '"1"')
+    a_problem(theirs, 412, "draft_moved")
+    assert theirs.json()["revision"] == 1
+    a_problem(discard, 412, "draft_moved")
+    assert (kept.json()["definition"], kept.headers["etag"]) == ("mine", '"1"')
+    assert mine.status_code == 204
+    a_problem(late, 412, "draft_moved")
+    assert (after.status_code, after.json()["revision"]) == (404, 2)
+    assert (anew.status_code, odd.status_code) == (200, 422)
+
+
 # lists
 
 

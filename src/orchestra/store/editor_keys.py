@@ -13,6 +13,11 @@ def draft(prefix: str, tenant: Tenant, owner: str, name: str) -> str:
     return f"{prefix}dr:{tenant}:{owner}:{name}"
 
 
+def draft_revision(prefix: str, tenant: Tenant, owner: str, name: str) -> str:
+    """String: how often that text was kept or forgotten. Ends 30 days after the last time."""
+    return f"{prefix}dv:{tenant}:{owner}:{name}"
+
+
 def drafts(prefix: str, tenant: Tenant, owner: str) -> str:
     """Sorted set: names of the drafts of one author, by when they end."""
     return f"{prefix}di:{tenant}:{owner}"

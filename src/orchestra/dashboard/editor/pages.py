@@ -46,7 +46,8 @@ class Sheet(msgspec.Struct, frozen=True):
     """What the page of the editor shows, beside what the check found.
 
     `version` is the one the text began with. `review` says what saving would change; `draft` when
-    the text was kept, if it is one that was not saved.
+    the text was kept, if it is one that was not saved; `seen` is the revision of the draft that
+    the page knows of: it keeps and discards no other.
     """
 
     workflow: Document | None
@@ -56,6 +57,7 @@ class Sheet(msgspec.Struct, frozen=True):
     problem: Document | None = None
     review: Document | None = None
     draft: str = ""
+    seen: str = ""
 
 
 async def editor(request: Asking, site: Site, sheet: Sheet, status: int = 200) -> Answer:
@@ -70,18 +72,16 @@ async def editor(request: Asking, site: Site, sheet: Sheet, status: int = 200) -
 async def new(request: Asking, site: There) -> Answer:
     """An empty page would help nobody: two steps that work, an example, or a copy."""
     asker, query = viewer(request), request.query_params
-    text = FIRST
+    text, (kept, seen) = FIRST, await draft_of(site, asker, NEW)
     if query.get("copy"):
         copied = (await shown_version(site, asker, query["copy"], ""))["definition"]
         text = written({**copied, "name": f"{copied['name']} copy"[:128]})
     elif query.get("example") in EXAMPLES:
         text = EXAMPLES[query["example"]].text
-    else:
-        kept = await draft_of(site, asker, NEW)
-        if kept and kept["definition"] != FIRST:
-            sheet = Sheet(None, kept["definition"], draft=kept["saved_at"])
-            return await editor(request, site, sheet)
-    return await editor(request, site, Sheet(None, text))
+    elif kept and kept["definition"] != FIRST:
+        sheet = Sheet(None, kept["definition"], draft=kept["saved_at"], seen=seen)
+        return await editor(request, site, sheet)
+    return await editor(request, site, Sheet(None, text, seen=seen))
 
 
 @get("/workflows/{workflow:str}/edit", guards=_WRITE)
@@ -90,12 +90,12 @@ async def edit(workflow: FromPath[str], request: Asking, site: There) -> Answer:
     asker, wanted = viewer(request), request.query_params.get("version", "")
     shown = await shown_version(site, asker, workflow, wanted)
     text, active = written(shown["definition"]), str(shown["active_version"])
-    kept = None if wanted else await draft_of(site, asker, shown["id"])
-    if kept and kept["definition"] != text:
+    kept, seen = await draft_of(site, asker, shown["id"])
+    if kept and not wanted and kept["definition"] != text:
         version = str(kept["version"] or active)
-        sheet = Sheet(shown, kept["definition"], version, draft=kept["saved_at"])
+        sheet = Sheet(shown, kept["definition"], version, draft=kept["saved_at"], seen=seen)
         return await editor(request, site, sheet)
-    return await editor(request, site, Sheet(shown, text, active))
+    return await editor(request, site, Sheet(shown, text, active, seen=seen))
 
 
 def written(value: object) -> str:
@@ -103,20 +103,37 @@ def written(value: object) -> str:
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
-async def draft_of(site: Site, asker: Viewer, workflow: str) -> Document | None:
-    """What the viewer wrote and has not saved; None when there is nothing, or it is away."""
+async def draft_of(site: Site, asker: Viewer, workflow: str) -> tuple[Document | None, str]:
+    """What the viewer wrote and has not saved, and its revision, which is known without one, too.
+
+    Nothing and "" when it is away.
+    """
     try:
-        return await site.api.get(asker, f"/api/workflows/{workflow}/draft")
+        kept = await site.api.get(asker, f"/api/workflows/{workflow}/draft")
+    except Refused as refused:
+        return None, str(refused.document.get("revision", ""))
     except OrchestraError:
-        return None
+        return None, ""
+    return kept, str(kept["revision"])
 
 
-async def settled(site: Site, asker: Viewer, workflow: str) -> None:
-    """The draft has become a version: it is not needed any more."""
+async def settled(site: Site, asker: Viewer, workflow: str, seen: str) -> None:
+    """The draft has become a version: it is not needed any more, if it is the one of this page."""
     try:
-        await site.api.send(asker, "DELETE", f"/api/workflows/{workflow}/draft")
+        await discarded(site, asker, workflow, seen)
     except OrchestraError:
-        return  # it ends by itself
+        return  # another page wrote it; or it ends by itself
+
+
+async def discarded(site: Site, asker: Viewer, workflow: str, seen: str) -> None:
+    """Forget the draft that the page knows of. Raises Refused for another one."""
+    path, guard = f"/api/workflows/{workflow}/draft", _guard(seen)
+    await site.api.send(asker, "DELETE", path, **guard)
+
+
+def _guard(seen: str) -> dict[str, str]:
+    known = seen.isascii() and seen.isdigit() and len(seen) < 16
+    return {"if_match": f'"{seen}"'} if known else {}
 
 
 @post("/ui/editor/fix", guards=[requires(Permission.WORKFLOWS_READ)], status_code=200)
@@ -131,20 +148,23 @@ async def fix(request: Asking, site: There) -> Response[Any]:
     workflow = given.get("workflow", "")
     shown = await shown_version(site, asker, workflow, "") if workflow else None
     text = found.applied(text) if found else text
-    sheet = Sheet(shown, text, given.get("version", ""), given.get("key", ""))
+    seen = given.get("draft", "")
+    sheet = Sheet(shown, text, given.get("version", ""), given.get("key", ""), seen=seen)
     return await editor(request, site, sheet)
 
 
 @post("/ui/editor/draft", guards=_WRITE, status_code=204)
-async def keep(request: Asking, site: There) -> None:
-    """Keep what is written, for whoever writes it."""
+async def keep(request: Asking, site: There) -> Response[None]:
+    """Keep what is written, for whoever writes it; 412 when another page keeps a draft of it."""
     given = await form(request)
     version = given.get("version", "")
     body: Document = {"definition": given.get("definition", "")}
     if version.isascii() and version.isdigit() and 0 < len(version) < 10:
         body["version"] = int(version)
     place = given.get("workflow") or NEW
-    await site.api.send(viewer(request), "PUT", f"/api/workflows/{place}/draft", body)
+    path, guard = f"/api/workflows/{place}/draft", _guard(given.get("draft", ""))
+    kept = await site.api.send(viewer(request), "PUT", path, body, **guard)
+    return Response(None, status_code=204, headers={"etag": f'"{kept["revision"]}"'})
 
 
 async def refused_sheet(
@@ -156,7 +176,8 @@ async def refused_sheet(
     workflow = given.get("workflow", "")
     shown = await shown_version(site, viewer(request), workflow, "") if workflow else None
     text, version = given.get("definition", ""), given.get("version", "")
-    sheet = Sheet(shown, text, version, problem=refused.document)
+    seen = given.get("draft", "")
+    sheet = Sheet(shown, text, version, problem=refused.document, seen=seen)
     return await editor(request, site, sheet, 422)
 
 

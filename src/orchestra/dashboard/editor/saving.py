@@ -11,6 +11,7 @@ from orchestra.dashboard.builder import placed_anew
 from orchestra.dashboard.editor.pages import (
     NEW,
     Sheet,
+    discarded,
     editor,
     refused_sheet,
     settled,
@@ -41,7 +42,7 @@ async def create(request: Asking, site: There) -> Answer:
     except Refused as refused:
         return await refused_sheet(request, site, {**given, "workflow": ""}, refused)
     await placed_anew(site, asker, str(made["id"]), given.get("layout", ""))
-    await settled(site, asker, NEW)
+    await settled(site, asker, NEW, given.get("draft", ""))
     return onwards(request, f"/workflows/{made['id']}")
 
 
@@ -55,7 +56,7 @@ async def save(workflow: FromPath[str], request: Asking, site: There) -> Answer:
         if seen:
             path = f"/api/workflows/{workflow}"
             made = await site.api.send(asker, "PUT", path, text.encode(), if_match=f'"{seen}"')
-            await settled(site, asker, made["id"])
+            await settled(site, asker, made["id"], given.get("draft", ""))
             return onwards(request, f"/workflows/{made['id']}")
         mine = await _read(site, asker, text)
     except Refused as refused:
@@ -99,7 +100,8 @@ async def _review(
         and merged(base["definition"], active["definition"], mine) is not None,
     }
     text = given.get("definition", "")
-    sheet = Sheet(active, text, str(base["version"]), review=review)
+    seen = given.get("draft", "")
+    sheet = Sheet(active, text, str(base["version"]), review=review, seen=seen)
     return await editor(request, site, sheet, 422 if theirs else 200)
 
 
@@ -129,10 +131,14 @@ async def restore(workflow: FromPath[str], request: Asking, site: There) -> Answ
 
 @post("/ui/editor/discard", guards=_WRITE)
 async def discard(request: Asking, site: There) -> Answer:
-    """Forget the draft, and show what is saved."""
+    """Forget the draft, and show what is saved; or the one that another page wrote meanwhile."""
     given = await form(request)
     place = given.get("workflow") or NEW
-    await site.api.send(viewer(request), "DELETE", f"/api/workflows/{place}/draft")
+    try:
+        await discarded(site, viewer(request), place, given.get("draft", ""))
+    except Refused as refused:
+        if refused.answer_status != 412:
+            raise
     return onwards(request, f"/workflows/{place}/edit" if place != NEW else "/workflows/new")
 
 

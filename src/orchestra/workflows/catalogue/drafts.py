@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from orchestra.clock import Clock
-from orchestra.errors import Invalid, NotFound, Problem
+from orchestra.errors import Conflict, Invalid, NotFound, Problem
 from orchestra.instants import instant
 from orchestra.store import editor_keys, frames, keys
 from orchestra.store.keys import Tenant
@@ -21,7 +21,13 @@ NEW: Final = "new"
 
 
 class NoSuchDraft(NotFound):
-    """The caller has no draft for this workflow."""
+    """The caller has no draft for this workflow. Context: `revision`, of the next one."""
+
+
+class DraftMoved(Conflict):
+    """`If-Match` named another revision than the draft has. Context: `revision`."""
+
+    status = 412
 
 
 class Writing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,6 +44,7 @@ class Draft(Writing, frozen=True, forbid_unknown_fields=True):
     """A text that is kept."""
 
     saved_at: Annotated[str, Meta(extra_json_schema={"format": "date-time"})] = ""
+    revision: Annotated[int, Meta(description="How often it was kept or discarded so far.")] = 0
 
 
 class Drafts:
@@ -49,33 +56,50 @@ class Drafts:
 
     async def of(self, tenant: Tenant, actor: str, reference: str) -> Draft:
         """The draft of `actor`. Raises NoSuchWorkflow, NoSuchDraft, StoreAway."""
-        name = await self._name(tenant, reference)
-        key = editor_keys.draft(self._prefix, tenant, _owner(actor), name)
-        framed = await self._store.read(self._prefix, "GET", key)
+        whose = self._prefix, tenant, _owner(actor), await self._name(tenant, reference)
+        at = editor_keys.draft(*whose), editor_keys.draft_revision(*whose)
+        framed, count = await self._store.read(self._prefix, "MGET", *at)
+        revision = int(count or 0)
         if not framed:
-            raise NoSuchDraft("you have no draft of this workflow")
-        return msgspec.json.decode(frames.unpack(framed), type=Draft)
+            raise NoSuchDraft("you have no draft of this workflow", revision=revision)
+        draft = msgspec.json.decode(frames.unpack(framed), type=Draft)
+        return msgspec.structs.replace(draft, revision=revision)
 
-    async def keep(self, tenant: Tenant, actor: str, reference: str, writing: Writing) -> Draft:
-        """Instead of what was kept. Raises Invalid, NoSuchWorkflow, StoreAway, StoreFull."""
+    async def keep(
+        self, tenant: Tenant, actor: str, reference: str, writing: Writing, seen: int | None
+    ) -> Draft:
+        """Instead of what was kept; with `seen` only of that revision.
+
+        Raises Invalid, NoSuchWorkflow, DraftMoved, StoreAway, StoreFull.
+        """
         if len(writing.definition.encode(errors="replace")) > BYTES_MAX:
             wrong = Problem("/definition", "limit.bytes", f"a draft may have {BYTES_MAX:,} bytes")
             raise Invalid("the draft is too long", [wrong])
         at_ms = self._clock.now_ms()
         draft = Draft(writing.definition, writing.version, instant(at_ms))
-        await self._set(tenant, actor, reference, frames.pack_small(msgspec.json.encode(draft)))
-        return draft
+        packed = frames.pack_small(msgspec.json.encode(draft))
+        revision = await self._set(tenant, actor, reference, packed, seen)
+        return msgspec.structs.replace(draft, revision=revision)
 
-    async def forget(self, tenant: Tenant, actor: str, reference: str) -> None:
-        """Discard it. Raises NoSuchWorkflow, StoreAway. Safe to repeat."""
-        await self._set(tenant, actor, reference, b"")
+    async def forget(self, tenant: Tenant, actor: str, reference: str, seen: int | None) -> None:
+        """Discard it; with `seen` only that revision, and what still comes for it is refused.
 
-    async def _set(self, tenant: Tenant, actor: str, reference: str, draft: bytes) -> None:
-        await self._store.run(
+        Raises NoSuchWorkflow, DraftMoved, StoreAway.
+        """
+        await self._set(tenant, actor, reference, b"", seen)
+
+    async def _set(
+        self, tenant: Tenant, actor: str, reference: str, draft: bytes, seen: int | None
+    ) -> int:
+        done, revision = await self._store.run(
             SCRIPTS["workflow_draft"], self._prefix, tenant=tenant, owner=_owner(actor),
-            name=await self._name(tenant, reference), draft=draft, at_ms=self._clock.now_ms(),
-            ttl_ms=TTL_MS, most=DRAFTS_MAX,
+            name=await self._name(tenant, reference), draft=draft,
+            seen="" if seen is None else seen, at_ms=self._clock.now_ms(), ttl_ms=TTL_MS,
+            most=DRAFTS_MAX,
         )  # fmt: skip
+        if not done:
+            raise DraftMoved("the draft was kept or discarded meanwhile", revision=revision)
+        return revision
 
     async def _name(self, tenant: Tenant, reference: str) -> str:
         return NEW if reference == NEW else (await self._catalogue.get(tenant, reference)).id

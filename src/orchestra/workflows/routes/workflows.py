@@ -124,7 +124,7 @@ class WorkflowRoutes(Controller):
         if_match: IfMatch = None,
     ) -> Response[dict[str, Json]]:
         """Save the next version. The same content makes none; `If-Match: "n"` guards it (412)."""
-        expected = _version(if_match)
+        expected = version_of(if_match)
         document = loads(body)
         made = await workflows.save(principal.tenant, workflow, document, body, expected)
         return Response(made, headers={"ETag": f'"{made["version"]}"'})
@@ -229,7 +229,8 @@ def wait_seconds(prefer: str | None) -> float:
     return 0.0
 
 
-def _version(if_match: str | None) -> int | None:
+def version_of(if_match: str | None) -> int | None:
+    """The number in `If-Match: "3"`; None without one, and for `*`. Raises Invalid."""
     if if_match is None or if_match == "*":
         return None
     text = if_match.removeprefix("W/").strip('"')
