@@ -40,11 +40,13 @@ _RETRY_S = 1.0
 class Tail:
     """Streams that are followed, and how far each was read. Streams may be added at any time."""
 
-    def __init__(self, arrived: Arrived) -> None:
+    def __init__(self, arrived: Arrived, rest_s: float = 0.0) -> None:
         self.arrived = arrived
         self.positions: dict[str, str] = {}
-        self.rest_s = 0.0
-        """After something came: so long nothing is asked. Reading costs by the question, too."""
+        self.rest_s = rest_s
+        """After what nobody waits for nothing is asked for so long: questions cost, too."""
+        self.wanted = False
+        """Set by `arrived` when somebody waits for what came."""
 
     def follow(self, key: str, position: str) -> None:
         """Follow a stream behind `position`. One that is followed goes on where it was."""
@@ -117,10 +119,13 @@ async def _connected(primaries: Primaries, address: Address, tail: Tail) -> None
                 await asyncio.sleep(_IDLE_S)
                 continue
             asked = dict(tail.positions)
-            found = [tail.take(reply, asked) for reply in await line.ask(commands)]
-            if any(found) and tail.rest_s:
-                await asyncio.sleep(tail.rest_s)
-            elif not any(found) and (len(commands) != 1 or "BLOCK" not in commands[0]):
+            replies = await line.ask(commands)
+            tail.wanted = False
+            found = [tail.take(reply, asked) for reply in replies]
+            if any(found):
+                if not tail.wanted and tail.rest_s:
+                    await asyncio.sleep(tail.rest_s)
+            elif len(commands) != 1 or "BLOCK" not in commands[0]:
                 await asyncio.sleep(_TURN_S)
     finally:
         writer.close()

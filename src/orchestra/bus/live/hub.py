@@ -33,7 +33,7 @@ LOOK_S = 1.0
 LINGER_S = 10.0
 """The tail goes on for so long after the last watcher: clients come back."""
 REST_S = 0.02
-"""While there are but glances the tail rests so long between two reads: that is soon enough."""
+"""After what no reader waits for the tail rests so long: for glances and figures that is soon."""
 OVERLAP_MS = 5_000
 """A stream that is seen for the first time is told from so far back."""
 
@@ -49,7 +49,7 @@ class Hub:
 
     def __init__(self, store: Store, sources: Sequence[Source]) -> None:
         self._store, self._sources = store, tuple(sources)
-        self._tail = Tail(self._arrived)
+        self._tail = Tail(self._arrived, REST_S)
         self._watchers: dict[Tenant, set[Watcher]] = {}
         self._origin: dict[str, tuple[Source, str]] = {}
         self._recent: dict[str, Recent] = {}
@@ -255,8 +255,8 @@ class Hub:
         for overheard in self._overhearing:
             overheard(key, self._tail.positions[key], found)
         heard = any(hears(key) for hears in self._ears)
-        rests = self._glancers and not heard and not self._watchers
-        self._tail.rest_s = REST_S if rests else 0.0
+        if heard or self._watchers:
+            self._tail.wanted = True
         if heard and self._news is not None:
             self._news.set()
             self._news = None
