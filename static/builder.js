@@ -389,7 +389,7 @@ function drawNode(step) {
   draw('rect', {class: 'body', width: W, height: H, rx: 14}),
   draw('rect', {class: 'tile', x: 11, y: 12, width: 40, height: 40, rx: 11}),
   draw('use', {href: `#i-t-${step.kind in KINDS ? step.kind : 'agent'}`, x: 20, y: 21, width: 22, height: 22}),
-  draw('text', {class: 'name', x: 62, y: 28}, cut(name, 16)),
+  draw('text', {class: 'name', x: 62, y: 28}, cut(name, 15)),
   draw('text', {class: 'sub', x: 62, y: 47}, cut(sub(step), 21)),
   'if' in step.value && draw('text', {class: 'if', x: W - 14, y: 18}, 'if'),
   draw('circle', {class: 'port', cx: 0, cy: H / 2, r: 5}),
