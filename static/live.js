@@ -105,6 +105,11 @@ setInterval(tick, 500);
 // a morph takes the title away, which is ours, and writes UTC again
 new MutationObserver(() => local(document)).observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ['datetime', 'title']});
 
+// what somebody opened stays open as fresh rows come; what is to be seen is opened all the same
+document.addEventListener('DOMContentLoaded', () => window.htmx?.registerExtension('opened', {
+  htmx_before_morph_attr: (_, {attrName, newValue}) => attrName !== 'open' || newValue !== null,
+}));
+
 // toasts go by themselves; those of a broken answer are made here
 function toast(title, text) {
   const box = document.createElement('div'), head = document.createElement('b');
