@@ -182,8 +182,9 @@ async def ask_layouts(client: Client, at: str) -> None:
     text = '{"name": "w", "steps": [{"id": "a"}]}'
     asked = {"definition": text, "step": "a", "to": "b"}
     assert (await client.post("/api/workflows/rename", asked))["definition"] != text
-    for wrong in ({"step": "z"}, {"to": "a b"}, {"to": 7}):
-        await client.http.post("/api/workflows/rename", json=asked | wrong)
+    for wrong in ({"step": "z"}, {"to": "a b"}, {"to": 7}, {"too": "c"}):
+        answer = await client.http.post("/api/workflows/rename", json=asked | wrong)
+        assert answer.status_code in (404, 422), (wrong, answer.text)
 
 
 async def ask_drafts(client: Client, at: str) -> None:

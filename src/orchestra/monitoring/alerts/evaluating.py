@@ -38,7 +38,7 @@ HASTY_S: Final = 0.5
 HASTE_S: Final = 15.0
 REST: Final = 20.0
 """A round comes every two seconds, and up to five when it takes more than a twentieth of them. It
-never takes more than half of the time."""
+rests for as long as it took, or five seconds."""
 TENANT_S: Final = 1.0  # for the rules of a tenant in a round; those left begin the next one
 GAP_MS: Final = 30_000
 SETTLE_MAX_MS: Final = 600_000
@@ -99,7 +99,7 @@ class Evaluator:
             took_s = self._clock.monotonic() - began
             quick_s = HASTY_S if began - self._began < HASTE_S else QUICK_S
             pause_s = min(max(quick_s, REST * took_s), EVERY_S) - took_s
-            await self._clock.sleep(max(pause_s, took_s, 0.1))
+            await self._clock.sleep(max(pause_s, min(took_s, EVERY_S), 0.1))
 
     async def attempt(self) -> None:
         """One round. When the store is away all stays as it is."""

@@ -27,7 +27,7 @@ _WRITES: Final = (NotReplicated, StoreFull, StoreDiskFull)
 _PLACED: Final = Answer("Where they stand.", [Placing])
 
 
-class Rename(msgspec.Struct, frozen=True):
+class Rename(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A definition as text, and what a step of it is to be called."""
 
     definition: Annotated[str, Meta(description="JSON, as it is written.")]
