@@ -14,6 +14,17 @@ TASK = {"agent_type": "pulled", "capability": "do", "input_data": {"x": 7}}
 QUICK = {"mode": "push", "interval_s": 2, "ttl_s": 6}
 
 
+PATIENT = {"mode": "push", "interval_s": 10, "ttl_s": 30}
+
+
+async def silence(product: Product, agent: dict[str, Any], seconds: int) -> None:
+    """So long nothing was heard of an agent, nor of the tasks that workers have."""
+    store, prefix = product.agents.care.health._store, "o:a:{default/pulled}:"
+    await store.call(prefix, "ZINCRBY", f"{prefix}hb", -1_000 * seconds, agent["id"])
+    for task in await store.read(prefix, "ZRANGE", f"{prefix}tl", 0, -1):
+        await store.call(prefix, "ZINCRBY", f"{prefix}tl", -1_000 * seconds, task)
+
+
 @pytest.fixture
 async def product(store_url: str) -> AsyncIterator[Product]:
     async with a_product(store_url) as made:
@@ -101,12 +112,13 @@ async def test_the_first_result_counts_and_a_repeat_of_it_is_welcome(product: Pr
 
 
 async def test_a_silent_worker_loses_its_task_and_another_agent_does_it(product: Product) -> None:
-    first = await product.register("first", heartbeat=QUICK, priority=1)
+    first = await product.register("first", heartbeat=PATIENT, priority=1)
     second = await product.register("second", priority=2)
     for name in ("first", "second"):
         await poll(product, name, wait_s=0)
     async with asked(product) as answers:
         lost = await taken(product, first["id"])
+        await silence(product, first, 31)
         again = await taken(product, second["id"])
         late = await say(product, lost, "complete", output="late")
         await say(product, again, "complete", output="good")
@@ -134,13 +146,14 @@ async def test_heartbeats_keep_a_task_and_tell_when_nobody_wants_it(product: Pro
 
 
 async def test_a_worker_with_its_hands_full_is_busy_and_not_silent(product: Product) -> None:
-    shown = await product.register("far", heartbeat=QUICK, max_concurrency=1)
+    shown = await product.register("far", heartbeat=PATIENT, max_concurrency=1)
     await poll(product, "far", wait_s=0)
     async with asked(product) as first:
         task = await taken(product, shown["id"])
-        for _ in range(7):  # for longer than it may be silent
-            await anyio.sleep(1)
+        for _ in range(3):  # together for longer than it may be silent
+            await silence(product, shown, 16)
             await say(product, task, "heartbeat")
+        await product.agents.care.watch.round()
         assert (await product.http.get("/api/agents/far")).json()["status"] == "healthy"
         async with asked(product) as second:
             await say(product, task, "complete", output=1)
@@ -156,11 +169,7 @@ async def test_a_task_that_no_worker_took_goes_where_workers_are(product: Produc
     for name in ("gone", "here"):
         await poll(product, name, wait_s=0)
     async with asked(product) as answers:
-        tasks: list[Any] = []
-        with anyio.fail_after(60):
-            while not tasks:
-                tasks = await poll(product, second["id"], wait_s=1)
-        await say(product, tasks[0], "complete", output=1)
+        await say(product, await taken(product, second["id"]), "complete", output=1)
 
     calls = answers[0].json()["attempts"]
     assert [call["outcome"] for call in calls] == ["failed", "ok"]
