@@ -62,7 +62,7 @@ class Site:
                 ready = urllib.request.urlopen(f"{self.url}/readyz", timeout=5)  # noqa: S310  # loopback
                 if ready.status == 200:
                     return
-            time.sleep(0.05)
+            time.sleep(0.05)  # another process: that it is ready is only told by asking
         raise AssertionError((self.folder / "log").read_text(errors="replace")[-2_000:])
 
     def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
@@ -91,7 +91,7 @@ class Site:
             status = self.ask("GET", f"/api/executions/{execution}")
             if status["ended_at"]:
                 return status
-            time.sleep(0.05)
+            time.sleep(0.05)  # another process, and no event loop of ours here
         raise AssertionError(f"{execution} did not end")
 
     def run(self, workflow: str, **input_data: Any) -> str:
