@@ -63,7 +63,7 @@ function scale(data, hidden) {
   const unit = data.unit === 'bytes' ? 1024 ** Math.max(0, Math.floor(Math.log2(Math.max(top, 1)) / 10)) : data.unit === 'seconds' && top > 120 ? (top > 7200 ? 3600 : 60) : 1;
   const raw = ((top - low) || 1) / unit / 4, whole = data.unit === 'count' && known.every(Number.isInteger);
   const step = (whole ? Math.max(1, nice(raw)) : nice(raw)) * unit;
-  return {step, max: Math.max(step, Math.ceil(top / step - 0.001) * step), min: Math.floor(low / step) * step};
+  return {step, max: Math.max(top > low ? step : 4 * step, Math.ceil(top / step - 0.001) * step), min: Math.floor(low / step) * step};
 }
 
 const marks = {

@@ -6,11 +6,12 @@ each route, what the route tells with `opt=described(...)`, the problem document
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from html import escape
 from typing import Any, Final, cast
 
 import anyio.to_thread
 import msgspec
-from litestar import Litestar, Response, get
+from litestar import Litestar, Request, Response, get
 from litestar.enums import HttpMethod
 from litestar.openapi.config import OpenAPIConfig
 from litestar.routes import HTTPRoute
@@ -27,11 +28,16 @@ from orchestra.security import Permission, requires
 from orchestra.security.declarations import declarations
 from orchestra.security.gateway import RequestMalformed
 from orchestra.security.hardened import JsonExpected
+from orchestra.security.sessions import Session
 
 PATH: Final = "/openapi.json"
 BUNDLE: Final = "vendor/swagger-ui/swagger-ui-bundle.js"
 STYLES: Final = "vendor/swagger-ui/swagger-ui.css"
 STARTER: Final = "docs.js"
+FRAME: Final = "docs.css"
+LOGO: Final = "logo.svg"
+THEMES: Final = ("dark", "light", "contrast", "system")
+"""Those of the dashboard, which keeps the one somebody chose in the cookie `theme`."""
 # Swagger UI sets styles of elements by script, which this lets it do.
 DOCS_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -115,23 +121,34 @@ def documentation(
         return Response(body, media_type="application/json")
 
     @get("/docs", guards=[requires(Permission.SYSTEM_READ)], include_in_schema=False)
-    async def docs() -> Response[bytes]:
+    async def docs(request: Request[Any, Any, Any]) -> Response[bytes]:
         headers = {"content-security-policy": DOCS_POLICY}
-        return Response(page(assets.url).encode(), media_type="text/html", headers=headers)
+        session = cast("Mapping[str, object]", request.scope).get("session_of")
+        token = session.token if isinstance(session, Session) else ""
+        body = page(assets.url, request.cookies.get("theme", ""), token)
+        return Response(body.encode(), media_type="text/html", headers=headers)
 
     return [specification, docs]
 
 
-def page(url: Callable[[str], str]) -> str:
-    """The HTML of `/docs`. Everything it loads is ours."""
+def page(url: Callable[[str], str], theme: str = "", token: str = "") -> str:
+    """The HTML of `/docs`, in the theme of the dashboard. Everything it loads is ours.
+
+    `token` is that of a browser's session: a change that is tried out has to carry it.
+    """
+    theme = theme if theme in THEMES else THEMES[0]
+    dark = ' class="dark-mode"' if theme in ("dark", "contrast") else ""
     return (
         "<!doctype html>\n"
-        '<html lang="en"><head><meta charset="utf-8"><title>orchestra: the API</title>'
+        f'<html lang="en" data-theme="{theme}"{dark}><head><meta charset="utf-8">'
+        "<title>API · orchestra</title>"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<link rel="stylesheet" href="{url(STYLES)}">'
-        f'<link rel="icon" type="image/png" href="{url("vendor/swagger-ui/favicon-32x32.png")}">'
-        "</head><body>"
-        f'<div id="swagger-ui" data-url="{PATH}"></div>'
+        f'<link rel="stylesheet" href="{url(STYLES)}"><link rel="stylesheet" href="{url(FRAME)}">'
+        f'<link rel="icon" type="image/svg+xml" href="{url(LOGO)}">'
+        '</head><body><header class="frame"><nav aria-label="Main"><a class="brand" href="/">'
+        f'<img src="{url(LOGO)}" alt="" width="28" height="28">orchestra</a>'
+        f'<a href="/">Back to the dashboard</a><a href="{PATH}">openapi.json</a></nav></header>'
+        f'<main id="swagger-ui" data-url="{PATH}" data-token="{escape(token)}"></main>'
         f'<script src="{url(BUNDLE)}"></script><script src="{url(STARTER)}"></script>'
         "</body></html>\n"
     )

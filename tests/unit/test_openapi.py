@@ -7,6 +7,8 @@ import jsonschema_rs
 import pytest
 from edge import a_client, a_stage
 
+from orchestra.openapi import page
+
 pytestmark = pytest.mark.anyio
 
 
@@ -72,14 +74,35 @@ async def test_the_page_loads_nothing_from_elsewhere() -> None:
         statuses = [(await client.get(part)).status_code for part in parts]
 
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert len(parts) == 4
-    assert all(part.startswith("/static/") for part in parts)
-    assert set(statuses) == {200}
+    assert sorted(part for part in parts if not part.startswith("/static/")) == [
+        "/", "/", "/openapi.json",
+    ]  # fmt: skip
+    assert len(parts) == 9
+    assert {status for part, status in zip(parts, statuses, strict=True) if part != "/"} == {200}
     assert "http" not in page.text
     assert "<script>" not in page.text
     policy = page.headers["content-security-policy"]
     assert "script-src 'self'; style-src 'self';" in policy
     assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize(
+    ("chosen", "theme", "dark"),
+    [
+        ("", "dark", True),
+        ("light", "light", False),
+        ("contrast", "contrast", True),
+        ("system", "system", False),
+        ('"><script>', "dark", True),
+    ],
+)
+async def test_the_page_has_the_theme_of_the_dashboard(chosen: str, theme: str, dark: bool) -> None:
+    text = page(lambda name: f"/static/{name}", chosen, 'a"b')
+
+    assert f'data-theme="{theme}"' in text
+    assert ('class="dark-mode"' in text) is dark
+    assert 'data-token="a&quot;b"' in text
+    assert "<script>" not in text
 
 
 async def test_the_page_and_the_description_need_a_permission() -> None:

@@ -1,6 +1,6 @@
 """Figures over time, asked for and made ready to be drawn: what a chart shows, and its numbers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -17,6 +17,8 @@ from orchestra.dashboard.wording import at_ms, count, day, duration, percent, si
 from orchestra.errors import OrchestraError
 
 SERIES_MAX: Final = 8
+DIGITS: Final = 4
+DRAWN: Final = ("values", "earlier")
 STATES: Final[Mapping[str, str]] = {
     "completed": "green", "ok": "green", "delivered": "green", "failed": "red", "error": "red",
     "cancelled": "orange", "rolled_back": "magenta", "running": "cyan", "paused": "violet",
@@ -54,6 +56,16 @@ class Chart(msgspec.Struct, frozen=True):
     explore: str = ""
     alert: str = ""
 
+    @property
+    def sketch(self) -> Document:
+        """What a script draws it from: no longer than a picture shows."""
+        series = [
+            {name: _short(value) if name in DRAWN else value for name, value in one.items()
+             if value is not None}
+            for one in self.data["series"]
+        ]  # fmt: skip
+        return {**self.data, "series": series}
+
 
 class Wish(msgspec.Struct, frozen=True):
     """How a panel is shown."""
@@ -78,6 +90,23 @@ async def charts(
         for panel in panels:
             group.start_soon(one, panel)
     return found
+
+
+def _short(values: Sequence[float | None]) -> list[float | None]:
+    """Values in so many digits as can be seen: exact ones are in the file."""
+    rounded = [None if value is None else float(f"{value:.{DIGITS}g}") for value in values]
+    return [int(one) if one is not None and one.is_integer() else one for one in rounded]
+
+
+def begin_ms(found: Iterable[Chart]) -> int | None:
+    """When the first thing is known of all that some charts show; None when nothing is."""
+    firsts = [
+        one.data["from"] + next(at for at, v in enumerate(series["values"]) if v is not None)
+        * one.data["step"]
+        for one in found for series in one.data.get("series", ())
+        if any(value is not None for value in series["values"])
+    ]  # fmt: skip
+    return min(firsts, default=None)
 
 
 async def chart(site: Site, asker: Viewer, panel: Panel, wish: Wish) -> Chart:

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
+import msgspec
 from litestar import Response, get
 from litestar.params import FromPath
 
 from orchestra.dashboard.asking import Viewer
 from orchestra.dashboard.site import Answer, Asking, Site, There, viewer
 from orchestra.dashboard.watching.exploring import explored
-from orchestra.dashboard.watching.figures import Wish, chart, charts
+from orchestra.dashboard.watching.figures import Wish, begin_ms, chart, charts
 from orchestra.dashboard.watching.panels import BY_KEY, SECTIONS
 from orchestra.dashboard.watching.ranges import NAMED, Span, field, span_of
 from orchestra.dashboard.watching.services import services
@@ -60,7 +61,12 @@ async def _seen(request: Asking, site: Site, tab: str) -> Document:
         found, query = await explored(site, asker, list(given.multi_items()), wish)
         return {"tab": tab, "span": span, "bar": _bar(wish, wrong, query), **found}
     made = await charts(site, asker, list(BY_KEY.values()), wish)
-    bar = _bar(wish, wrong, [])
+    begin = begin_ms(made.values())
+    if not {"range", "from", "to"} & given.keys() and span.shorter(begin) is not span:
+        span = span.shorter(begin)
+        wish = msgspec.structs.replace(wish, span=span)
+        made = await charts(site, asker, list(BY_KEY.values()), wish)
+    bar = _bar(wish, wrong, []) | {"begin": span.late(begin)}
     return {"tab": tab, "span": span, "bar": bar, "sections": SECTIONS, "charts": made}
 
 
@@ -80,6 +86,7 @@ def _bar(wish: Wish, wrong: Mapping[str, str], query: Sequence[tuple[str, str]])
         "wrong": wrong,
         "from": field(span.from_ms),
         "to": field(span.to_ms),
+        "begin": "",
         "fresh": f"/ui/monitoring?{urlencode([*kept, *span.query.items()])}" if span.name else "",
     }
 

@@ -24,6 +24,7 @@ POINTS_MAX: Final = 180
 LEAST_S: Final = 60
 MOST_S: Final = 90 * DAY_S
 DEFAULT: Final = "1h"
+SHORT: Final = "15m"
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -52,6 +53,19 @@ class Span(msgspec.Struct, frozen=True):
     def length_s(self) -> int:
         """How long it is."""
         return (self.to_ms - self.from_ms) // 1_000
+
+    def shorter(self, begin_ms: int | None) -> "Span":
+        """Itself; the last 15 minutes where nothing is known of what was before."""
+        length_s, step_s = NAMED[SHORT]
+        from_ms = self.to_ms - length_s * 1_000
+        young = begin_ms is not None and self.from_ms < from_ms <= begin_ms
+        return Span(SHORT, from_ms, self.to_ms, step_s) if young else self
+
+    def late(self, begin_ms: int | None) -> str:
+        """When what is known begins, if that is well after the span does."""
+        if begin_ms is None or begin_ms - self.from_ms < self.length_s * 1_000 // 8:
+            return ""
+        return instant(begin_ms)
 
     @property
     def before(self) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from orchestra.dashboard.watching.ranges import NAMED, span_of, step_words
+from orchestra.instants import instant
 
 NOW = 1_795_000_000_000
 
@@ -46,6 +47,21 @@ def test_each_span_has_at_most_400_points() -> None:
     assert all(length / step <= 400 for length, step in NAMED.values())
     span, _ = span_of({"from": "2026-08-22T00:00", "to": "2026-11-18T00:00"}, NOW)
     assert span.length_s / span.step_s <= 180
+
+
+def test_a_young_installation_is_shown_since_it_is_there() -> None:
+    span, _ = span_of({}, NOW)
+    minute = 60_000
+
+    assert span.shorter(NOW - 5 * minute).name == "15m"
+    assert span.shorter(NOW - 5 * minute).to_ms == NOW
+    assert span.shorter(NOW - 20 * minute) is span
+    assert span.shorter(None) is span
+    assert span.late(NOW - 20 * minute) == instant(NOW - 20 * minute)
+    assert span.late(NOW - 59 * minute) == ""
+    assert span.late(None) == ""
+    short = span.shorter(NOW - 5 * minute)
+    assert short.shorter(NOW - 5 * minute) is short
 
 
 def test_steps_in_words() -> None:
