@@ -23,9 +23,9 @@ from orchestra.errors import NotFound, OrchestraError
 from orchestra.instants import instant
 from orchestra.security import Permission, requires
 
-LINES: Final = 100
+LINES: Final = 50
 AROUND: Final = 20
-BUCKETS: Final = 80
+BUCKETS: Final = 60
 NAMES: Final = ("q", "from", "to", "order")
 RANGES: Final = ("15m", "1h", "6h", "24h", "7d")
 TONES: Final = {"error": "red", "warning": "amber", "info": "blue", "debug": "slate"}

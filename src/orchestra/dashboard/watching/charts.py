@@ -110,8 +110,8 @@ def _bars(lines: Sequence[Line], step: float, ground: float, scale: float) -> li
             top = tops.get(i, ground) - height
             tops[i] = top
             found.append(
-                f'<rect data-tone="{escape(line.tone)}" x="{i * step:.1f}" y="{top:.1f}"'
-                f' width="{max(1, step - 1.5):.1f}" height="{height:.1f}"/>'
+                f'<rect data-tone="{escape(line.tone)}" x="{i * step:.0f}" y="{top:.0f}"'
+                f' width="{max(1, step - 1.5):.0f}" height="{height:.0f}"/>'
             )
     return found
 
@@ -122,7 +122,7 @@ def _runs(line: Line, n: int, step: float, y: Callable[[float], float]) -> list[
     run: list[str] = []
     for i, value in enumerate([*line.values, None]):
         if value is not None:
-            run.append(f"{(i + 0.5) * step:.1f} {y(value):.1f}")
+            run.append(f"{(i + 0.5) * step:.0f} {y(value):.0f}")
             continue
         if run:
             path = f"M{run[0]}h1" if len(run) == 1 else f"M{'L'.join(run)}"

@@ -106,7 +106,7 @@ def begin_ms(found: Iterable[Chart]) -> int | None:
         for one in found for series in one.data.get("series", ())
         if any(value is not None for value in series["values"])
     ]  # fmt: skip
-    return min(firsts, default=None)
+    return int(min(firsts)) if firsts else None
 
 
 async def chart(site: Site, asker: Viewer, panel: Panel, wish: Wish) -> Chart:

@@ -25,8 +25,8 @@ def test_bars_stand_on_each_other_and_nothing_is_no_bar() -> None:
     drawn = plot(Plot([Line("a", "cyan", [1, None]), Line("b", "red", [1, 0])], "a", bars=True))
 
     assert drawn.count("<rect") == 2
-    assert 'y="102.0"' in drawn
-    assert 'y="6.0"' in drawn
+    assert 'y="102"' in drawn
+    assert 'y="6"' in drawn
 
 
 def test_limits_and_bands_are_drawn_within() -> None:
