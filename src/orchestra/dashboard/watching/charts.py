@@ -4,6 +4,7 @@ As in `dashboard/charts.py` every text is escaped and nothing has a style; a col
 dash is the number of its series.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Final
@@ -100,39 +101,50 @@ def _band(band: Band, step: float) -> str:
 
 
 def _bars(lines: Sequence[Line], step: float, ground: float, scale: float) -> list[str]:
+    """The columns of a series are one path: a rectangle each would be most of the page."""
     found: list[str] = []
     tops: dict[int, float] = {}
+    width = max(1, round(step - 1.5))
     for line in lines:
+        path: list[str] = []
         for i, value in enumerate(line.values):
             if not value or value < 0:
                 continue
             height = max(1.0, value * scale)
             top = tops.get(i, ground) - height
             tops[i] = top
-            found.append(
-                f'<rect data-tone="{escape(line.tone)}" x="{i * step:.0f}" y="{top:.0f}"'
-                f' width="{max(1, step - 1.5):.0f}" height="{height:.0f}"/>'
-            )
+            path.append(f"M{i * step:.0f} {top:.0f}h{width}v{height:.0f}h-{width}z")
+        if path:
+            tone = escape(line.tone)
+            found.append(f'<path class="bar" data-tone="{tone}" d="{"".join(path)}"/>')
     return found
 
 
 def _runs(line: Line, n: int, step: float, y: Callable[[float], float]) -> list[str]:
     """Points joined over steps that are beside each other, and no others."""
     found: list[str] = []
-    run: list[str] = []
+    run: list[tuple[int, int]] = []
     for i, value in enumerate([*line.values, None]):
         if value is not None:
-            run.append(f"{(i + 0.5) * step:.0f} {y(value):.0f}")
+            run.append((round((i + 0.5) * step), round(y(value))))
             continue
         if run:
-            path = f"M{run[0]}h1" if len(run) == 1 else f"M{'L'.join(run)}"
             kind = "point" if len(run) == 1 else "run"
             found.append(
                 f'<path class="{kind}" data-tone="{escape(line.tone)}" data-n="{n % 8}"'
-                f' d="{path}"/>'
+                f' d="{_joined(run)}"/>'
             )
         run = []
     return found
+
+
+def _joined(run: Sequence[tuple[int, int]]) -> str:
+    """From each point to the next: what does not change is the same text, and packs well."""
+    (x, y), *_ = run
+    if len(run) == 1:
+        return f"M{x} {y}h1"
+    steps = [f"{b[0] - a[0]} {b[1] - a[1]}" for a, b in itertools.pairwise(run)]
+    return f"M{x} {y}l{' '.join(steps)}"
 
 
 class Bucket(msgspec.Struct, frozen=True):
