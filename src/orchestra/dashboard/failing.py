@@ -10,9 +10,11 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 
 from orchestra.dashboard.asking import Refused
-from orchestra.dashboard.site import Answer, Asking, Place, Site, by_htmx, known
+from orchestra.dashboard.resending import Kept, Later, keepable
+from orchestra.dashboard.site import Answer, Asking, Place, Site, by_htmx, known, session_of
 from orchestra.errors import BadRequest, NotFound, OrchestraError, TooLarge, Unauthenticated
 from orchestra.problems import INTERNAL_DETAIL, Internal, MethodNotAllowed, headers
+from orchestra.security.sessions import TokenMissing
 
 NO_PAGES: Final = ("/api/", "/static/", "/openapi", "/hooks/")
 log = structlog.get_logger(__name__)
@@ -59,7 +61,12 @@ class Failing:
                     request, "parts/sign_in.html", status=401,
                     headers={"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"}, wrong="",
                 )  # fmt: skip
-            return _to_login(request)
+            return self._signed_out(request)
+        if isinstance(error, TokenMissing) and self._keeps(request):
+            return Later(lambda kept: self._of_another_session(request, error, kept))
+        return self._told(request, error, status)
+
+    def _told(self, request: Asking, error: OrchestraError, status: int) -> Answer:
         problem = {
             "status": status,
             "headline": HEADLINES.get(status, "Something went wrong"),
@@ -114,6 +121,32 @@ class Failing:
             return otherwise(request, error)
 
         return answer
+
+    def _keeps(self, request: Asking) -> bool:
+        return not by_htmx(request) and keepable(request, tls=self._site.tls)
+
+    def _signed_out(self, request: Asking) -> Answer:
+        """To the door, with what was typed."""
+        if not self._keeps(request):
+            return _to_login(request)
+
+        def door(kept: Kept | None) -> Answer:
+            if kept is None:
+                return _to_login(request)
+            return self._site.page(
+                request, "pages/login.html", status=401, target="/", wrong=False, kept=kept
+            )
+
+        return Later(door)
+
+    def _of_another_session(
+        self, request: Asking, error: OrchestraError, kept: Kept | None
+    ) -> Answer:
+        """Somebody signed in again elsewhere, and then sent what stood here."""
+        if kept is None or session_of(request) is None:
+            return self._told(request, error, error.status)
+        told = "This page was of a session that has ended."
+        return self._site.page(request, "pages/resend.html", status=403, kept=kept, told=told)
 
     def _meant(self, request: Asking) -> list[Place]:
         """Pages whose address is like the one that was asked for."""

@@ -1,11 +1,12 @@
 """`/login`: a key is shown once, a cookie is known afterwards. And the way out."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 from litestar import Response, get, post
 
 from orchestra.dashboard.forms import form
+from orchestra.dashboard.resending import from_here, kept
 from orchestra.dashboard.site import (
     Answer,
     Asking,
@@ -18,7 +19,7 @@ from orchestra.dashboard.site import (
 from orchestra.dashboard.tries import client_of
 from orchestra.errors import Forbidden, Unauthenticated
 from orchestra.security import public
-from orchestra.security.sessions import cookie_line, same_origin
+from orchestra.security.sessions import cookie_line
 
 _ANYBODY = [public("the way in")]
 NEXT_MAX: Final = 2_048
@@ -34,7 +35,7 @@ async def login(request: Asking, site: There) -> Answer:
     target = own(request.query_params.get("next", "/"))
     if known(request) is not None:
         return gone_to(target)
-    return site.page(request, "pages/login.html", target=target, wrong=False)
+    return site.page(request, "pages/login.html", target=target, wrong=False, kept=None)
 
 
 @get("/ui/login", guards=_ANYBODY)
@@ -46,13 +47,11 @@ async def again(request: Asking, site: There) -> Answer:
 @post("/ui/login", guards=_ANYBODY)
 async def sign_in(request: Asking, site: There) -> Answer:
     """Show the key."""
-    fields: dict[bytes, list[bytes]] = {}
-    for name, value in request.scope["headers"]:
-        fields.setdefault(name, []).append(value)
-    if not same_origin(request.scope, fields, tls=site.tls):
+    if not from_here(request, tls=site.tls):
         raise Forbidden("another site may not sign you in here")
     given = await form(request)
     target = own(given.get("next", "/"))
+    typed = kept(given.get("kept_path", ""), given.get("kept", ""))
     if site.sessions is None or site.mode == "developer":
         return gone_to(target)
     key = given.get("key", "").strip()[:KEY_MAX]
@@ -64,7 +63,9 @@ async def sign_in(request: Asking, site: There) -> Answer:
         site.tries.failed(places)
         if by_htmx(request):
             return site.fragment(request, "parts/sign_in.html", wrong=UNKNOWN)
-        return site.page(request, "pages/login.html", status=422, target=target, wrong=True)
+        return site.page(
+            request, "pages/login.html", status=422, target=target, wrong=True, kept=typed
+        )
     before = session_of(request)
     if before is not None:
         await site.sessions.end(before.id)
@@ -73,6 +74,14 @@ async def sign_in(request: Asking, site: There) -> Answer:
         return site.fragment(
             request, "parts/signed_in.html", headers={"set-cookie": cookie}, token=session.token
         )
+    if typed is not None:
+        cast("dict[str, object]", request.scope).update(
+            principal=session.principal, session_of=session
+        )
+        return site.page(
+            request, "pages/resend.html", headers={"set-cookie": cookie}, kept=typed,
+            told="You are signed in again.",
+        )  # fmt: skip
     return Response(b"", status_code=303, headers={"location": target, "set-cookie": cookie})
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, cast
 from urllib.parse import quote
 
+import anyio
 import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
@@ -27,6 +28,8 @@ from orchestra.security.sessions import Session, Sessions
 Asking = Request[Any, Any, Any]
 Answer = Response[bytes]
 HTML: Final = "text/html"
+GATHERED_AT_ONCE: Final = 2
+"""Inboxes of failures: each asks some 80 questions, four at a time."""
 GZIP: Final = b"\x1f\x8b"
 THEME: Final = "theme"
 """The cookie with the look somebody chose: for pages before anybody signs in."""
@@ -97,6 +100,7 @@ class Site:
         self.drawings, self.clock, self.ids = parts.drawings, parts.clock, parts.ids
         self.places, self.kept = parts.places, parts.kept
         self.tries = Tries(parts.clock)
+        self.gathering = anyio.CapacityLimiter(GATHERED_AT_ONCE)
         self.board, self._admit = parts.board, parts.admit
         parts.streams.on_glance(self.board.see)
         self.sessions: Sessions | None = None

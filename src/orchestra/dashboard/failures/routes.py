@@ -70,7 +70,8 @@ class FailureRoutes(Controller):
 async def inbox(site: Site, asker: Viewer, window: str) -> Document:
     """The answer of `GET /api/failures`."""
     now_ms = site.clock.now_ms()
-    found = await gather(site.api, asker, now_ms - WINDOWS_MS[window])
+    async with site.gathering:
+        found = await gather(site.api, asker, now_ms - WINDOWS_MS[window])
     groups = await site.drawings.apart(lambda: grouped(found.failures, found.since_ms, now_ms))
     return documents.inbox_shown(found, groups, window)
 
@@ -81,7 +82,8 @@ async def retried(site: Site, asker: Viewer, wish: RetryBody) -> Document:
         message = "send fingerprints, or ids, or all; one of the three"
         raise Invalid("the request is not valid", [Problem("/ids", "field.range", message)])
     now_ms = site.clock.now_ms()
-    found = await gather(site.api, asker, now_ms - WINDOWS_MS[wish.window])
+    async with site.gathering:
+        found = await gather(site.api, asker, now_ms - WINDOWS_MS[wish.window])
     prints, ids = frozenset(wish.fingerprints or ()), frozenset(wish.ids or ())
 
     def chosen(one: Failure) -> bool:
