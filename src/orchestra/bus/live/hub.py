@@ -32,8 +32,8 @@ TICK_S = 1.0
 LOOK_S = 1.0
 LINGER_S = 10.0
 """The tail goes on for so long after the last watcher: clients come back."""
-REST_S = 0.02
-"""After what no reader waits for the tail rests so long: for glances and figures that is soon."""
+REST_S, LONG_REST_S = 0.02, 0.05
+"""After what no reader waits for the tail rests: with anybody who glances, with but figures."""
 OVERLAP_MS = 5_000
 """A stream that is seen for the first time is told from so far back."""
 
@@ -49,7 +49,7 @@ class Hub:
 
     def __init__(self, store: Store, sources: Sequence[Source]) -> None:
         self._store, self._sources = store, tuple(sources)
-        self._tail = Tail(self._arrived, REST_S)
+        self._tail = Tail(self._arrived)
         self._watchers: dict[Tenant, set[Watcher]] = {}
         self._origin: dict[str, tuple[Source, str]] = {}
         self._recent: dict[str, Recent] = {}
@@ -255,6 +255,7 @@ class Hub:
         for overheard in self._overhearing:
             overheard(key, self._tail.positions[key], found)
         heard = any(hears(key) for hears in self._ears)
+        self._tail.rest_s = REST_S if self._glancers else LONG_REST_S
         if heard or self._watchers:
             self._tail.wanted = True
         if heard and self._news is not None:
