@@ -82,7 +82,7 @@ PAGES = [
 FIRST_VISIT_MAX_BYTES = 40 * 1024
 WITH_LINES_MAX_BYTES = 46 * 1024
 WITH_GRAPH_MAX_BYTES = 48 * 1024
-WITH_CHARTS_MAX_BYTES = 120 * 1024
+WITH_CHARTS_MAX_BYTES = 115 * 1024
 WITH_EDITOR_MAX_BYTES = 185 * 1024  # the canvas comes when its tab is opened
 TABBED = {"/", "/executions", "/executions/{waiting}", "/workflows/new"}
 # What sticks out to the right, unless it stands in something that scrolls by itself. Pictures that
