@@ -9,11 +9,14 @@ from playwright.sync_api import BrowserContext, expect
 def test_charts_share_a_crosshair_and_a_span_is_dragged(
     context: BrowserContext, watched: Opener, site: Site
 ) -> None:
-    # Fresh figures would draw a chart anew, perhaps under the crosshair: there are none.
-    context.route("**/ui/monitoring*", lambda route: route.fulfill(status=204))
     page = live(watched(context, f"{site.url}/monitoring?range=15m"))
     ended = page.locator("#panel-ended")
     canvas = ended.locator("canvas")
+    expect(canvas).to_be_visible()  # the first figures are a second on their way
+    # Fresh figures would draw a chart anew, perhaps under the crosshair: there are none any more.
+    context.route("**/ui/monitoring*", lambda route: route.fulfill(status=204))
+    page.reload()
+    live(page)
     expect(canvas).to_have_attribute("role", "img")
     expect(canvas).to_have_attribute("aria-label", re.compile("completed: last"))
     canvas.hover(position={"x": 200, "y": 60})
