@@ -57,7 +57,7 @@ def test_many_are_steered_without_javascript(browser: Browser, site: Site) -> No
     page = context.new_page()
     page.goto(f"{site.url}/executions?workflow=bare&order=oldest")
     page.get_by_role("button", name="Cancel").click()
-    expect(page.locator("main")).to_contain_text("nothing is selected")
+    expect(page.locator("main")).to_contain_text("Nothing is selected")
     page.go_back()
 
     page.locator(".pick").last.check()
