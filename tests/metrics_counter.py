@@ -23,6 +23,28 @@ SPREAD = "orchestra_beans_seconds"
 BEANS = 12
 
 
+class Heap:
+    """Beans that are not counted yet."""
+
+    def __init__(self, into: Counts) -> None:
+        self._into, self._beans = into, list[tuple[bytes, list[bytes]]]()
+
+    def sort(self, entries: Raw) -> int:
+        """Keep them."""
+        self._beans += entries
+        return len(entries)
+
+    @property
+    def unlike(self) -> int:
+        """All of them."""
+        return len(self._beans)
+
+    def add(self) -> None:
+        """One for each, and its weight."""
+        beans, self._beans = self._beans, []
+        from_beans(beans, self._into)
+
+
 class Beans:
     """A ledger: each entry is a bean of some kind, with a weight."""
 
@@ -38,10 +60,9 @@ class Beans:
         """One for each, and its weight."""
         from_beans(entries, into)
 
-    def count_now(self, entries: Raw, into: Counts) -> bool:
-        """The same."""
-        from_beans(entries, into)
-        return True
+    def pile(self, into: Counts) -> Heap:
+        """Where they are kept until they are added."""
+        return Heap(into)
 
 
 def from_beans(entries: Raw, into: Counts) -> None:

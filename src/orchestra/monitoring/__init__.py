@@ -36,6 +36,25 @@ Raw: TypeAlias = Sequence[tuple[bytes, list[bytes]]]
 """Entries of a stream, as XRANGE gives them."""
 
 
+class Pile(Protocol):
+    """Entries that are sorted in as they come, and counted together."""
+
+    def sort(self, entries: Raw) -> int:
+        """Sort in some of one stream, in order, up to one for which something must be looked up:
+        how many.
+        """
+        ...
+
+    @property
+    def unlike(self) -> int:
+        """How many of the entries differ from each other: adding takes that long."""
+        ...
+
+    def add(self) -> None:
+        """Add what was sorted in to the counts it was made for."""
+        ...
+
+
 class Ledger(Protocol):
     """Streams whose entries are counted, each once, and what they add to which series."""
 
@@ -47,10 +66,8 @@ class Ledger(Protocol):
         """Add what entries say. Raises StoreAway, before it adds anything."""
         ...
 
-    def count_now(self, entries: Raw, into: Counts) -> bool:
-        """The same, of one stream in order, or of some of them in the same 10 s of a multiple of
-        ten, when nothing must be looked up for it; else False, and nothing is added.
-        """
+    def pile(self, into: Counts) -> Pile:
+        """Where entries are sorted in as they come."""
         ...
 
 

@@ -25,7 +25,7 @@ def test_every_metric_that_is_declared_is_told_of() -> None:
 
 
 def test_what_is_counted_from_the_journal_is_what_the_journal_is_counted_as() -> None:
-    text = (SOURCE / "workflows/history/lots.py").read_text("utf-8")
+    text = (SOURCE / "workflows/history/adding.py").read_text("utf-8")
 
     assert set(_COUNTED.findall(text)) == JOURNAL.keys()
 

@@ -11,7 +11,8 @@ that a quarter of those are read where there is most to do, and counts what it p
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from operator import itemgetter
+from typing import Final, TypeAlias
 
 import msgspec
 import structlog
@@ -44,12 +45,9 @@ _FAULTS: Final = (
 _DROPPED = counter("orchestra_dropped_total", ("what",))
 
 
-class Ended(NamedTuple):
-    """An execution that ended; no tenant: it is archived."""
-
-    execution: str
-    tenant: str
-    ended_ms: int
+Ended: TypeAlias = tuple[str, str, int]
+"""An execution that ended, its tenant, when in ms; no tenant: it is archived."""
+_who, _when = itemgetter(1), itemgetter(2)
 
 
 class Reader:
@@ -89,7 +87,7 @@ class Reader:
         for tag in self._tags:
             reply = await self._profiles.ended(tag, self._at.get(tag, 0), PAGE)
             more = more or bool(reply["more"])
-            pages[tag] = (int(reply["until_ms"]), [Ended(*one) for one in reply["executions"]])
+            pages[tag] = (int(reply["until_ms"]), reply["executions"])
         every = [one for _, page in pages.values() for one in page]
         if not every:
             self._at |= {tag: until for tag, (until, _) in pages.items()}
@@ -108,47 +106,43 @@ class Reader:
 
     def _levels(self, every: Sequence[Ended]) -> dict[str, int]:
         """By tenant: one in 2^level is taken."""
-        since = min(one.ended_ms for one in every)
-        span_s = max(TURN_S, (max(one.ended_ms for one in every) - since) / 1_000)
+        ends = [*map(_when, every)]
+        span_s = max(TURN_S, (max(ends) - min(ends)) / 1_000)
         least = _level(len(every), self._all_per_s * span_s)
-        counts = Counter(one.tenant for one in every)
+        counts = Counter(map(_who, every))
         return {who: max(least, _level(n, self._per_s * span_s)) for who, n in counts.items()}
 
     async def _keep(
         self, tag: int, until_ms: int, page: Sequence[Ended], levels: dict[str, int]
     ) -> None:
-        entries: dict[Tenant, list[Entry]] = defaultdict(list)
-        skipped: Counter[Tenant] = Counter()
-        for one in page:
-            tenant = Tenant(one.tenant)
-            if not tenant or _bits(one.execution) % (1 << levels[one.tenant]):
-                skipped[tenant] += 1
+        entries: dict[str, list[Entry]] = defaultdict(list)
+        skipped = Counter(map(_who, page))
+        for execution, who, ended_ms in page:
+            if not who or _bits(execution) % (1 << levels[who]):
                 continue
-            entry = await self._fetch(tenant, one)
-            if entry is None:
-                skipped[tenant] += 1
-            else:
-                entries[tenant].append(entry)
-        if skipped.pop(Tenant(""), 0):
+            entry = await self._fetch(Tenant(who), execution, ended_ms)
+            if entry is not None:
+                entries[who].append(entry)
+                skipped[who] -= 1
+        if skipped.pop("", 0):
             _DROPPED.add(1, "profiles")
-        for tenant in {*entries, *skipped}:
-            mine = entries.get(tenant, [])
-            await self._shelf.keep(tenant, tag, until_ms, mine, skipped[tenant])
+        for who, n in skipped.items():
+            await self._shelf.keep(Tenant(who), tag, until_ms, entries[who], n)
 
-    async def _fetch(self, tenant: Tenant, one: Ended) -> Entry | None:
+    async def _fetch(self, tenant: Tenant, execution: str, ended_ms: int) -> Entry | None:
         """None of what cannot be read: it is damaged, or goes on. Raises StoreAway."""
         try:
-            told = await self._profiles.profile(tenant, one.execution)
-            made = packed(one.execution, one.ended_ms, profile_of(told))
+            told = await self._profiles.profile(tenant, execution)
+            made = packed(execution, ended_ms, profile_of(told))
         except OrchestraError as error:
             if error.retryable:
                 raise
-            log.debug("analytics.no_profile", execution_id=one.execution, error=error.code)
+            log.debug("analytics.no_profile", execution_id=execution, error=error.code)
             return None
         except _FAULTS:
-            log.exception("analytics.profile_broken", execution_id=one.execution)
+            log.exception("analytics.profile_broken", execution_id=execution)
             return None
-        return str(told["workflow"]), one.ended_ms // (DAY_S * 1_000), made
+        return str(told["workflow"]), ended_ms // (DAY_S * 1_000), made
 
     async def _look_for_full_days(self) -> None:
         if self._clock.monotonic() - self._packed_s < PACK_S:

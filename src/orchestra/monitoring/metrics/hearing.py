@@ -1,9 +1,10 @@
 """Counts what a tail of this process brings of the ledgers, as it comes: it is not read again.
 
-The tail is read for those who watch or subscribe, whoever counts. What it brings is counted in lots
-and taken once a second. Where it left something out (it began later, or something must be looked
-up first), the stream is `lost`: the reader reads it in the store, and says where to go on from.
-Nothing here is told to anybody yet, so it may be forgotten at any time: it is counted again.
+The tail is read for those who watch or subscribe, whoever counts. What it brings is sorted at once,
+while it is in the caches of the processor; it is added and taken once a second. Where it left
+something out (it began later, or something must be looked up first), the stream is `lost`: the
+reader reads it in the store, and says where to go on from. Nothing here is told to anybody yet, so
+it may be forgotten at any time: it is counted again.
 """
 
 from collections import deque
@@ -11,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from orchestra.monitoring import Counts, Ledger, Raw
+from orchestra.monitoring import Counts, Ledger, Pile, Raw
 
-LOT: Final = 250
-"""Entries that are counted together."""
+UNLIKE_MAX: Final = 500
+"""More entries that differ are added at once: nothing else runs meanwhile."""
 KEPT: Final = 64
 """What came of a stream while that was read in the store: so many times."""
 START: Final = "0-0"
@@ -30,13 +31,12 @@ Moved: TypeAlias = Mapping[str, tuple[str, str]]
 
 @dataclass(slots=True)
 class _Ear:
-    """How far a stream was heard: told, counted, and in the lot that is open."""
+    """How far a stream was heard: told, and counted."""
 
     name: str
     ledger: int
     at: str = ""
     counted: str = ""
-    to: str = ""
     lost: bool = True
     silent: bool = True
     kept: deque[tuple[str, Raw]] = field(
@@ -51,14 +51,14 @@ class Hearing:
         self._ledgers = tuple(ledgers)
         self._ears: dict[str, _Ear] = {}
         self._keys: dict[str, str] = {}
-        self._lots: list[list[tuple[bytes, list[bytes]]]] = [[] for _ in self._ledgers]
-        self._slot = b""
         self._counts: Counts = {}
+        self._piles: list[Pile] = []
         self._followed: Callable[[], Mapping[str, str]] = overhear(self.hear) if overhear else dict
 
     def begin(self) -> None:
         """Forget everything. All streams are lost until `resume` says where to go on from."""
         self.stop()
+        self._anew()
         for i, ledger in enumerate(self._ledgers):
             for name, (key, _) in ledger.streams().items():
                 self._ears[key] = _Ear(name, i)
@@ -69,18 +69,23 @@ class Hearing:
         self._forget()
         self._ears, self._keys = {}, {}
 
+    def _anew(self) -> Counts:
+        """What was counted until now; from here on it is others."""
+        counts, self._counts = self._counts, {}
+        self._piles = [ledger.pile(self._counts) for ledger in self._ledgers]
+        return counts
+
     def _forget(self) -> None:
-        self._counts, self._slot = {}, b""
-        self._lots = [[] for _ in self._ledgers]
+        self._anew()
         for ear in self._ears.values():
-            ear.counted, ear.to, ear.lost = ear.at, ear.at, True
+            ear.counted, ear.lost = ear.at, True
 
     def lost(self) -> list[str]:
         """The names of streams that must be read in the store now: all that was heard is told."""
         followed = self._followed()
         for key, ear in self._ears.items():
             ear.lost = ear.lost or key not in followed
-        return [ear.name for ear in self._ears.values() if ear.lost and ear.at == ear.to]
+        return [ear.name for ear in self._ears.values() if ear.lost and ear.at == ear.counted]
 
     @property
     def listens(self) -> bool:
@@ -94,7 +99,7 @@ class Hearing:
         key = self._keys.get(name, "")
         if ear is None or key not in self._followed():
             return
-        ear.at = ear.counted = ear.to = at
+        ear.at = ear.counted = at
         ear.lost, kept = False, list(ear.kept)
         ear.kept.clear()
         for before, raw in kept:
@@ -114,64 +119,44 @@ class Hearing:
         if ear.lost:
             ear.kept.append((before, raw))
             return
-        if before != ear.to:
-            if order(before) > order(ear.to or START):  # something is missing
+        if before != ear.counted:
+            if order(before) > order(ear.counted or START):  # something is missing
                 ear.lost = True
                 ear.kept.append((before, raw))
                 return
-            done = order(ear.to or START)
+            done = order(ear.counted or START)
             raw = [one for one in raw if order(one[0].decode()) > done]
             if not raw:
                 return
         ear.silent = False
-        self._put(ear, before, raw)
+        self._sort(ear, raw)
 
-    def _put(self, ear: _Ear, before: str, raw: Raw) -> None:
-        first, last = raw[0][0], raw[-1][0]
-        slot = first[: max(0, first.index(b"-") - 4)]
-        alike = last.startswith(slot)
-        if slot != self._slot or not alike:
-            self._work()
-            if ear.lost:  # and with it what this would follow
-                ear.kept.append((before, raw))
-                return
-            self._slot = slot if alike else b""
-        lot = self._lots[ear.ledger]
-        lot.extend(raw)
-        ear.to = last.decode()
-        if len(lot) >= LOT or not alike:
-            self._work()
-
-    def _work(self) -> None:
-        """Count the lots that are open."""
-        for i, ledger in enumerate(self._ledgers):
-            lot = self._lots[i]
-            if not lot:
-                continue
-            self._lots[i] = []
-            try:
-                done = ledger.count_now(lot, self._counts)
-            except _FAULTS:  # the reader will come upon it, and say so
-                self._forget()
-                return
-            for ear in self._ears.values():
-                if ear.ledger != i or ear.counted == ear.to:
-                    continue
-                if done:
-                    ear.counted = ear.to
-                else:
-                    ear.to, ear.lost = ear.counted, True
+    def _sort(self, ear: _Ear, raw: Raw) -> None:
+        pile = self._piles[ear.ledger]
+        try:
+            done = pile.sort(raw)
+            if pile.unlike > UNLIKE_MAX:
+                pile.add()
+        except _FAULTS:  # the reader will come upon it, and say so
+            self._forget()
+            return
+        if done:
+            ear.counted = raw[done - 1][0].decode()
+        ear.lost = done < len(raw)
 
     def take(self) -> tuple[Moved, Counts]:
         """What was counted since the last time, and of what."""
-        self._work()
+        try:
+            for pile in self._piles:
+                pile.add()
+        except _FAULTS:
+            self._forget()
         moved: dict[str, tuple[str, str]] = {}
         for ear in self._ears.values():
             if ear.counted != ear.at:
                 moved[ear.name] = (ear.at, ear.counted)
                 ear.at = ear.counted
-        counts, self._counts = self._counts, {}
-        return moved, counts
+        return moved, self._anew()
 
 
 def order(position: str) -> tuple[int, int]:

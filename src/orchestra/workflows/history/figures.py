@@ -14,23 +14,14 @@ from orchestra.errors import NotFound, OrchestraError
 from orchestra.store import keys
 from orchestra.store.client import Store
 from orchestra.workflows.catalogue.plans import Catalogue
-from orchestra.workflows.history.lots import (
-    LABEL_MAX,
-    STEPS,
-    UNKNOWN,
-    Adding,
-    Began,
-    Counts,
-    Known,
-    Lot,
-    Raw,
-    runs,
-)
+from orchestra.workflows.history.adding import LABEL_MAX, Adding
+from orchestra.workflows.history.lots import STEPS, UNKNOWN, Began, Counts, Known, Pile, Raw
 
 log = structlog.get_logger(__name__)
 
 LIVE_MAX: Final = 50_000
 NAMES_MAX: Final = 1_000
+_COMPLETED: Final = b"D"
 
 
 class JournalFigures:
@@ -40,7 +31,7 @@ class JournalFigures:
         self._store, self._catalogue = store, catalogue
         self._live: OrderedDict[bytes, Began] = OrderedDict()
         self._names: OrderedDict[bytes, str] = OrderedDict()
-        self._known = Known(self._live.get, self._named, self._begin)
+        self._known = Known(self._live.get, self._named, self._begin, self._over)
         self._adding = Adding()
 
     def streams(self) -> Mapping[str, tuple[str, str]]:
@@ -53,32 +44,26 @@ class JournalFigures:
 
     async def count(self, prefix: str, entries: Raw, into: Counts) -> None:
         """Add what entries of the stream under `prefix` say. Raises StoreAway, before it adds."""
-        if not self.count_now(entries, into):
-            await self._learn(prefix, entries)
-            for slot, run in runs(entries):
-                lot = Lot(slot)
-                lot.sort(run, self._known, all_known=True)
-                self._adding.add(lot, into)
+        pile = self.pile(into)
+        done = pile.sort(entries)
+        if done < len(entries):
+            rest = entries[done:]
+            await self._learn(prefix, rest)
+            pile.sort(rest, all_known=True)
+        pile.add()
 
-    def count_now(self, entries: Raw, into: Counts) -> bool:
-        """The same, if all is known here that it takes; else nothing is added.
-
-        The entries are of one stream, or of several of them in the same 10 s.
-        """
-        lots: list[Lot] = []
-        for slot, run in runs(entries):
-            lot = Lot(slot)
-            if not lot.sort(run, self._known):
-                return False
-            lots.append(lot)
-        for lot in lots:
-            self._adding.add(lot, into)
-        return True
+    def pile(self, into: Counts) -> Pile:
+        """Where entries are sorted in as they come, to be added together."""
+        return Pile(self._known, self._adding.add, into)
 
     def _begin(self, execution: bytes, began: Began) -> None:
         self._live[execution] = began
         if len(self._live) > LIVE_MAX:
             self._live.popitem(last=False)
+
+    def _over(self, execution: bytes, how: bytes) -> None:
+        if how == _COMPLETED:  # hardly ever does anything follow, and then it is looked up
+            self._live.pop(execution, None)
 
     async def _learn(self, prefix: str, entries: Raw) -> None:
         """Which workflow each execution is of, and when it began."""

@@ -1,19 +1,17 @@
-"""Lots: entries of the journal, sorted by what is alike, and what each lot adds to series. Pure.
+"""Lots: entries of the journal, sorted by what is alike as they come. Pure.
 
 An engine at full speed writes 30,000 entries a second, most of which differ in nothing that is
 counted. So what each of them passes through is little; the rest is done once for all alike.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import Any, Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 import msgspec
 
 from orchestra.instruments import Tally
-from orchestra.workflows.history.chronicle import Line, event_of, told
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 Key: TypeAlias = tuple[str, str, Labels, int]
@@ -23,16 +21,11 @@ Raw: TypeAlias = Sequence[tuple[bytes, list[bytes]]]
 """Entries as XRANGE gives them."""
 
 UNKNOWN: Final = "unknown"
-LABEL_MAX: Final = 128
-COLUMNS: Final = 6
-KEYS_MAX: Final = 10_000
-TYPES_MAX: Final = 1_000
-_ITEM = re.compile(r"\[\d+\]")
-_ENDS: Final = {"D": "completed", "F": "failed", "C": "cancelled", "L": "rolled_back"}
 STEPS: Final = {b"C": "completed", b"F": "failed", b"S": "skipped", b"Y": "retried"}
-_UNDOING: Final = {b"C": "compensated", b"F": "undo_failed"}
 _TOLD: Final = frozenset((*STEPS, b"N", b"E", b"K"))
 """What adds to more than a number of events, or says itself what event it is."""
+_KIND, _EXECUTION, _PATH, _DATA, _TENANT = 1, 3, 5, 9, 11
+"""Where the fields of an entry are."""
 _NOBODY: Final = (UNKNOWN, 0)
 _SLOT_DIGITS: Final = 4
 """Of a position in milliseconds: so many count what is within 10 s."""
@@ -51,6 +44,8 @@ class Known(msgspec.Struct, frozen=True):
     began: Callable[[bytes], Began | None]
     named: Callable[[bytes], str | None]
     begin: Callable[[bytes, Began], None]
+    over: Callable[[bytes, bytes], None]
+    """An execution ended, and how."""
 
 
 class Lot:
@@ -67,134 +62,82 @@ class Lot:
         self.steps: dict[Step, int] = defaultdict(int)
         self.ended: dict[End, int] = defaultdict(int)
 
-    def sort(self, entries: Raw, known: Known, *, all_known: bool = False) -> bool:
-        """Sort them in; False when something must be looked up first, unless `all_known`."""
+    def sort(self, entries: Raw, known: Known, *, all_known: bool = False) -> int:
+        """Sort them in, up to one for which something must be looked up first: how many. With
+        `all_known` nothing is looked up.
+        """
         steps, ended, plain, began = self.steps, self.ended, self.plain, known.began
         end = entries[0][0].index(b"-")
-        for position, (_, kind, _, execution, _, path, _, _, _, data, _, tenant, *_) in entries:
+        for position, fields in entries:
+            kind = fields[_KIND]
             if kind not in _TOLD:
-                plain[kind, path[:1], tenant] += 1
+                plain[kind, fields[_PATH][:1], fields[_TENANT]] += 1
             elif kind in STEPS:
+                path = fields[_PATH]
                 if path[:1] == b":":  # a step of our own making
                     continue
-                mine = began(execution) or (_NOBODY if all_known else None)
+                mine = began(fields[_EXECUTION]) or (_NOBODY if all_known else None)
                 if mine is None:
-                    return False
-                steps[kind, path, data, tenant, mine[0]] += 1
+                    return _before(position, entries)
+                steps[kind, path, fields[_DATA], fields[_TENANT], mine[0]] += 1
             elif kind == b"E":
+                execution, data = fields[_EXECUTION], fields[_DATA]
                 mine = began(execution) or (_NOBODY if all_known else None)
                 if mine is None:
-                    return False
+                    return _before(position, entries)
                 took_ms = int(position[:end]) - mine[1] if mine[1] else None
-                ended[tenant, mine[0], data, took_ms] += 1
+                ended[fields[_TENANT], mine[0], data, took_ms] += 1
+                known.over(execution, data)
             elif kind == b"N":
-                workflow = known.named(data)
+                workflow = known.named(fields[_DATA])
                 if workflow is None:
-                    return False
-                known.begin(execution, (workflow, int(position[:end])))
-                self.started[tenant, workflow] += 1
+                    return _before(position, entries)
+                known.begin(fields[_EXECUTION], (workflow, int(position[:end])))
+                self.started[fields[_TENANT], workflow] += 1
             else:
-                self.said[data.partition(b"\t")[0], tenant] += 1
-        return True
+                self.said[fields[_DATA].partition(b"\t")[0], fields[_TENANT]] += 1
+        return len(entries)
 
 
-class Adding:
-    """What lots add. Remembers the names of what they add to."""
+class Pile:
+    """Lots that are open, of one 10 s or a few. `add` is what has them added `into` counts."""
 
-    def __init__(self) -> None:
-        self._steps: dict[tuple[int, bytes, str, bytes, bytes], tuple[Key, Key | None, Key]] = {}
-        self._ends: dict[tuple[int, bytes, str, bytes], tuple[Key, Key, Key | None]] = {}
-        self._types: dict[tuple[bytes, bool, bytes], str] = {}
+    def __init__(self, known: Known, add: Callable[[Lot, Counts], None], into: Counts) -> None:
+        self._known, self._add, self._into = known, add, into
+        self._lots: dict[bytes, Lot] = {}
 
-    def add(self, lot: Lot, into: Counts) -> None:
-        """Add what a lot says."""
-        for (kind, begins, tenant), n in lot.plain.items():
-            if begins != b":":
-                self._event(into, (lot.at_s, tenant, kind, begins == b"~", b""), n)
-        for (said, tenant), n in lot.said.items():
-            self._event(into, (lot.at_s, tenant, b"K", False, said), n)
-        for (tenant, workflow), n in lot.started.items():
-            labels = (("workflow", workflow),)
-            _add(into, (tenant.decode(), "orchestra_executions_started_total", labels, lot.at_s), n)
-            self._event(into, (lot.at_s, tenant, b"N", False, b""), n)
-        for end, n in lot.ended.items():
-            self._end(into, lot.at_s, end, n)
-        for step, n in lot.steps.items():
-            self._step(into, lot.at_s, step, n)
+    def sort(self, entries: Raw, *, all_known: bool = False) -> int:
+        """Sort in entries of one stream, in order, up to one for which something must be looked up
+        first: how many.
+        """
+        done = 0
+        for slot, run in _runs(entries):
+            lot = self._lots.get(slot)
+            if lot is None:
+                lot = self._lots[slot] = Lot(slot)
+            sorted_in = lot.sort(run, self._known, all_known=all_known)
+            done += sorted_in
+            if sorted_in < len(run):
+                break
+        return done
 
-    def _event(self, into: Counts, event: tuple[int, bytes, bytes, bool, bytes], n: int) -> None:
-        at_s, tenant, kind, undo, said = event
-        name = self._type(kind, undo=undo, said=said)
-        if name:
-            labels = (("type", name),)
-            _add(into, (tenant.decode(), "orchestra_events_total", labels, at_s), n)
+    @property
+    def unlike(self) -> int:
+        """How many of the entries differ from each other, of those that often do."""
+        return sum(len(lot.steps) + len(lot.ended) for lot in self._lots.values())
 
-    def _end(self, into: Counts, at_s: int, end: End, n: int) -> None:
-        tenant, workflow, data, took_ms = end
-        known = (at_s, tenant, workflow, data)
-        names = self._ends.get(known)
-        if names is None:
-            if len(self._ends) >= KEYS_MAX:
-                self._ends.clear()
-            names = self._ends[known] = self._names_of_end(known)
-        total, seconds, event = names
-        _add(into, total, n)
-        if took_ms is not None:
-            _observe(into, seconds, took_ms / 1_000, n)
-        if event:
-            _add(into, event, n)
-
-    def _names_of_end(self, known: tuple[int, bytes, str, bytes]) -> tuple[Key, Key, Key | None]:
-        """What the end of an execution adds to: how many, how long, the event."""
-        at_s, tenant, workflow, data = known
-        whose, outcome = tenant.decode(), _ENDS.get(data.decode(), "ended")
-        labels = (("outcome", outcome), ("workflow", workflow))
-        event = self._type(b"E", undo=False, said=data.partition(b"\t")[0])
-        return (
-            (whose, "orchestra_executions_total", labels, at_s),
-            (whose, "orchestra_execution_seconds", (("workflow", workflow),), at_s),
-            (whose, "orchestra_events_total", (("type", event),), at_s) if event else None,
-        )
-
-    def _step(self, into: Counts, at_s: int, step: Step, n: int) -> None:
-        kind, path, data, tenant, workflow = step
-        known = (at_s, tenant, workflow, kind, path)
-        names = self._steps.get(known)
-        if names is None:
-            if len(self._steps) >= KEYS_MAX:
-                self._steps.clear()
-            names = self._steps[known] = _steps_of(known)
-        total, seconds, waits = names
-        _add(into, total, n)
-        self._event(into, (at_s, tenant, kind, path[:1] == b"~", b""), n)
-        if kind == b"Y":
-            _spent(into, (total[0], workflow, at_s), _retried(data), n)
-        elif data[:2] == b"\t\t":  # no agent: only how long it took
-            if seconds is not None:
-                _observe(into, seconds, int(data[2:]) / 1_000, n)
-        else:
-            columns = data.split(b"\t")
-            if len(columns) == COLUMNS:
-                if seconds is not None:
-                    _observe(into, seconds, int(columns[2]) / 1_000, n)
-                    _observe(into, waits, int(columns[1] or 0) / 1_000, n)
-                _spent(into, (total[0], workflow, at_s), columns, n)
-
-    def _type(self, kind: bytes, *, undo: bool, said: bytes) -> str:
-        """The type of the event that a transition is; empty for what is nobody's business."""
-        key = (kind, undo, said)
-        found = self._types.get(key)
-        if found is None:
-            line = Line(0, "0-0", kind.decode(), "~" if undo else "", "0", said.decode())
-            name, level = event_of(line)
-            found = "" if level == "debug" else name
-            if len(self._types) < TYPES_MAX:
-                self._types[key] = found
-        return found
+    def add(self) -> None:
+        """Add what was sorted in."""
+        while self._lots:
+            self._add(self._lots.popitem()[1], self._into)
 
 
-def runs(entries: Raw) -> Iterator[tuple[bytes, Raw]]:
-    """Those of the same 10 s together. They are in order, or all of them of the same 10 s."""
+def _before(position: bytes, entries: Raw) -> int:
+    return next(n for n, entry in enumerate(entries) if entry[0] == position)
+
+
+def _runs(entries: Raw) -> Iterator[tuple[bytes, Raw]]:
+    """Those of the same 10 s together. They are in order."""
     slot = _slot(entries[0])
     if slot == _slot(entries[-1]):
         yield slot, entries
@@ -205,62 +148,3 @@ def runs(entries: Raw) -> Iterator[tuple[bytes, Raw]]:
 
 def _slot(entry: tuple[bytes, list[bytes]]) -> bytes:
     return entry[0][: max(0, entry[0].index(b"-") - _SLOT_DIGITS)]
-
-
-def _steps_of(known: tuple[int, bytes, str, bytes, bytes]) -> tuple[Key, Key | None, Key]:
-    """What a step adds to: how many, how long, waiting. No times of what undoes another one."""
-    at_s, tenant, workflow, kind, path = known
-    whose, undo = tenant.decode(), path[:1] == b"~"
-    outcome = (undo and _UNDOING.get(kind)) or STEPS[kind]
-    name = _ITEM.sub("[]", path.decode(errors="replace"))[:LABEL_MAX]
-    of_step = (("step", name), ("workflow", workflow))
-    seconds = (whose, "orchestra_step_seconds", of_step, at_s)
-    return (
-        (whose, "orchestra_steps_total", (("outcome", outcome), ("workflow", workflow)), at_s),
-        seconds if kind in (b"C", b"F") and not undo else None,
-        (whose, "orchestra_step_wait_seconds", of_step, at_s),
-    )
-
-
-def _spent(into: Counts, of: tuple[str, str, int], columns: Sequence[bytes], times: int) -> None:
-    whose, workflow, at_s = of
-    if len(columns) < COLUMNS:
-        return
-    agent = columns[0].decode(errors="replace")[:LABEL_MAX] or UNKNOWN
-    for kind, text in (("input", columns[3]), ("output", columns[4])):
-        if n := int(text):
-            labels: Labels = (("agent", agent), ("kind", kind), ("workflow", workflow))
-            _add(into, (whose, "orchestra_workflow_tokens_total", labels, at_s), n * times)
-    if micro := int(columns[5]):
-        labels = (("agent", agent), ("workflow", workflow))
-        key = (whose, "orchestra_workflow_cost_usd_total", labels, at_s)
-        _add(into, key, micro * times / 1_000_000)
-
-
-def _add(into: Counts, key: Key, n: float) -> None:
-    into[key] = cast("float", into.get(key, 0)) + n
-
-
-def _observe(into: Counts, key: Key, value: float, n: int = 1) -> None:
-    had = into.get(key)
-    if had is None:
-        had = into[key] = Tally()
-    assert isinstance(had, Tally)
-    had.add(value, n)
-
-
-def _retried(data: bytes) -> list[bytes]:
-    """The columns of an attempt that failed, from its record."""
-    try:
-        record: dict[str, Any] = told(Line(0, "0-0", "Y", "", "0", data.decode(errors="replace")))
-    except msgspec.DecodeError:  # a record that lies elsewhere
-        return []
-    usage = cast("dict[str, Any]", record.get("usage") or {})
-    numbers = (
-        record.get("queued_ms", 0),
-        0,
-        usage.get("input_tokens", 0),
-        usage.get("output_tokens", 0),
-        round((usage.get("cost_usd") or 0) * 1_000_000),
-    )
-    return [str(record.get("agent") or "").encode(), *(str(int(n)).encode() for n in numbers)]
