@@ -44,12 +44,9 @@ class JournalFigures:
 
     async def count(self, prefix: str, entries: Raw, into: Counts) -> None:
         """Add what entries of the stream under `prefix` say. Raises StoreAway, before it adds."""
-        pile = self.pile(into)
-        done = pile.sort(entries)
-        if done < len(entries):
-            rest = entries[done:]
+        pile, rest = self.pile(into), entries
+        while rest := rest[pile.sort(rest) :]:
             await self._learn(prefix, rest)
-            pile.sort(rest, all_known=True)
         pile.add()
 
     def pile(self, into: Counts) -> Pile:

@@ -26,7 +26,6 @@ _TOLD: Final = frozenset((*STEPS, b"N", b"E", b"K"))
 """What adds to more than a number of events, or says itself what event it is."""
 _KIND, _EXECUTION, _PATH, _DATA, _TENANT = 1, 3, 5, 9, 11
 """Where the fields of an entry are."""
-_NOBODY: Final = (UNKNOWN, 0)
 _SLOT_DIGITS: Final = 4
 """Of a position in milliseconds: so many count what is within 10 s."""
 
@@ -62,10 +61,8 @@ class Lot:
         self.steps: dict[Step, int] = defaultdict(int)
         self.ended: dict[End, int] = defaultdict(int)
 
-    def sort(self, entries: Raw, known: Known, *, all_known: bool = False) -> int:
-        """Sort them in, up to one for which something must be looked up first: how many. With
-        `all_known` nothing is looked up.
-        """
+    def sort(self, entries: Raw, known: Known) -> int:
+        """Sort them in, up to one for which something must be looked up first: how many."""
         steps, ended, plain, began = self.steps, self.ended, self.plain, known.began
         end = entries[0][0].index(b"-")
         for position, fields in entries:
@@ -76,13 +73,13 @@ class Lot:
                 path = fields[_PATH]
                 if path[:1] == b":":  # a step of our own making
                     continue
-                mine = began(fields[_EXECUTION]) or (_NOBODY if all_known else None)
+                mine = began(fields[_EXECUTION])
                 if mine is None:
                     return _before(position, entries)
                 steps[kind, path, fields[_DATA], fields[_TENANT], mine[0]] += 1
             elif kind == b"E":
                 execution, data = fields[_EXECUTION], fields[_DATA]
-                mine = began(execution) or (_NOBODY if all_known else None)
+                mine = began(execution)
                 if mine is None:
                     return _before(position, entries)
                 took_ms = int(position[:end]) - mine[1] if mine[1] else None
@@ -106,7 +103,7 @@ class Pile:
         self._known, self._add, self._into = known, add, into
         self._lots: dict[bytes, Lot] = {}
 
-    def sort(self, entries: Raw, *, all_known: bool = False) -> int:
+    def sort(self, entries: Raw) -> int:
         """Sort in entries of one stream, in order, up to one for which something must be looked up
         first: how many.
         """
@@ -115,7 +112,7 @@ class Pile:
             lot = self._lots.get(slot)
             if lot is None:
                 lot = self._lots[slot] = Lot(slot)
-            sorted_in = lot.sort(run, self._known, all_known=all_known)
+            sorted_in = lot.sort(run, self._known)
             done += sorted_in
             if sorted_in < len(run):
                 break
