@@ -53,6 +53,12 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("patient")
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep how the run ended, for scripts/again."""
+    if (cache := getattr(session.config, "cache", None)) is not None:
+        cache.set("orchestra/ended", int(exitstatus))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave nothing behind."""
     config.stash[_PATIENT].undo()
