@@ -4,7 +4,6 @@ The profiles are of a graph of six steps, spread over 30 days, kept and packed a
 """
 
 import random
-import statistics
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,9 +12,8 @@ from typing import Any
 
 import anyio
 
-from bench.beside import steps
+from bench.beside import by_turns
 from bench.machine import fsync_ms
-from bench.serving import served
 from orchestra.clock import SystemClock, system_random
 from orchestra.log import configure
 from orchestra.monitoring.analytics import keeping
@@ -36,7 +34,8 @@ from orchestra.store.opening import StoreOptions, open_store
 NAME = "AN"
 PROFILES, DAYS = 10_000, 30
 AFTER = ((), (0,), (0,), (1, 2), (3,), (3, 4))
-EXECUTIONS, ROUNDS, TIMES = 4_000, 5, 40
+TURNS, TIMES = 20, 40
+W1 = {rate: ("--profiles-per-s", rate) for rate in ("0", "50", "1000")}
 WORKFLOW = "wfl_01900000-0000-7000-8000-000000000001"
 
 
@@ -79,13 +78,12 @@ def measure(mode: str, durability: str, place: Path, *, quick: bool) -> dict[str
     part = 10 if quick else 1
     disk_ms = fsync_ms(place)
     found = anyio.run(_kept, durability, place, part, backend_options={"use_uvloop": True})
-    rounds = 1 if quick else ROUNDS
     return {
         "scenario": NAME,
         "what": "answers over profiles of ended executions; W1 without and with them",
         "durability": {"appendfsync": mode},
         **found,
-        "w1": _beside_steps(durability, place, rounds, EXECUTIONS // part),
+        "w1": by_turns(place, durability, W1, TURNS // part, 1_000),
         "fsync_ms": disk_ms,
     }
 
@@ -205,22 +203,3 @@ async def _memory(store: Store) -> int:
     text = await store.read(store.prefix(store.partitions[0]), "INFO", "memory")
     line = next(one for one in text.decode().splitlines() if one.startswith("used_memory:"))
     return int(line.partition(":")[2])
-
-
-def _beside_steps(durability: str, place: Path, rounds: int, executions: int) -> dict[str, Any]:
-    """W1 by turns: no profiles, those of 50 executions a second, and of all of them."""
-    found: dict[str, list[tuple[float, float]]] = {"0": [], "50": [], "1000": []}
-    for _ in range(rounds):
-        for rate, runs in found.items():
-            with served(place, durability, options=("--profiles-per-s", rate)) as server:
-                runs.append(steps(server, executions))
-    sums = {
-        rate: [statistics.median(runs) for runs in zip(*each, strict=True)]
-        for rate, each in found.items()
-    }
-    return {
-        "steps_per_s": {rate: round(one[0]) for rate, one in sums.items()},
-        "server_cpu_ms_an_execution": {rate: round(one[1], 3) for rate, one in sums.items()},
-        "rounds": rounds,
-        "executions": executions,
-    }

@@ -16,7 +16,7 @@ from typing import Any
 
 import anyio
 
-from bench.beside import steps
+from bench.beside import Steps, Turn, summed
 from bench.log_lines import lines
 from bench.machine import cpu_ms, fsync_ms, peak_rss_mb
 from bench.serving import served
@@ -134,20 +134,13 @@ async def _ms(asking: Asking, q: str, since: str | None) -> dict[str, float]:
 
 
 def _beside_steps(durability: str, place: Path, rounds: int, part: int) -> dict[str, Any]:
-    """W1 by turns without and with the log gathered."""
-    found: dict[str, list[tuple[float, float]]] = {"0": [], "64": []}
+    """W1 without and with the log gathered, one at a time: a server writes lines all the time."""
+    found: dict[str, list[Turn]] = {"not gathered": [], "gathered": []}
     for _ in range(rounds):
-        for keep_mb, runs in found.items():
+        for runs, keep_mb in zip(found.values(), ("0", "64"), strict=True):
             options = ("--log-lines", str(RATE), "--log-keep-mb", keep_mb)
             with served(place, durability, options=options) as server:
-                runs.append(steps(server, 1_000 // part))
-    off, on = ([statistics.median(runs) for runs in zip(*found[one], strict=True)] for one in found)
-    return {
-        "steps_per_s": {"not gathered": round(off[0]), "gathered": round(on[0])},
-        "ratio": round(on[0] / off[0], 3),
-        "server_cpu_ms_an_execution": {
-            "not gathered": round(off[1], 3),
-            "gathered": round(on[1], 3),
-        },
-        "rounds": rounds,
-    }
+                one = Steps(server)
+                one.run(200 // part)
+                runs.append(one.run(1_000 // part))
+    return {**summed(found), "rounds": rounds}

@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio
 
-from bench.beside import steps
+from bench.beside import Steps, by_turns
 from bench.load import drive, request
 from bench.machine import fsync_ms
 from bench.serving import served
@@ -35,14 +35,19 @@ NAME = "M1"
 SERIES, SPREADS = 200, 30
 """A tenth of what a tenant may have; a day of all of them takes ten times as long to make."""
 DAY_S = 86_400
-EXECUTIONS, ROUNDS, GLANCES = 10_000, 5, 200
+EXECUTIONS, TURNS, GLANCES = 10_000, 60, 200
+W1 = {
+    "off": ("--monitoring", "off"),
+    "on": ("--monitoring", "on"),
+    "off again": ("--monitoring", "off"),
+}
+"""The third is as the first: what differs between those two is the machine's."""
 TIMES = 200_000
 
 
 def measure(mode: str, durability: str, place: Path, *, quick: bool) -> dict[str, Any]:
     """The line of M1."""
     part = 10 if quick else 1
-    rounds = 1 if quick else ROUNDS
     disk_ms = fsync_ms(place)
     found = anyio.run(_kept, durability, place, part, backend_options={"use_uvloop": True})
     return {
@@ -51,7 +56,7 @@ def measure(mode: str, durability: str, place: Path, *, quick: bool) -> dict[str
         "durability": {"appendfsync": mode},
         **found,
         "overview": _overview(durability, place, EXECUTIONS // part),
-        "w1": _beside_steps(durability, place, rounds, 2_000 // part),
+        "w1": by_turns(place, durability, W1, TURNS // part, 1_000),
         "fsync_ms": disk_ms,
     }
 
@@ -171,7 +176,7 @@ async def _memory(store: Store) -> int:
 def _overview(durability: str, place: Path, executions: int) -> dict[str, Any]:
     """Each asks for another window, so that each is made anew."""
     with served(place, durability) as server:
-        steps(server, executions)
+        Steps(server).run(executions)
         host = f"127.0.0.1:{server.port}"
         paths = [f"/api/dashboard/overview?window={1_200 + i}m" for i in range(GLANCES)]
         run = drive(server.port, [request("GET", host, path) for path in paths], 1)
@@ -181,20 +186,4 @@ def _overview(durability: str, place: Path, executions: int) -> dict[str, Any]:
         "executions": executions,
         "p50_ms": round(took[len(took) // 2], 2),
         "p95_ms": round(took[int(len(took) * 0.95)], 2),
-    }
-
-
-def _beside_steps(durability: str, place: Path, rounds: int, executions: int) -> dict[str, Any]:
-    """W1 by turns without and with monitoring."""
-    found: dict[str, list[tuple[float, float]]] = {"off": [], "on": []}
-    for _ in range(rounds):
-        for monitoring, runs in found.items():
-            with served(place, durability, options=("--monitoring", monitoring)) as server:
-                runs.append(steps(server, executions))
-    off, on = ([statistics.median(runs) for runs in zip(*found[one], strict=True)] for one in found)
-    return {
-        "steps_per_s": {"off": round(off[0]), "on": round(on[0])},
-        "ratio": round(on[0] / off[0], 3),
-        "server_cpu_ms_an_execution": {"off": round(off[1], 3), "on": round(on[1], 3)},
-        "rounds": rounds,
     }

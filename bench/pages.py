@@ -7,14 +7,13 @@ part is stale they ask for it, at most every so often. The last figure needs Deb
 import asyncio
 import multiprocessing
 import re
-import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import uvloop
 
-from bench.beside import steps
+from bench.beside import compared
 from bench.machine import fsync_ms
 from bench.screen import seen_ms
 from bench.serving import Served, served
@@ -79,18 +78,8 @@ def _beside(
     run = looked_at.call("POST", "/api/workflows", WAITING)["id"]
     run = looked_at.call("POST", f"/api/workflows/{run}/execute", {"input_data": {}})["id"]
     with Lookers(looked_at.port, run, pages) as lookers:
-        found = [[steps(one, executions) for one in (alone, looked_at)] for _ in range(turns)]
-        told = lookers.told()
-    (off, off_ms), (on, on_ms) = (zip(*side, strict=True) for side in zip(*found, strict=True))
-    shares = [a / b for a, b in zip(on, off, strict=True)]
-    return {
-        "steps_per_s_alone": round(statistics.median(off)),
-        "steps_per_s_looked_at": round(statistics.median(on)),
-        "looked_at_over_alone": round(statistics.median(shares), 3),
-        "server_cpu_ms_alone": round(statistics.median(off_ms), 3),
-        "server_cpu_ms_looked_at": round(statistics.median(on_ms), 3),
-        "frames": told,
-    }
+        found = compared({"alone": alone, "looked at": looked_at}, turns, executions)
+        return {**found, "frames": lookers.told()}
 
 
 class Lookers:
