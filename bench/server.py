@@ -1,4 +1,4 @@
-"""`orchestra serve` with two more Python agents in the process: what W1a and W4 call.
+"""`orchestra serve` with more Python agents in the process: what W1a, W4 and tests call.
 
     python -m bench.server --port 8001 --data DIR --durability process --log-level warning
 
@@ -25,6 +25,7 @@ from orchestra.store.client import Store
 log = structlog.get_logger(__name__)
 
 TALK_S = 0.01
+LOOK_S = 0.02
 
 
 def noop(task: Task) -> object:
@@ -39,6 +40,15 @@ async def sleep(task: Task) -> object:
     return {"slept_s": seconds}
 
 
+async def hold(task: Task) -> object:
+    """Wait until the file `until` is there: a test says when it is enough."""
+    assert isinstance(task.input_data, dict)
+    until = anyio.Path(str(task.input_data["until"]))
+    while not await until.exists():  # noqa: ASYNC110  # who makes it is another process
+        await anyio.sleep(LOOK_S)
+    return {}
+
+
 AGENTS = (
     PythonAgent(
         name="bench-idler",
@@ -51,6 +61,12 @@ AGENTS = (
         agent_type="sleeper",
         capabilities=(PythonCapability(Capability(name="sleep"), sleep),),
         description="Waits.",
+    ),
+    PythonAgent(
+        name="bench-holder",
+        agent_type="holder",
+        capabilities=(PythonCapability(Capability(name="hold"), hold),),
+        description="Waits for a file.",
     ),
 )
 

@@ -15,12 +15,16 @@ from e2e.served import Document, Server, a_store, serving, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.chaos]
 
-FROZEN_S = 6.0
-
 
 def asleep(name: str, seconds: float) -> Document:
     given = {"seconds": seconds}
     return {"id": name, "agent_type": "sleeper", "task_type": "sleep", "input_data": given}
+
+
+def held(name: str, until: Path) -> Document:
+    """A step that ends when the file is there, whoever has it."""
+    given = {"until": str(until)}
+    return {"id": name, "agent_type": "holder", "task_type": "hold", "input_data": given}
 
 
 QUICK: Document = {"id": "q", "agent_type": "idler", "task_type": "noop", "input_data": {}}
@@ -127,33 +131,41 @@ async def test_a_request_that_waits_for_a_long_step_is_answered_at_a_stop(tmp_pa
 
 
 async def test_a_frozen_replica_records_nothing_and_joins_again(tmp_path: Path) -> None:
+    before_it_thaws, after = tmp_path / "before", tmp_path / "after"
     with a_store(tmp_path) as store, store.client() as client:
         options = ("--store-url", store.url)
         async with serving(tmp_path, *options, agents=True) as frozen:
-            before = _sessions(client)
+            sessions = _sessions(client)
+            # When it thaws, calls of the one are over, so that it goes on with them or hears of
+            # its loss, whichever is first; those of the other run on until it has heard.
+            over = await frozen.make("over", held("s", before_it_thaws), QUICK)
+            running = await frozen.make("running", held("s", after), QUICK)
+            quick = await frozen.make("quick", QUICK)
+            executions = [await frozen.start(one) for _ in range(20) for one in (over, running)]
+            for execution in executions:
+                await _begun(frozen, execution)
+            # Only now is there anybody else: it was the first to hold each of them.
             async with serving(tmp_path, *options, agents=True) as heir:
-                slow = await frozen.make("slow", asleep("s", 4.0), QUICK)
-                quick = await frozen.make("quick", QUICK)
-                executions = [await frozen.start(slow) for _ in range(40)]
-                for execution in executions:
-                    await _begun(heir, execution)
                 frozen.signal(signal.SIGSTOP)
-                await anyio.sleep(FROZEN_S)  # the length of the fault
+                for execution in executions:
+                    await _begun(heir, execution, times=2)
+                before_it_thaws.touch()
                 frozen.signal(signal.SIGCONT)
                 thawed = time.monotonic()
-                ended = [await heir.ended(one) for one in executions]
-                await until(lambda: _rejoined(client, before), bool)
+                await until(lambda: _rejoined(client, sessions), bool)
                 joined_s = time.monotonic() - thawed
                 await frozen.become(200)
                 await until(lambda: _late(frozen), lambda late: late >= len(executions))
+                after.touch()
+                ended = [await heir.ended(one) for one in executions]
                 await _recorded_once(heir, *executions)
                 heir.signal(signal.SIGTERM)
                 assert await heir.gone() == 0
-            after = await frozen.ended(await frozen.start(quick))
+            last = await frozen.ended(await frozen.start(quick))
 
-            _tell("frozen for 6 s", late=await _late(frozen), joined_again_s=joined_s)
+            _tell("frozen", late=await _late(frozen), joined_again_s=joined_s)
             assert {one["status"] for one in ended} == {"completed"}
-            assert after["status"] == "completed"
+            assert last["status"] == "completed"
 
 
 async def _refuses(server: Server) -> float:
@@ -161,9 +173,11 @@ async def _refuses(server: Server) -> float:
     return await until(server.ready, lambda got: got in (503, 0))
 
 
-async def _begun(server: Server, execution: str) -> None:
-    """Return when its first step runs."""
-    await until(lambda: server.history(execution, "step.started"), bool)
+async def _begun(server: Server, execution: str, times: int = 1) -> None:
+    """Return when its first step was begun so often."""
+    await until(
+        lambda: server.history(execution, "step.started"), lambda starts: len(starts) >= times
+    )
 
 
 async def _wait(server: Server, workflow: str, answers: list[httpx.Response]) -> None:

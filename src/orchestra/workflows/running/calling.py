@@ -2,6 +2,7 @@
 
 import anyio
 import msgspec
+import structlog
 
 from orchestra import tracing
 from orchestra.agents import Task, TaskError, TaskResult
@@ -14,6 +15,8 @@ from orchestra.workflows.running.clocks import clocks_of
 from orchestra.workflows.running.hands import Held
 from orchestra.workflows.running.recording import Recorder
 from orchestra.workflows.running.tasks import call_record, task_of
+
+log = structlog.get_logger(__name__)
 
 
 class Caller:
@@ -64,7 +67,7 @@ class Caller:
         task = task_of(work, call, timeout_ms=call.timeout_ms)
         result = await self._ask(claimed.tag, task, held)
         if result is None:
-            return None if held.why == "fence" else await self._stopped(claimed, work, {}, held)
+            return await self._stopped(claimed, work, {}, held)
         record = call_record(work, call, result, self._a.clock.now_ms())
         return undoing.after_call(work, result, record, self._a.chance.random)
 
@@ -83,7 +86,7 @@ class Caller:
     async def _stopped(
         self, claimed: Claimed, work: Work, record: Record, held: Held
     ) -> Completion | None:
-        """A call that was cancelled from here."""
+        """A call that was cancelled from here, or not made."""
         match held.why:
             case "interrupt":
                 await self._recorder.back(claimed, stopped=0)
@@ -92,7 +95,7 @@ class Caller:
             case "cancel":
                 return cancelled(work, record, unknown=True)
             case _:
-                pass
+                log.warning("step.abandoned")
         return None
 
     async def _cause(self, prefix: str, work: Work) -> Record | None:

@@ -53,6 +53,8 @@ class Recorder:
         )  # fmt: skip
         if reply[0] == 2:
             await self.back(claimed, stopped=0)
+        elif reply[0] == 0:
+            log.warning("step.abandoned")
         return bool(reply[0] == 1)
 
     async def kept(self, claimed: Claimed, request: Json) -> Json:
