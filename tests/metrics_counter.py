@@ -8,11 +8,12 @@ import anyio
 from orchestra.clock import Clock, Ids, SystemClock, system_random
 from orchestra.errors import OrchestraError
 from orchestra.instruments import Tally
-from orchestra.monitoring import Counts, Raw
+from orchestra.monitoring import Counts, Ledger, Raw
 from orchestra.monitoring.metrics.admission import Admission
 from orchestra.monitoring.metrics.buffer import Buffer
 from orchestra.monitoring.metrics.counting import Counting, Elsewhere
 from orchestra.monitoring.metrics.gathering import Gatherer
+from orchestra.monitoring.metrics.hearing import Overhear
 from orchestra.monitoring.metrics.leading import Leading
 from orchestra.store.client import Store
 from orchestra.store.keys import journal
@@ -79,11 +80,18 @@ def from_beans(entries: Raw, into: Counts) -> None:
         spread.add(int(fields[3]))
 
 
-def a_counting(store: Store, clock: Clock, session: str) -> Counting:
+def a_counting(
+    store: Store,
+    clock: Clock,
+    session: str,
+    ledger: Ledger | None = None,
+    overhear: Overhear | None = None,
+) -> Counting:
     """One that counts beans."""
     admission = Admission(store, clock)
     gatherer = Gatherer(admission, Buffer(store, session), clock)
-    return Counting(store, clock, [Beans(store)], gatherer, Leading(store, clock, session))
+    leading, ledgers = Leading(store, clock, session), [ledger or Beans(store)]
+    return Counting(store, clock, ledgers, gatherer, leading, overhear)
 
 
 async def count_for_ever(url: str) -> None:

@@ -4,21 +4,24 @@ import random
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import anyio
 import metrics_counter
 import pytest
-from metrics_counter import BEANS, METRIC, SPREAD, a_counting
+from metrics_counter import BEANS, METRIC, SPREAD, Beans, Heap, a_counting
 
 from orchestra.clock import SystemClock
 from orchestra.instruments import Tally
+from orchestra.monitoring import Counts, Raw
 from orchestra.monitoring.metrics.admission import Admission
 from orchestra.monitoring.metrics.answering import Answers
 from orchestra.monitoring.metrics.asking import Question
 from orchestra.monitoring.metrics.counting import Counting, Elsewhere
 from orchestra.monitoring.metrics.functions import Sum
+from orchestra.monitoring.metrics.hearing import Heard
 from orchestra.monitoring.metrics.shelf import Shelf
 from orchestra.store.client import Store
 from orchestra.store.failures import ReplyLost
@@ -111,6 +114,66 @@ async def test_each_entry_counts_once_though_readers_race_and_replies_are_lost(
         pass
     await last.turn()
     assert await counted(store) == truth
+
+
+class Strangers(Beans):
+    """Beans of which a kind is known when one of it was read."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.kinds, self.pages = set[bytes](), list[int]()
+        self.followed, self.heard = dict[str, str](), list[Heard]()
+
+    def overhear(self, heard: Heard) -> Callable[[], Mapping[str, str]]:
+        """As the bus offers it."""
+        self.heard.append(heard)
+        return lambda: self.followed
+
+    async def grow(self) -> tuple[str, tuple[bytes, list[bytes]]]:
+        """One more of the same kind: its key, and the entry."""
+        prefix = self._store.prefix(self._store.partitions[0])
+        fields = [b"k", b"k0", b"w", b"2"]
+        sent: Any = self._store.call(prefix, "XADD", journal(prefix), "*", *fields)
+        return journal(prefix), (await sent, fields)
+
+    async def count(self, prefix: str, entries: Raw, into: Counts) -> None:
+        """While a page is counted, the tail brings what follows it."""
+        before = entries[-1][0].decode()
+        key, fresh = await self.grow()
+        self.heard[0](key, before, [fresh])
+        self.kinds.update(fields[1] for _, fields in entries)
+        self.pages.append(len(entries))
+        await super().count(prefix, entries, into)
+
+    def pile(self, into: Counts) -> Heap:
+        """Where strangers are not sorted in."""
+        return Known(self.kinds, into)
+
+
+class Known(Heap):
+    """Beans of known kinds that are not counted yet."""
+
+    def __init__(self, kinds: set[bytes], into: Counts) -> None:
+        super().__init__(into)
+        self._kinds = kinds
+
+    def sort(self, entries: Raw) -> int:
+        """Up to the first stranger."""
+        known = [fields[1] in self._kinds for _, fields in entries]
+        return super().sort(entries[: (*known, False).index(False)])
+
+
+async def test_what_comes_while_a_page_is_counted_is_not_read_again(store: Store) -> None:
+    ledger = Strangers(store)
+    reader = a_counting(store, SystemClock(), "one", ledger, ledger.overhear)
+    await reader.begin()
+    key, (position, _) = await ledger.grow()
+    ledger.followed[key] = position.decode()
+    await reader.turn()
+    await reader.turn()
+
+    assert ledger.pages == [1]
+    assert await counted(store) == {"k0": 2, "k0 weight": 4}
 
 
 @pytest.mark.chaos

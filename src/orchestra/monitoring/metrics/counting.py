@@ -124,9 +124,12 @@ class Counting:
         await self._tell_heard()
         moves: dict[int, list[Move]] = {}
         sums: Sums = {}
-        pages = await self._pages(self._lost())
+        lost = self._lost()
+        pages = await self._pages(lost)
         for together in self._together(pages):
             await self._count(together, moves, sums)
+        for name in lost:  # the executions of what came meanwhile are known now
+            self._go_on(name, pages[name][2] if name in pages else ())
         await self._tell(moves, sums)
         return any(len(entries) >= PAGE for _, _, entries in pages.values())
 
@@ -163,7 +166,6 @@ class Counting:
             entries = cast("Raw", await reply)
             if entries:
                 found[name] = (ledger, prefix, entries)
-            self._go_on(name, entries)
         return found
 
     def _go_on(self, name: str, entries: Raw) -> None:

@@ -20,6 +20,8 @@ from orchestra.workflows.history.lots import STEPS, UNKNOWN, Began, Counts, Know
 log = structlog.get_logger(__name__)
 
 LIVE_MAX: Final = 50_000
+ENDED_MAX: Final = 2_000
+"""Of what ended: a branch that lost a race says so a moment later."""
 NAMES_MAX: Final = 1_000
 _COMPLETED: Final = b"D"
 
@@ -30,8 +32,9 @@ class JournalFigures:
     def __init__(self, store: Store, catalogue: Catalogue) -> None:
         self._store, self._catalogue = store, catalogue
         self._live: OrderedDict[bytes, Began] = OrderedDict()
+        self._ended: dict[bytes, Began] = {}
         self._names: OrderedDict[bytes, str] = OrderedDict()
-        self._known = Known(self._live.get, self._named, self._begin, self._over)
+        self._known = Known(self._live.get, self._ended.get, self._named, self._begin, self._over)
         self._adding = Adding()
 
     def streams(self) -> Mapping[str, tuple[str, str]]:
@@ -59,8 +62,13 @@ class JournalFigures:
             self._live.popitem(last=False)
 
     def _over(self, execution: bytes, how: bytes) -> None:
-        if how == _COMPLETED:  # hardly ever does anything follow, and then it is looked up
-            self._live.pop(execution, None)
+        if how == _COMPLETED and (began := self._live.pop(execution, None)):
+            if len(self._ended) >= ENDED_MAX:
+                self._ended.clear()
+            self._ended[execution] = began
+
+    def _knows(self, execution: bytes) -> bool:
+        return execution in self._live or execution in self._ended
 
     async def _learn(self, prefix: str, entries: Raw) -> None:
         """Which workflow each execution is of, and when it began."""
@@ -70,7 +78,7 @@ class JournalFigures:
             if kind == b"N":
                 workflow = await self._name(fields[9])
                 self._begin(execution, (workflow, int(position.partition(b"-")[0])))
-            elif (kind == b"E" or kind in STEPS) and execution not in self._live:
+            elif (kind == b"E" or kind in STEPS) and not self._knows(execution):
                 missing[execution] = None
         wanted = list(missing)
         sent = [

@@ -38,9 +38,12 @@ End: TypeAlias = tuple[bytes, str, bytes, int | None]
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What is known of executions and workflows. `began` and `named` say None for what is not."""
+    """What is known of executions, of such as completed, and of workflows. They say None for what
+    is not.
+    """
 
     began: Callable[[bytes], Began | None]
+    late: Callable[[bytes], Began | None]
     named: Callable[[bytes], str | None]
     begin: Callable[[bytes, Began], None]
     over: Callable[[bytes, bytes], None]
@@ -63,7 +66,8 @@ class Lot:
 
     def sort(self, entries: Raw, known: Known) -> int:
         """Sort them in, up to one for which something must be looked up first: how many."""
-        steps, ended, plain, began = self.steps, self.ended, self.plain, known.began
+        steps, ended, plain = self.steps, self.ended, self.plain
+        began, late = known.began, known.late
         end = entries[0][0].index(b"-")
         for position, fields in entries:
             kind = fields[_KIND]
@@ -73,13 +77,13 @@ class Lot:
                 path = fields[_PATH]
                 if path[:1] == b":":  # a step of our own making
                     continue
-                mine = began(fields[_EXECUTION])
+                mine = began(fields[_EXECUTION]) or late(fields[_EXECUTION])
                 if mine is None:
                     return _before(position, entries)
                 steps[kind, path, fields[_DATA], fields[_TENANT], mine[0]] += 1
             elif kind == b"E":
                 execution, data = fields[_EXECUTION], fields[_DATA]
-                mine = began(execution)
+                mine = began(execution) or late(execution)
                 if mine is None:
                     return _before(position, entries)
                 took_ms = int(position[:end]) - mine[1] if mine[1] else None
