@@ -79,5 +79,5 @@ async def test_a_rule_goes_to_the_interface_and_comes_back(store_url: str) -> No
         assert (changed["notify"], changed["threshold"]) == (["oncall"], 0.1)
         assert not changed["enabled"]
         again = await sent(product, "/ui/alerts/rules/save", more, 422)  # of revision 1
-        assert "another revision" in again
+        assert "Somebody saved revision 3" in again
         await what_is_wrong_comes_back(product)

@@ -4,13 +4,13 @@ A form that is wrong is shown again. What cannot be undone is asked first, in a 
 of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from orchestra.dashboard.asking import Refused
-from orchestra.dashboard.sheets import Sheet
+from orchestra.dashboard.sheets import Sheet, filled
 from orchestra.dashboard.site import Answer, Asking, Site, by_htmx, gone_to, viewer
 from orchestra.errors import Invalid, Problem
 
@@ -53,6 +53,27 @@ async def submitted(
     except Refused as refused:
         sheet.refuse(refused)
         return None
+
+
+def seen_by(given: Mapping[str, str]) -> str:
+    """The revision that may be replaced: what the form began with, or what was shown beside it."""
+    return f'"{given.get("over") or given.get("revision", "")}"'
+
+
+async def meanwhile(
+    request: Asking,
+    site: Site,
+    sheet: Sheet,
+    path: str,
+    before: dict[str, Any],
+    shown: Callable[[dict[str, Any]], Mapping[str, Any]] = dict,
+) -> dict[str, Any]:
+    """What is saved now, compared with what was typed, if somebody was faster; else `before`."""
+    if not sheet.overtaken:
+        return before
+    now: dict[str, Any] = await site.api.get(viewer(request), path)
+    sheet.compare(filled(sheet.groups, shown(now)))
+    return now
 
 
 def form_page(

@@ -79,8 +79,16 @@ class Group(msgspec.Struct, frozen=True):
     told: str = ""
 
 
+class Difference(msgspec.Struct, frozen=True):
+    """A field that says something else than what is saved by now."""
+
+    label: str
+    theirs: str
+    mine: str
+
+
 class Sheet:
-    """A form with what stands in it."""
+    """A form with what stands in it. `revision`: what its text began with, once it was sent."""
 
     def __init__(self, groups: Sequence[Group], values: Mapping[str, str] | None = None) -> None:
         self.groups = tuple(groups)
@@ -91,6 +99,10 @@ class Sheet:
         self.loose: list[str] = []
         self.code = ""
         """Of the problem, once it was refused."""
+        self.revision = ""
+        self.overtaken = False
+        """Whether somebody else saved another revision meanwhile."""
+        self.meanwhile: list[Difference] = []
 
     @property
     def first(self) -> str:
@@ -108,7 +120,7 @@ class Sheet:
     @property
     def is_wrong(self) -> bool:
         """Whether anything is known to be."""
-        return bool(self.wrong or self.loose)
+        return bool(self.wrong or self.loose or self.overtaken)
 
     def findings(self) -> list[tuple[str, str, str]]:
         """All that is wrong: the id of the field, its label, what."""
@@ -149,11 +161,24 @@ class Sheet:
         if refused.answer_status not in ABOUT_THE_FORM:
             raise refused
         self.code = refused.code
+        if refused.answer_status == 412:
+            self.overtaken = True
+            return
         findings = cast("Sequence[Document]", refused.document.get("errors") or ())
         for one in findings[:FINDINGS_MAX]:
             self._place(str(one.get("pointer", "")).removeprefix(below), _told(one))
         if not findings:
             self.loose.append(refused.detail)
+
+    def compare(self, now: "Sheet") -> None:
+        """Say in which fields what is saved `now` differs from what was typed."""
+        self.meanwhile = [
+            Difference(one.label, _shown(one, theirs), _shown(one, mine))
+            for one in self.entries
+            if _meant(one, mine := self.values[one.name])
+            != _meant(one, theirs := now.values[one.name])
+            and (mine or one.kind != "secret")
+        ]
 
     def _place(self, pointer: str, message: str) -> None:
         parts = [_plain(part) for part in pointer.strip("/").split("/") if part]
@@ -188,7 +213,9 @@ def fresh(groups: Sequence[Group], given: Mapping[str, str] | None = None) -> Sh
 
 def typed(groups: Sequence[Group], given: Mapping[str, str]) -> Sheet:
     """A form as it was sent."""
-    return Sheet(groups, given)
+    sheet = Sheet(groups, given)
+    sheet.revision = given.get("revision", "")
+    return sheet
 
 
 def within(document: object, parts: Iterable[str]) -> Any:
@@ -205,6 +232,22 @@ def _merging(value: Any, before: Any) -> object:
     old, new = cast("Document", before), cast("Document", value)
     gone = {name: None for name in old if name not in new}
     return gone | {name: _merging(inner, old.get(name)) for name, inner in new.items()}
+
+
+def _meant(one: Entry, text: str) -> object:
+    try:
+        return kinds.read(one.kind, text.replace("\r\n", "\n"))
+    except ValueError:
+        return text
+
+
+def _shown(one: Entry, text: str) -> str:
+    """As people read it; what is secret stays so."""
+    if one.kind == "secret":
+        return "another one" if text else "as it is"
+    if one.kind == "flag":
+        return "yes" if text == "yes" else "no"
+    return dict(one.pairs).get(text, text)
 
 
 def _put(into: Document, parts: Sequence[str], value: object) -> None:

@@ -126,3 +126,18 @@ def test_a_folded_group_is_open_where_there_is_something_to_see() -> None:
 
 def test_options_have_words() -> None:
     assert fresh(GROUPS).entry("state").pairs == [("", "default"), ("on", "switched on")]
+
+
+def test_what_others_saved_is_told_where_it_differs_and_no_secret_is() -> None:
+    now = filled(GROUPS, {"name": "theirs", "retry": {"times": 0.05}, "more": {"b": 1}})
+    given = {
+        "name": "mine", "retry/times": "5 %", "auth/secret": "hush", "active": "yes",
+        "more": '{"b":\r\n1}', "state": "on", "revision": "3",
+    }  # fmt: skip
+    sheet = typed(GROUPS, given)
+    sheet.refuse(Refused(412, {"detail": "moved", "code": "rule_moved"}))
+    sheet.compare(now)
+
+    assert (sheet.revision, sheet.is_wrong, sheet.loose) == ("3", True, [])
+    told = [(one.label, one.theirs, one.mine) for one in sheet.meanwhile]
+    assert told == [("Name", "theirs", "mine"), ("Secret", "as it is", "another one")]

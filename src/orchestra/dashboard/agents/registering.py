@@ -7,7 +7,7 @@ from litestar.params import FromPath
 
 from orchestra.dashboard.agents import shapes
 from orchestra.dashboard.agents.looks import LIVE
-from orchestra.dashboard.answers import form_page, submitted
+from orchestra.dashboard.answers import form_page, meanwhile, seen_by, submitted
 from orchestra.dashboard.asking import Viewer
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.sheets import Sheet, filled, fresh, typed
@@ -76,9 +76,10 @@ async def change(agent: FromPath[str], request: Asking, site: There) -> Answer:
     given, asker = await form(request), viewer(request)
     shown = await site.api.get(asker, f"/api/agents/{agent}")
     groups = shapes.groups(shown["provider"], await secrets(site, asker), new=False)
-    sheet, seen = typed(groups, given), f'"{given.get("revision", "")}"'
+    sheet, seen = typed(groups, given), seen_by(given)
     to, body = f"PATCH /api/agents/{agent}", sheet.body(shown)
     if await submitted(request, site, sheet, to, body, if_match=seen) is None:
+        shown = await meanwhile(request, site, sheet, f"/api/agents/{agent}", shown)
         return _page(request, site, sheet, shown["provider"], shown)
     return gone_to(f"/agents/{shown['id']}")
 

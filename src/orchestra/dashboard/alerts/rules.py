@@ -7,7 +7,7 @@ from litestar.params import FromPath
 
 from orchestra.dashboard.alerts.rule_form import body_of, groups, members_of, prefilled, shown
 from orchestra.dashboard.alerts.trying import SPANS, tried
-from orchestra.dashboard.answers import form_page, key_of, submitted
+from orchestra.dashboard.answers import form_page, key_of, meanwhile, seen_by, submitted
 from orchestra.dashboard.asking import Refused, Viewer
 from orchestra.dashboard.forms import chosen, form
 from orchestra.dashboard.sheets import Group, Sheet, filled, fresh, typed
@@ -20,6 +20,7 @@ _READ: Final = [requires(Permission.ALERTS_READ)]
 _WRITE: Final = [requires(Permission.ALERTS_WRITE)]
 
 Document = dict[str, Any]
+_Sent = tuple[dict[str, str], Sheet, Document | None, list[Document]]
 
 
 @get("/alerts/rules/new", guards=_WRITE)
@@ -51,7 +52,7 @@ async def metric(request: Asking, site: There) -> Answer:
 @post("/ui/alerts/rules/try", guards=_READ)
 async def attempt(request: Asking, site: There) -> Answer:
     """The form again, with what the rule would have said."""
-    given, sheet, before = await _sent(request, site)
+    given, sheet, before, _ = await _sent(request, site)
     span, result = given.get("span", "24h"), None
     try:
         result = await tried(site, viewer(request), body_of(sheet, before), span)
@@ -63,14 +64,21 @@ async def attempt(request: Asking, site: There) -> Answer:
 @post("/ui/alerts/rules/save", guards=_WRITE)
 async def save(request: Asking, site: There) -> Answer:
     """Keep it: on to the rule, or the form again with what is wrong."""
-    given, sheet, before = await _sent(request, site)
+    given, sheet, before, contacts = await _sent(request, site)
     body = body_of(sheet, before)
     if before is None:
         key = key_of(given, site)
         made = await submitted(request, site, sheet, f"POST {RULES}", body, idempotency_key=key)
     else:
-        to, seen = f"PUT {RULES}/{before['id']}", f'"{given.get("revision", "")}"'
+        to, seen = f"PUT {RULES}/{before['id']}", seen_by(given)
         made = await submitted(request, site, sheet, to, body, if_match=seen)
+    if made is None and before is not None:
+        to = f"{RULES}/{before['id']}"
+
+        def as_written(rule: Document) -> Document:
+            return shown(rule, contacts)
+
+        before = await meanwhile(request, site, sheet, to, before, as_written)
     if made is None:
         return await _page(request, site, sheet, before)
     return gone_to(f"/alerts/rules/{made['id']}?saved=yes")
@@ -90,14 +98,14 @@ async def switch(rule: FromPath[str], verb: FromPath[str], request: Asking, site
     return gone_to(f"/alerts?tab=rules#{rule}")
 
 
-async def _sent(request: Asking, site: Site) -> tuple[dict[str, str], Sheet, Document | None]:
-    """The fields, the form they are of, and the rule that is changed."""
+async def _sent(request: Asking, site: Site) -> _Sent:
+    """The fields, the form they are of, the rule that is changed, and whom it may tell."""
     given, asker = await form(request), viewer(request)
     rule = given.get("id", "")
     before = await site.api.get(asker, f"{RULES}/{rule}") if rule else None
-    known, _ = await _form(site, asker, before)
+    known, contacts = await _form(site, asker, before)
     notify = "\n".join(await chosen(request, "notify"))
-    return given, typed(known, given | {"notify": notify}), before
+    return given, typed(known, given | {"notify": notify}), before, contacts
 
 
 async def _form(

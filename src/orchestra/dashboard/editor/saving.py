@@ -64,6 +64,9 @@ async def save(workflow: FromPath[str], request: Asking, site: There) -> Answer:
             return await refused_sheet(request, site, given, refused)
         mine = await _read(site, asker, text)
     active = await shown_version(site, asker, workflow, "")
+    if seen and not changes(active["definition"], mine):  # pressed twice: it is saved already
+        await settled(site, asker, active["id"], given.get("draft", ""))
+        return onwards(request, f"/workflows/{active['id']}")
     if given.get("merge"):
         return await _merge(request, site, active, given, mine)
     return await _review(request, site, active, given, mine)

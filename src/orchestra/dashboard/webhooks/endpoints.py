@@ -14,6 +14,8 @@ from orchestra.dashboard.answers import (
     form_page,
     key_of,
     meant,
+    meanwhile,
+    seen_by,
     submitted,
 )
 from orchestra.dashboard.asking import Viewer
@@ -62,9 +64,10 @@ async def change(webhook: FromPath[str], request: Asking, site: There) -> Answer
     """Change it, unless somebody else was faster."""
     given, path = await form(request), f"/api/webhooks/{webhook}"
     shown = await site.api.get(viewer(request), path)
-    sheet, seen = typed(endpoint(new=False), given), f'"{given.get("revision", "")}"'
+    sheet, seen = typed(endpoint(new=False), given), seen_by(given)
     body = sheet.body(shown)
     if await submitted(request, site, sheet, f"PATCH {path}", body, if_match=seen) is None:
+        shown = await meanwhile(request, site, sheet, path, shown)
         return await _page(request, site, sheet, shown)
     return gone_to(f"/webhooks/{webhook}")
 

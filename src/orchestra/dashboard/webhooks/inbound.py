@@ -5,7 +5,7 @@ from typing import Any, Final
 from litestar import get, post
 from litestar.params import FromPath
 
-from orchestra.dashboard.answers import form_page, key_of, submitted
+from orchestra.dashboard.answers import form_page, key_of, meanwhile, seen_by, submitted
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.sheets import Sheet, filled, fresh, typed
 from orchestra.dashboard.site import Answer, Asking, Site, There, gone_to, viewer
@@ -52,9 +52,10 @@ async def change(hook_id: FromPath[str], request: Asking, site: There) -> Answer
     """Change it, unless somebody else was faster."""
     given = await form(request)
     shown = await site.api.get(viewer(request), f"{HOOKS}/{hook_id}")
-    sheet, seen = typed(hook(new=False), given), f'"{given.get("revision", "")}"'
+    sheet, seen = typed(hook(new=False), given), seen_by(given)
     to, body = f"PATCH {HOOKS}/{hook_id}", _patch(sheet.body())
     if await submitted(request, site, sheet, to, body, if_match=seen) is None:
+        shown = await meanwhile(request, site, sheet, f"{HOOKS}/{hook_id}", shown)
         return _page(request, site, sheet, shown)
     return gone_to(BACK)
 
