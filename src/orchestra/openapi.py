@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from html import escape
 from typing import Any, Final, cast
+from urllib.parse import quote
 
 import anyio.to_thread
 import msgspec
@@ -23,7 +24,7 @@ from orchestra.described import KEY, Described
 from orchestra.errors import Forbidden, OrchestraError, Unauthenticated
 from orchestra.health import Starting
 from orchestra.operations import Schemas, complete, refusals, tidy
-from orchestra.problems import MEDIA_TYPE, BodyTooLarge, ParametersInvalid
+from orchestra.problems import MEDIA_TYPE, BodyTooLarge, ParametersInvalid, answer
 from orchestra.security import Permission, requires
 from orchestra.security.declarations import declarations
 from orchestra.security.gateway import RequestMalformed
@@ -36,6 +37,8 @@ STYLES: Final = "vendor/swagger-ui/swagger-ui.css"
 STARTER: Final = "docs.js"
 FRAME: Final = "docs.css"
 LOGO: Final = "logo.svg"
+DOCS: Final = "/docs"
+DOOR: Final = f"/login?next={quote(DOCS, safe='')}"
 THEMES: Final = ("dark", "light", "contrast", "system")
 """Those of the dashboard, which keeps the one somebody chose in the cookie `theme`."""
 # Swagger UI sets styles of elements by script, which this lets it do.
@@ -120,7 +123,12 @@ def documentation(
         body = await anyio.to_thread.run_sync(described)
         return Response(body, media_type="application/json")
 
-    @get("/docs", guards=[requires(Permission.SYSTEM_READ)], include_in_schema=False)
+    @get(
+        DOCS,
+        guards=[requires(Permission.SYSTEM_READ)],
+        exception_handlers={Unauthenticated: to_the_door},
+        include_in_schema=False,
+    )
     async def docs(request: Request[Any, Any, Any]) -> Response[bytes]:
         headers = {"content-security-policy": DOCS_POLICY}
         session = cast("Mapping[str, object]", request.scope).get("session_of")
@@ -129,6 +137,13 @@ def documentation(
         return Response(body.encode(), media_type="text/html", headers=headers)
 
     return [specification, docs]
+
+
+def to_the_door(request: Request[Any, Any, Any], error: Unauthenticated) -> Response[bytes]:
+    """Who looks with a browser signs in, and comes back; programs are told what is wrong."""
+    if "text/html" not in request.headers.get("accept", ""):
+        return answer(request, error)
+    return Response(b"", status_code=303, headers={"location": DOOR})
 
 
 def page(url: Callable[[str], str], theme: str = "", token: str = "") -> str:

@@ -125,13 +125,13 @@ def handlers() -> dict[int | type[Exception], Any]:
 
 
 def _on_deliberate(request: Request[Any, Any, Any], error: OrchestraError) -> Response[bytes]:
-    return _response(request, error)
+    return answer(request, error)
 
 
 def _on_validation(
     request: Request[Any, Any, Any], error: msgspec.ValidationError
 ) -> Response[bytes]:
-    return _response(request, from_validation(error))
+    return answer(request, from_validation(error))
 
 
 def _on_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -151,7 +151,7 @@ def _on_framework(request: Request[Any, Any, Any], error: HTTPException) -> Resp
         case _:
             told = ParametersInvalid("the request is not valid")
     allow = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
-    return _response(request, told, allow)
+    return answer(request, told, allow)
 
 
 def _on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -161,12 +161,13 @@ def _on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Respons
         route=cast("Mapping[str, object]", request.scope).get("path_template", ""),
         exc_info=error,
     )
-    return _response(request, Internal(INTERNAL_DETAIL))
+    return answer(request, Internal(INTERNAL_DETAIL))
 
 
-def _response(
+def answer(
     request: Request[Any, Any, Any], error: OrchestraError, more: Mapping[str, str] | None = None
 ) -> Response[bytes]:
+    """A refusal as a problem document."""
     scope = cast("Mapping[str, object]", request.scope)
     return Response(
         document(error, str(scope.get("request_id", "unknown"))),

@@ -220,9 +220,16 @@ async def test_who_is_not_known_is_asked_for_a_key(store: Store, store_url: str)
         _, text = await a_key(ring, "viewer")
         headers, _ = await signed_in(product, text)
         page = await product.http.get("/executions", headers=headers)
-        stale = await product.http.get("/executions", headers={"cookie": "orc=" + "a" * 43})
+        unknown = {"cookie": "orc=" + "a" * 43}
+        stale = await product.http.get("/executions", headers=unknown)
+        html = {"accept": "text/html"}
+        door = await product.http.get("/docs", headers=html | unknown)
+        shown = await product.http.get(door.headers["location"], headers=unknown)
+        docs = await product.http.get("/docs", headers=html | headers)
 
-    assert away.status_code == stale.status_code == 303
+    assert away.status_code == stale.status_code == door.status_code == 303
+    assert 'name="next" value="/docs"' in shown.text
+    assert (docs.status_code, 'id="swagger-ui"' in docs.text) == (200, True)
     assert away.headers["location"] == "/login?next=%2Fexecutions%3Fstatus%3Dfailed"
     assert wrong.status_code == 422
     assert "not known here" in wrong.text

@@ -107,5 +107,12 @@ async def test_the_page_has_the_theme_of_the_dashboard(chosen: str, theme: str, 
 
 async def test_the_page_and_the_description_need_a_permission() -> None:
     async with a_client(a_stage(own=False)) as client:
-        assert (await client.get("/docs")).status_code == 401
+        refused = await client.get("/docs")
+        assert refused.status_code == 401
+        assert refused.json()["code"] == "unauthenticated"
+        assert refused.headers["www-authenticate"] == "Bearer"
+        by_a_browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+        sent = await client.get("/docs", headers=by_a_browser)
+        assert (sent.status_code, sent.headers["location"]) == (303, "/login?next=%2Fdocs")
+        assert (await client.get("/openapi.json", headers=by_a_browser)).status_code == 401
         assert (await client.get("/openapi.json")).status_code == 401
