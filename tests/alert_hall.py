@@ -39,6 +39,23 @@ async def no_lines(tenant: Tenant, query: str, window_s: int, most: int) -> int:
     return 0
 
 
+class JumpyClock(ManualClock):
+    """The wall clock can be set; what has really passed is not changed by that."""
+
+    def __init__(self) -> None:
+        super().__init__(START_MS)
+        self._jumped_ms = 0
+
+    def monotonic(self) -> float:
+        """Seconds since it was made, without the jumps."""
+        return super().monotonic() - self._jumped_ms / 1_000
+
+    def jump(self, ms: int) -> None:
+        """Somebody sets it forward."""
+        self.advance(ms)
+        self._jumped_ms += ms
+
+
 class Hall:
     """One store, one clock; evaluators come and go."""
 

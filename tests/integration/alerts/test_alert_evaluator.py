@@ -1,7 +1,7 @@
 """The evaluator in virtual time: once each, whoever evaluates, and nothing while nobody knows."""
 
 import pytest
-from alert_hall import TICK_MS, Hall
+from alert_hall import HOUR_MS, TICK_MS, Hall, JumpyClock
 from msgspec.structs import replace
 
 from orchestra.errors import OrchestraError
@@ -72,6 +72,44 @@ async def test_an_heir_goes_on_with_the_time_that_has_passed(store: Store) -> No
 
     assert fired == ["fired"]
     assert await hall.said() == ["fired", "resolved"]
+
+
+async def test_a_clock_that_jumps_an_hour_fires_and_ends_nothing_before_its_time(
+    store: Store,
+) -> None:
+    clock = JumpyClock()
+    hall = Hall(store, clock)
+    await hall.a_rule(for_s=60, keep_firing_s=60)
+    await hall.level(50, 7)
+    clock.jump(HOUR_MS)
+    await hall.level(50, 5)
+    assert (await hall.said(), await hall.state()) == ([], ["pending"])  # seen for 55 s
+    await hall.level(50)
+    assert await hall.said() == ["fired"]
+
+    await hall.level(1, 7)
+    clock.jump(HOUR_MS)
+    await hall.level(1, 5)
+    assert (await hall.said(), await hall.state()) == (["fired"], ["recovering"])
+    await hall.level(1)
+    assert (await hall.said(), await hall.state()) == (["fired", "resolved"], [])
+
+
+async def test_a_clock_that_jumps_between_two_evaluators_adds_half_a_minute_at_most(
+    store: Store,
+) -> None:
+    clock = JumpyClock()
+    hall = Hall(store, clock)
+    await hall.a_rule(for_s=60)
+    await hall.level(50, 3)
+
+    clock.jump(HOUR_MS)
+    hall.evaluator = hall.heir()
+    await hall.level(50, 3)
+    assert await hall.state() == ["pending"]  # 10 s, 30 s, twice 5 s
+    await hall.level(50, 2)
+
+    assert await hall.said() == ["fired"]
 
 
 async def test_two_evaluators_at_once_say_each_thing_once(store: Store) -> None:

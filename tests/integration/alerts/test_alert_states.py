@@ -16,6 +16,7 @@ pytestmark = pytest.mark.anyio
 
 MOVE = load_scripts("orchestra.monitoring.alerts")["alert_move"]
 FACTS = b'{"rule":"alr_1","name":"n","labels":{},"severity":"warning"}'
+NO_BOUND_MS = 10**12
 VERDICTS: tuple[Verdict, ...] = ("breach", "breach", "hold", "clear", "clear", "keep", "gone")
 
 
@@ -29,13 +30,13 @@ class Alert:
 
     async def is_(
         self, verdict: str, *, token: int = 7, after_ms: int = 10_000, for_ms: int = 20_000,
-        keep_ms: int = 20_000,
+        keep_ms: int = 20_000, most_ms: int = NO_BOUND_MS,
     ) -> str:  # fmt: skip
         """The state behind an evaluation."""
         self.now_ms += after_ms
         reply = await self.store.run(
             MOVE, self.prefix, token=token, tenant=DEFAULT_TENANT, alert=self.name,
-            now_ms=self.now_ms, verdict=verdict, value="1", for_ms=for_ms, keep_ms=keep_ms,
+            now_ms=self.now_ms, most_ms=most_ms, verdict=verdict, value="1", for_ms=for_ms, keep_ms=keep_ms,
             facts=FACTS,
         )  # fmt: skip
         return reply.decode()
@@ -59,18 +60,21 @@ Steps = st.lists(
 async def test_the_script_does_what_the_table_says_whatever_comes(store: Store) -> None:
     counted = 0
 
-    async def check(steps: list[tuple[Verdict, int]], for_ms: int, keep_ms: int) -> None:
+    async def check(
+        steps: list[tuple[Verdict, int]], for_ms: int, keep_ms: int, most_ms: int
+    ) -> None:
         nonlocal counted
         counted += 1
         alert, model = Alert(store, f"alr_1.{counted}"), Standing()
         told: list[str] = []
         for verdict, after_ms in steps:
-            state = await alert.is_(verdict, after_ms=after_ms, for_ms=for_ms, keep_ms=keep_ms)
-            model, said = moved(model, verdict, alert.now_ms, for_ms, keep_ms)
+            bounds = {"for_ms": for_ms, "keep_ms": keep_ms, "most_ms": most_ms}
+            state = await alert.is_(verdict, after_ms=after_ms, **bounds)
+            model, said = moved(model, verdict, alert.now_ms, **bounds)
             told += [said] if said else []
             assert state == model.state + ("*" if model.flapping else "")
-            again = await alert.is_(verdict, after_ms=0, for_ms=for_ms, keep_ms=keep_ms)
-            model, said = moved(model, verdict, alert.now_ms, for_ms, keep_ms)
+            again = await alert.is_(verdict, after_ms=0, **bounds)
+            model, said = moved(model, verdict, alert.now_ms, **bounds)
             told += [said] if said else []
             assert again == model.state + ("*" if model.flapping else "")
         assert await alert.said() == told
@@ -83,9 +87,12 @@ async def test_the_script_does_what_the_table_says_whatever_comes(store: Store) 
         max_examples=60, deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )  # fmt: skip
-    @given(Steps, st.sampled_from([0, 5_000, 20_000]), st.sampled_from([0, 5_000, 20_000]))
-    def every(steps: list[tuple[Verdict, int]], for_ms: int, keep_ms: int) -> None:
-        loop(check, steps, for_ms, keep_ms)
+    @given(
+        Steps, st.sampled_from([0, 5_000, 20_000]), st.sampled_from([0, 5_000, 20_000]),
+        st.sampled_from([4_000, NO_BOUND_MS]),
+    )  # fmt: skip
+    def every(steps: list[tuple[Verdict, int]], for_ms: int, keep_ms: int, most_ms: int) -> None:
+        loop(check, steps, for_ms, keep_ms, most_ms)
 
     await anyio.to_thread.run_sync(every)
 

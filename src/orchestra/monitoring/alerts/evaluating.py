@@ -18,6 +18,7 @@ from orchestra.instruments import histogram, measure
 from orchestra.monitoring.alerts import judging
 from orchestra.monitoring.alerts.facts import facts_of
 from orchestra.monitoring.alerts.judging import Measured
+from orchestra.monitoring.alerts.looks import Look, Looks
 from orchestra.monitoring.alerts.meter import Meter
 from orchestra.monitoring.alerts.picture import Active, Picture
 from orchestra.monitoring.alerts.ration import NotLooked
@@ -40,8 +41,6 @@ REST: Final = 20.0
 """A round comes every two seconds, and up to five when it takes more than a twentieth of them. It
 rests for as long as it took, or five seconds."""
 TENANT_S: Final = 1.0  # for the rules of a tenant in a round; those left begin the next one
-GAP_MS: Final = 30_000
-SETTLE_MAX_MS: Final = 600_000
 TURN: Final = 200
 BREATH_S: Final = 0.01
 """After so much work a look at what else this process has to do."""
@@ -59,7 +58,10 @@ class Fenced(Exception):
 
 
 class Move(msgspec.Struct, frozen=True):
-    """One alert, and what is judged of it. `why`: it is over, whatever its value."""
+    """One alert, and what is judged of it. `why`: it is over, whatever its value.
+
+    `most_ms`: since the look before no more time can have passed.
+    """
 
     rule: Rule
     id: str
@@ -67,6 +69,7 @@ class Move(msgspec.Struct, frozen=True):
     verdict: Verdict
     value: float | None
     why: str = ""
+    most_ms: int = 0
 
 
 class Evaluator:
@@ -81,7 +84,7 @@ class Evaluator:
         self._scripts = load_scripts(__package__ or "")
         self._token = -1
         self._began = float("-inf")
-        self._last_ms = self._resumed_ms = 0
+        self._looks = Looks()
         self._shown: set[tuple[str, str]] = set()
         self._late: set[tuple[Tenant, str]] = set()
         self.rounds = 0
@@ -116,10 +119,9 @@ class Evaluator:
         """Judge all rules once. Raises Fenced, StoreAway."""
         began, now_ms = self._clock.monotonic(), self._clock.now_ms()
         if token != self._token:
-            await self._take_over(now_ms)
+            await self._take_over(now_ms, began)
             self._token = token
-        if abs(now_ms - self._last_ms) > GAP_MS:
-            self._resumed_ms = now_ms
+        self._looks.begin(now_ms, began)
         rules = await self._picture.refresh()
         await self._meter.begin([one for one in rules if one.enabled], now_ms)
         moves: list[Move] = list(self._over())
@@ -128,7 +130,7 @@ class Evaluator:
         await self._tell(statuses, token, now_ms)
         key = alert_keys.evaluated(self._prefix)
         await self._store.call(self._prefix, "SET", key, now_ms, "EX", AT_S)
-        self._last_ms = now_ms
+        self._looks.end(rules)
         self._show(self._picture.firing())
         self.rounds += 1
         _SECONDS.observe(self._clock.monotonic() - began)
@@ -155,13 +157,13 @@ class Evaluator:
                 statuses.append((rule, status))
         return statuses
 
-    async def _take_over(self, now_ms: int) -> None:
+    async def _take_over(self, now_ms: int, now_s: float) -> None:
         """Read where things stand. Without a word for long, that there is no data says nothing."""
         self._began = self._clock.monotonic()
         self._meter.forget()
         await self._picture.load()
         at = await self._store.read(self._prefix, "GET", alert_keys.evaluated(self._prefix))
-        self._last_ms = int(at) if at else now_ms - GAP_MS - 1
+        self._looks.take_over(int(at) if at else None, now_ms, now_s)
 
     def _show(self, firing: Mapping[tuple[str, str], int]) -> None:
         """How many fire, by tenant and severity: told by the one who judges, and by nobody else."""
@@ -204,22 +206,17 @@ class Evaluator:
             if not isinstance(fault, OrchestraError):
                 log.exception("alert.rule_broken", rule=rule.id)
             return Status("failed", now_ms, error=detail)
-        window_ms = min(rule.window_s * 1_000, SETTLE_MAX_MS)
-        settled = now_ms - self._resumed_ms >= window_ms
-        dropped = self._moves(rule, found, moves, (now_ms, settled))
+        dropped = self._moves(rule, found, moves, self._looks.at(rule))
         state = "ok" if any(one.samples for one in found) else "no_data"
         return Status(state, now_ms, alerts=len(found), dropped=dropped)
 
-    def _moves(
-        self, rule: Rule, found: Sequence[Measured], moves: list[Move], at: tuple[int, bool]
-    ) -> int:
+    def _moves(self, rule: Rule, found: Sequence[Measured], moves: list[Move], look: Look) -> int:
         """What its alerts are to do; returns how many there is no room for."""
-        now_ms, settled = at
         active = self._picture.active_of(rule)
         known: set[str] = set()
         room, dropped = ALERTS_MAX - len(active), 0
         for one in found:
-            verdict = judging.verdict(rule, one, settled=settled)
+            verdict = judging.verdict(rule, one, settled=look.settled)
             if not active and verdict != "breach":
                 continue  # nothing can come of it
             name = alert_id(rule.id, one.labels)
@@ -232,12 +229,12 @@ class Evaluator:
                 if room < 0:
                     dropped += 1
                     continue
-            elif had.stays(rule, verdict, one.value, now_ms):
+            elif had.stays(rule, verdict, one.value, look.now_ms):
                 continue
-            moves.append(Move(rule, name, one.labels, verdict, one.value))
+            moves.append(Move(rule, name, one.labels, verdict, one.value, "", look.most_ms))
         for name, one in active.items():
             if name not in known:
-                moves.append(_missing(rule, name, one, settled=settled))
+                moves.append(_missing(rule, name, one, look))
         return dropped
 
     async def _send(self, moves: Sequence[Move], token: int, now_ms: int) -> None:
@@ -263,6 +260,7 @@ class Evaluator:
             tenant=rule.tenant,
             alert=move.id,
             now_ms=now_ms,
+            most_ms=move.most_ms,
             verdict=move.verdict,
             value="" if move.value is None else f"{move.value:.10g}",
             for_ms=rule.for_s * 1_000,
@@ -289,11 +287,11 @@ class Evaluator:
             self._picture.told(rule, status)
 
 
-def _missing(rule: Rule, name: str, one: Active, *, settled: bool) -> Move:
+def _missing(rule: Rule, name: str, one: Active, look: Look) -> Move:
     """An alert whose labels nothing has any more."""
     if alert_id(rule.id, one.labels) != name or set(one.labels) != set(rule.by):
         return Move(rule, name, one.labels, "gone", one.value, "rule_changed")
-    verdict = judging.no_data(rule, settled=settled)
-    if rule.kind == "absent" and settled:
+    verdict = judging.no_data(rule, settled=look.settled)
+    if rule.kind == "absent" and look.settled:
         verdict = "clear"
-    return Move(rule, name, one.labels, verdict, None)
+    return Move(rule, name, one.labels, verdict, None, "", look.most_ms)

@@ -1,5 +1,6 @@
 """The table of states, once more and pure: what a back-test runs on, and what the script is."""
 
+import math
 from typing import Final
 
 import msgspec
@@ -10,7 +11,10 @@ FLAP_MS: Final = FLAP_S * 1_000
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Where an alert stands. `times`: its last firings; `moved_ms`: when it fired or resolved."""
+    """Where an alert stands. `times`: its last firings; `moved_ms`: when it fired or resolved.
+
+    `seen_ms`: for how long it was seen in this state, until `at_ms`.
+    """
 
     state: State = "ok"
     since_ms: int = 0
@@ -18,10 +22,12 @@ class Standing(msgspec.Struct, frozen=True):
     times: tuple[int, ...] = ()
     moved_ms: int = 0
     flapping: bool = False
+    seen_ms: int = 0
+    at_ms: int = 0
 
 
-def after(state: State, verdict: Verdict, spent_ms: int, for_ms: int, keep_ms: int) -> State:
-    """The state behind an evaluation, `spent_ms` after it came into this one."""
+def after(state: State, verdict: Verdict, seen_ms: int, for_ms: int, keep_ms: int) -> State:
+    """The state behind an evaluation, once it was seen in this one for `seen_ms`."""
     match state, verdict:
         case _, "keep":
             return state
@@ -30,13 +36,13 @@ def after(state: State, verdict: Verdict, spent_ms: int, for_ms: int, keep_ms: i
         case "ok", "breach":
             return "pending" if for_ms else "firing"
         case "pending", "breach":
-            return "firing" if spent_ms >= for_ms else "pending"
+            return "firing" if seen_ms >= for_ms else "pending"
         case "pending", _:
             return "ok"
         case "firing", "clear":
             return "recovering" if keep_ms else "ok"
         case "recovering", "clear":
-            return "ok" if spent_ms >= keep_ms else "recovering"
+            return "ok" if seen_ms >= keep_ms else "recovering"
         case "recovering", _:
             return "firing"
         case _:
@@ -44,12 +50,25 @@ def after(state: State, verdict: Verdict, spent_ms: int, for_ms: int, keep_ms: i
 
 
 def moved(
-    one: Standing, verdict: Verdict, now_ms: int, for_ms: int, keep_ms: int
+    one: Standing,
+    verdict: Verdict,
+    now_ms: int,
+    for_ms: int,
+    keep_ms: int,
+    most_ms: float = math.inf,
 ) -> tuple[Standing, Type | None]:
-    """Where it stands behind an evaluation, and what is said of that."""
-    if verdict == "keep" or now_ms < one.since_ms:
+    """Where it stands behind an evaluation, and what is said of that.
+
+    Since the evaluation before no more than `most_ms` can have passed, whatever clocks say.
+    """
+    if now_ms < one.since_ms:
         return one, None
-    state = after(one.state, verdict, now_ms - one.since_ms, for_ms, keep_ms)
+    if one.state in ("pending", "recovering"):
+        seen_ms = one.seen_ms + int(max(0, min(now_ms - one.at_ms, most_ms)))
+        one = msgspec.structs.replace(one, seen_ms=seen_ms, at_ms=now_ms)
+    if verdict == "keep":
+        return one, None
+    state = after(one.state, verdict, one.seen_ms, for_ms, keep_ms)
     was_open, is_open = one.state in OPEN, state in OPEN
     fires_now, ends_now = is_open and not was_open, was_open and state == "ok"
     still = not fires_now and not ends_now
@@ -60,7 +79,7 @@ def moved(
     made = msgspec.structs.replace(one, state=state)
     said: Type | None = None
     if state != one.state:
-        made = msgspec.structs.replace(made, since_ms=now_ms)
+        made = msgspec.structs.replace(made, since_ms=now_ms, seen_ms=0, at_ms=now_ms)
     if fires_now:
         times = (*one.times, now_ms)[-FLAP_FIRES - 1 :]
         flaps = len(times) > FLAP_FIRES and now_ms - times[0] <= FLAP_MS
