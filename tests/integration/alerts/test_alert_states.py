@@ -36,8 +36,8 @@ class Alert:
         self.now_ms += after_ms
         reply = await self.store.run(
             MOVE, self.prefix, token=token, tenant=DEFAULT_TENANT, alert=self.name,
-            now_ms=self.now_ms, most_ms=most_ms, verdict=verdict, value="1", for_ms=for_ms, keep_ms=keep_ms,
-            facts=FACTS,
+            now_ms=self.now_ms, most_ms=most_ms, verdict=verdict, value="1", for_ms=for_ms,
+            keep_ms=keep_ms, facts=FACTS,
         )  # fmt: skip
         return reply.decode()
 

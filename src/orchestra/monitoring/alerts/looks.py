@@ -46,7 +46,7 @@ class Looks:
         self._now_ms, self._now_s = now_ms, now_s
 
     def at(self, rule: Rule) -> Look:
-        """This look at a rule."""
+        """How this look at a rule is."""
         key = rule.tenant, rule.id
         before, more_ms = self._seen.get(key), 0
         if before is None:

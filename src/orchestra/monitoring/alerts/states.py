@@ -63,9 +63,7 @@ def moved(
     """
     if now_ms < one.since_ms:
         return one, None
-    if one.state in ("pending", "recovering"):
-        seen_ms = one.seen_ms + int(max(0, min(now_ms - one.at_ms, most_ms)))
-        one = msgspec.structs.replace(one, seen_ms=seen_ms, at_ms=now_ms)
+    one = _seen(one, now_ms, most_ms)
     if verdict == "keep":
         return one, None
     state = after(one.state, verdict, one.seen_ms, for_ms, keep_ms)
@@ -95,3 +93,10 @@ def moved(
     if calm or over:
         made = msgspec.structs.replace(made, flapping=False)
     return (Standing() if state == "ok" and not made.fires else made), said
+
+
+def _seen(one: Standing, now_ms: int, most_ms: float) -> Standing:
+    if one.state not in ("pending", "recovering"):
+        return one
+    seen_ms = one.seen_ms + int(max(0, min(now_ms - one.at_ms, most_ms)))
+    return msgspec.structs.replace(one, seen_ms=seen_ms, at_ms=now_ms)
