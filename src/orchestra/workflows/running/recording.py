@@ -67,10 +67,22 @@ class Recorder:
 
     async def back(self, claimed: Claimed, stopped: int) -> None:
         """Hand a claim back."""
-        await self.insist(
-            self._a.store.run, _release, self._a.store.prefix(claimed.tag),
-            item=claimed.item, token=claimed.token, stopped=stopped,
-        )  # fmt: skip
+        again = False
+
+        async def once() -> Any:
+            nonlocal again
+            try:
+                return await self._a.store.run(
+                    _release, self._a.store.prefix(claimed.tag),
+                    item=claimed.item, token=claimed.token, stopped=stopped,
+                )  # fmt: skip
+            except (StoreAway, NotReplicated):
+                again = True
+                raise
+
+        reply = await self.insist(once)
+        if reply[0] == 0 and not again:  # else it may have been handed back before
+            log.warning("step.abandoned")
 
     async def record(self, claimed: Claimed, work: Work, made: Completion) -> list[Claimed]:
         a, prefix = self._a, self._a.store.prefix(claimed.tag)
