@@ -185,7 +185,7 @@ async def test_each_entry_counts_once_though_readers_are_killed(
     for _ in range(5):
         readers = [await anyio.open_process(program) for _ in range(2)]
         before = await counted(store)
-        with anyio.fail_after(60):
+        with anyio.fail_after(240):  # two processes start
             while await counted(store) == before:
                 await spill(store, chance, 300, truth)
         await spill(store, chance, 300, truth)
