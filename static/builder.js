@@ -8,7 +8,7 @@
 const host = document.getElementById('canvas'), text = window.orchestraText, json = window.orchestraJson;
 if (!host || !text || !json) return;
 const {parse, plain, get, Change, between} = json;
-const W = 216, H = 64, GRID = 8, NUDGE = 16, MANY = 200, SVG = 'http://www.w3.org/2000/svg';
+const W = 216, H = 64, GRID = 8, NUDGE = 16, MANY = 200, AGAIN_MS = 2_000, SVG = 'http://www.w3.org/2000/svg';
 const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 
 function made(node, attributes, children) {
@@ -317,19 +317,23 @@ const csrf = document.querySelector('form [name=csrf]')?.value ?? '';
 async function ask(what, fields, options = {}) {
   try {
     const answer = await fetch(`/ui/editor/${what}`, {method: 'POST', body: new URLSearchParams({csrf, ...fields}), ...options});
-    return answer.ok ? await answer.json() : null;
+    return answer.ok ? await answer.json() : isAway(answer) ? null : false;
   } catch { return null; }
 }
+const isAway = ({status}) => status === 429 || status >= 500;
 
 let timer, turn = 0, seen = new Set();
 function soon(wait = 200) {
   clearTimeout(timer);
+  turn += 1;  // what is on its way is of another text
   host.dataset.ready = 'no';
   if (shown && !broken) timer = setTimeout(arrange, wait);
 }
 async function arrange() {
-  const mine = turn += 1, answer = await ask('canvas', {definition: source});
-  if (mine !== turn || !answer) return;
+  const mine = turn, answer = await ask('canvas', {definition: source});
+  if (mine !== turn) return;
+  if (answer === null) { soon(AGAIN_MS); return; }
+  if (!answer) return;
   ({places, inferred} = answer);
   joined = null;
   if (fitted && steps.filter(step => seen.has(step.path)).length * 2 >= steps.length) paint(); else fit();
@@ -337,16 +341,16 @@ async function arrange() {
   host.dataset.ready = 'yes';
 }
 
-let keeping;
+let keeping, known = false;  // known: where people put the steps before
 function keep() {
   clearTimeout(keeping);
   keeping = setTimeout(kept, 500);
   const field = document.querySelector('form [name=layout]');
-  if (field) field.value = JSON.stringify(positions);
+  if (field && known) field.value = JSON.stringify(positions);
 }
 async function kept() {
   keeping = undefined;
-  if (!host.dataset.workflow) return;
+  if (!host.dataset.workflow || !known) return;
   const answer = await ask('layout', {workflow: host.dataset.workflow, positions: JSON.stringify(positions)}, {keepalive: true});
   host.dataset.kept = answer && !answer.problem ? 'yes' : 'no';
 }
@@ -532,6 +536,7 @@ const nodeAt = event => one(under(event).find(found => found.closest?.('#canvas 
 let drag = null;
 
 function press(event) {
+  clicks = 0;
   if (event.button > 1) return;
   const found = event.target.closest('.node'), step = one(found?.dataset.path), [x, y] = point(event);
   const parting = event.target.closest('.part');
@@ -562,7 +567,7 @@ function pull(event) {
   if (!drag.moved) return;
   drag.old ??= {spot: positions[drag.step.path]};
   positions[drag.step.path] = to;
-  node(drag.step.path).setAttribute('transform', `translate(${to.join(' ')})`);
+  node(drag.step.path)?.setAttribute('transform', `translate(${to.join(' ')})`);
   drawEdges();
 }
 
@@ -582,10 +587,10 @@ function release(event) {
   else if (kind === 'pan' && event.target === part('back')) { if (linking) { linking = null; say('Cancelled'); } }
 }
 
-// Our own count: what is pressed is drawn anew, so the browser sees no double click.
-let last = {};
+// What is pressed is drawn anew, so the browser sees no double click. It counts for a mouse, we for touch.
+let last = {}, clicks = 0;
 function pressed(step, {timeStamp}) {
-  const twice = last.path === step.path && timeStamp - last.timeStamp < 400;
+  const twice = last.path === step.path && (clicks > 1 || timeStamp - last.timeStamp < 400);
   last = {path: step.path, timeStamp};
   if (twice && scopesIn(step).length) enter(step); else choose(step.path, true);
 }
@@ -632,6 +637,7 @@ function walk(step, way) {
 
 const svg = part('svg');
 svg.addEventListener('pointerdown', press);
+svg.addEventListener('mousedown', event => { clicks = event.detail; });
 svg.addEventListener('pointermove', pull);
 svg.addEventListener('pointerup', release);
 svg.addEventListener('pointercancel', () => { drag?.ghost?.remove(); drag = null; paint(); });
@@ -726,13 +732,20 @@ window.addEventListener('resize', () => { if (shown) look(); });
 
 window.orchestraBuilder = {html, icon, agents: () => agents, set, rename, remove, duplicate, link, toggle, enter, scopesIn, one, edges, told, change: edit};
 /** The inspector is there: begin. */
-window.orchestraBuilder.begin = async inspector => {
+window.orchestraBuilder.begin = inspector => {
   show(new URLSearchParams(location.search).get('view') === 'builder');
-  const begun = await fetch(`/ui/editor/canvas?workflow=${encodeURIComponent(host.dataset.workflow)}`).then(answer => answer.ok ? answer.json() : null).catch(() => null);
+  begin(inspector);
+};
+async function begin(inspector) {
+  const answer = await fetch(`/ui/editor/canvas?workflow=${encodeURIComponent(host.dataset.workflow)}`).catch(() => null);
+  if (!answer || isAway(answer)) { setTimeout(begin, AGAIN_MS, inspector); return; }
+  const begun = answer.ok && await answer.json().catch(() => null), moved = Object.keys(positions).length > 0;
   if (!begun) return;
   positions = {...begun.positions, ...positions};
   ({agents} = begun);
+  known = true;
+  if (moved) keep();
   inspector.begin();
   if (shown) paint();
-};
+}
 })();
