@@ -159,8 +159,10 @@ async function send(leaving) {
       kept.textContent = 'Another page keeps a draft of this: save to keep what is here';
     } else throw new Error(answer.status);
   } catch (error) {
+    const status = Number(error.message) || 0;
     draft.value = '';  // it may have been kept
-    kept.textContent = Number(error.message) ? NOT_KEPT : `${NOT_KEPT}: no connection`;
+    kept.textContent = status ? NOT_KEPT : `${NOT_KEPT}: no connection`;
+    if (!status || status === 429 || status >= 500) waiting ||= setTimeout(keep, SEND_MS);
   }
 }
 
