@@ -292,7 +292,7 @@ let read = Date.now();
 async function freshen() {
   if (!charts?.dataset.fresh || Date.now() - read < FRESH_MS) return;
   read = Infinity;  // one at a time
-  const answer = await fetch(charts.dataset.fresh, {headers: {'HX-Request': 'true'}}).catch(() => null);
+  const answer = await fetch(charts.dataset.fresh, {headers: {'HX-Request': 'true', 'X-Again': 'yes'}}).catch(() => null);
   const text = answer?.ok ? await answer.text().catch(() => '') : '';
   read = Date.now();
   if (!text) return;

@@ -166,7 +166,7 @@ function grow() {
   }
   if (!full || going || Date.now() - asked_ < AGAIN_MS) return;
   asked_ = Date.now();
-  htmx.ajax('GET', `/ui${base}/main${location.search}`, {target: '#asof', select: '#asof', swap: 'outerMorph'});
+  htmx.ajax('GET', `/ui${base}/main${location.search}`, {target: '#asof', select: '#asof', swap: 'outerMorph', headers: {'X-Again': 'yes'}});
 }
 
 setInterval(grow, GROW_MS);

@@ -6,7 +6,7 @@
 (() => {
 'use strict';
 
-const POLL_MS = 5_000, AGAIN_MS_MAX = 10_000, POLL_AFTER_FAILURES = 3, TOAST_MS = 6_000, BUSY_MS = 300;
+const POLL_MS = 5_000, AGAIN_MS = 2_000, AGAIN_MS_MAX = 10_000, POLL_AFTER_FAILURES = 3, TOAST_MS = 6_000, BUSY_MS = 300;
 const SIGN_IN = '/ui/login', stream = document.getElementById('live'), toasts = document.getElementById('toasts');
 let failures = 0, polling = 0;
 
@@ -39,6 +39,7 @@ function connected() {
   clearInterval(polling);
   polling = 0;
   say('live');
+  if (later) catchUp();
 }
 
 function failed() {
@@ -73,6 +74,39 @@ if (stream) {
     more.hidden = false;
   });
 }
+
+// parts that ask anew by themselves: what cannot be had just now stays as it is, and is asked for again
+const AWAY = [204, 429, 502, 503, 504], missed = new WeakSet(), addresses = new WeakMap();
+let later = 0;
+const byItself = ctx => ctx?.request?.headers['X-Again'] !== undefined;
+
+function catchUp() {
+  if (stream.dataset.state === 'reconnecting') return; // once it is there again
+  clearTimeout(later);
+  later = 0;
+  htmx.trigger(stream, 'poll');
+}
+
+function miss(ctx) {
+  missed.add(ctx);
+  later ||= setTimeout(catchUp, AGAIN_MS * (0.7 + 0.6 * Math.random()));
+}
+
+document.addEventListener('htmx:config:request', ({detail: {ctx}}) => {
+  if (!stream || ctx.sourceEvent?.target !== stream || ctx.sourceElement === stream) return;
+  ctx.request.headers['X-Again'] = 'yes';
+  addresses.set(ctx, ctx.sourceElement.getAttribute('hx-get'));
+});
+document.addEventListener('htmx:after:request', ({detail: {ctx}}) => {
+  if (byItself(ctx) && AWAY.includes(ctx.response.status)) miss(ctx);
+});
+document.addEventListener('htmx:before:swap', event => {
+  const {ctx} = event.detail;
+  if (missed.has(ctx)) return event.preventDefault();
+  if (!addresses.has(ctx) || addresses.get(ctx) === ctx.sourceElement.getAttribute('hx-get')) return;
+  event.preventDefault(); // it shows something else by now
+  miss(ctx);
+});
 
 // times, as they are where the viewer is
 function local(root) {
@@ -132,13 +166,15 @@ document.addEventListener('htmx:before:swap', event => {
   if (ctx?.response && document.getElementById('again') && (ctx.response.status === 401 || ctx.request.action === SIGN_IN && ctx.request.method === 'GET')) {
     return event.preventDefault(); // it is asked for already, and perhaps half typed
   }
-  if (!ctx?.response || ctx.sourceElement === stream || ctx.response.status < 400 || ctx.response.status === 422) return;
+  if (!ctx?.response || event.defaultPrevented || ctx.sourceElement === stream || ctx.response.status < 400 || ctx.response.status === 422) return;
   if (ctx.response.headers.get('HX-Retarget')) return;
   event.preventDefault();
   toast('That did not work', `The server answered ${ctx.response.status}.`);
 });
 document.addEventListener('htmx:error', event => {
-  if (event.target !== stream) toast('The server cannot be reached', 'Nothing was changed. Try again.');
+  const {ctx} = event.detail;
+  if (byItself(ctx)) miss(ctx);
+  else if (event.target !== stream) toast('The server cannot be reached', 'Nothing was changed. Try again.');
 });
 
 // what takes longer than 300 ms is said; what was there stays meanwhile
@@ -151,7 +187,7 @@ document.addEventListener('htmx:before:request', event => {
 document.addEventListener('htmx:finally:request', event => {
   const {ctx} = event.detail;
   clearTimeout(slow.get(ctx));
-  if (ctx?.target instanceof Element) ctx.target.removeAttribute('aria-busy');
+  if (ctx?.target instanceof Element) ctx.target[missed.has(ctx) ? 'setAttribute' : 'removeAttribute']('aria-busy', 'true');
 });
 
 // a form that is sent is not sent again while its answer is awaited
@@ -168,7 +204,20 @@ window.addEventListener('pageshow', () => {
 });
 
 // dialogs: fetched into #dialog, shown at once, the focus goes back
-const dialog = document.getElementById('dialog');
+const dialog = document.getElementById('dialog'), calls = new WeakSet();
+let call = null;
+document.addEventListener('htmx:before:request', event => {
+  const {ctx} = event.detail;
+  if (ctx?.target !== dialog) return;
+  // a link pressed twice: perhaps something is typed already in what the first one brought
+  if (dialog.open && ctx.sourceElement.matches('a') && !dialog.contains(ctx.sourceElement)) return event.preventDefault();
+  calls.add(ctx);
+  call = ctx;
+});
+document.addEventListener('htmx:before:swap', event => {
+  const {ctx} = event.detail;
+  if (calls.has(ctx) && ctx !== call) event.preventDefault(); // something else was asked for since
+});
 document.addEventListener('htmx:after:swap', () => {
   const again = dialog.querySelector('[data-token]');
   if (again) { // signed in again: the forms of this page go on with the new token

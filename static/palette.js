@@ -3,7 +3,7 @@
 'use strict';
 
 const field = document.getElementById('palette-q'), list = document.getElementById('palette-list');
-if (!field) return;
+if (!field || field.dataset.ready) return; // another was opened since, and has its keys
 const options = () => [...list.querySelectorAll('[role=option]')];
 
 // The list may be behind what is typed: then Enter waits for it, and a second one leads to the page of the search.

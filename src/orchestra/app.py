@@ -154,7 +154,7 @@ def build_modules(
     # The first to start is the last to stop: it gathers what the others log at their end.
     everywhere = (MonitoringModule(watching), requests, SecretsModule(agents.secrets))
     parts = split(everywhere, (agents, workflows, bus), settings, ports.clock)
-    web = Web(Assets(folder("static")).url, folder("templates"))
+    web = Web(Assets(folder("static")).url, folder("templates"), settings.store_patience_s)
     parts = (*parts, DashboardModule(web, bus.live, store, ports.clock, ports.ids))
     for part in parts:
         if part.name in MODULES:  # as it is here: itself, or what stands for it

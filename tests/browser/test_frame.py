@@ -2,7 +2,7 @@
 
 from axe_playwright_python.sync_playwright import Axe
 from browsing import Opener, Site, live
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Route, expect
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 CLOSED_AND_AT_ONCE = """(change) => {
@@ -12,6 +12,12 @@ CLOSED_AND_AT_ONCE = """(change) => {
   if (change) dialog.innerHTML = '<p>what came next</p>';
   document.dispatchEvent(new CustomEvent('htmx:after:swap'));
   return closed;
+}"""
+# So many of what was asked for the dialog are through: shown, or dropped.
+ANSWERED = """many => {
+  window.answered = new Promise(done => document.addEventListener('htmx:finally:request', event => {
+    if (event.detail.ctx.target?.id === 'dialog' && !--many) setTimeout(done);
+  }));
 }"""
 ASKED = '<h2 id="dialog-title">Sign in again</h2><label>Key <input id="again"></label>'
 INTO_THE_DIALOG = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML", "content-type": "text/html"}
@@ -66,6 +72,36 @@ def test_a_dialog_that_closes_stays_closed_whatever_else_comes(
     page.evaluate(CLOSED_AND_AT_ONCE, True)
     expect(dialog).to_be_visible()
     expect(dialog).to_have_text("what came next")
+
+
+def test_a_dialog_shows_what_was_asked_for_last_and_once(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    page = live(watched(context, f"{site.url}/executions/{site.made['waiting']}"))
+    held, asked, dialog = list[Route](), list[str](), page.locator("dialog")
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/confirm*", hold, times=1)
+    cancel = page.get_by_role("link", name="Cancel")
+    with page.expect_request("**/confirm*"):
+        cancel.click()
+    page.keyboard.press("?")
+    expect(dialog).to_contain_text("next row")
+    page.evaluate(ANSWERED, 1)
+    held.pop().continue_()
+    page.evaluate("window.answered")
+    expect(dialog).to_contain_text("next row")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_empty()
+
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate(ANSWERED, 2)
+    cancel.evaluate("link => { link.click(); link.click(); }")
+    page.evaluate("window.answered")
+    expect(page.locator("#reason")).to_be_visible()
+    assert len([one for one in asked if "/confirm" in one]) == 1
 
 
 def test_a_dialog_survives_a_selection_and_asks_for_a_key_once(

@@ -115,6 +115,29 @@ def test_a_hidden_page_catches_up(context: BrowserContext, watched: Opener, site
     expect(page.locator("#head .badge").first).to_have_text("completed")
 
 
+def test_a_part_that_cannot_be_had_stays_and_asks_again_by_itself(
+    context: BrowserContext, site: Site
+) -> None:
+    execution = site.run("patience", text="hello")
+    page, answers = context.new_page(), [503, 204]
+    page.goto(f"{site.url}/executions?workflow=patience")
+    row = live(page).locator(f"#x-{execution}")
+    expect(row).to_contain_text("running")
+
+    def away(route: Route) -> None:
+        assert route.request.headers["x-again"] == "yes"
+        route.fulfill(status=answers.pop(), body="<tr><td>away</td></tr>")
+
+    page.route("**/ui/executions/rows*", away, times=2)
+    with page.expect_response(lambda one: "/rows" in one.url and one.status == 200):
+        page.evaluate("htmx.trigger('#live', 'poll')")
+
+    assert not answers
+    expect(row).to_contain_text("running")
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+    assert not page.locator(".toast").count()
+
+
 def test_a_burst_ends_right(context: BrowserContext, watched: Opener, site: Site) -> None:
     page = live(watched(context, site.url))
 

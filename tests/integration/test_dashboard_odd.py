@@ -12,6 +12,8 @@ import pytest
 from products import Product, a_product
 from webhook_products import a_keeper, a_webhook
 
+from orchestra.dashboard.asking import Api
+from orchestra.errors import Unavailable
 from orchestra.store.client import Store
 from orchestra.store.failures import StoreFull
 
@@ -158,6 +160,26 @@ async def test_every_page_says_that_the_store_is_full(
     assert "What runs goes on" not in before
     for page in pages:
         assert "The store's memory is full: no new work now. What runs goes on." in page
+
+
+@pytest.mark.parametrize("path", ["/ui/executions/rows", "/queues/mail"])
+async def test_a_part_that_asks_by_itself_keeps_what_it_shows_while_it_cannot_be_had(
+    store_url: str, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    async def away(*_: object) -> bytes:
+        raise Unavailable("not just now")
+
+    unbidden = {"hx-request": "true", "x-again": "yes"}
+    bidden: list[dict[str, str]] = [{"hx-request": "true"}, {"x-again": "yes"}, {}]
+    async with a_product(store_url) as product:
+        await product.post("/api/queues", {"name": "mail"})
+        before = await product.http.get(path)
+        monkeypatch.setattr(Api, "_ask", away)
+        kept = await product.http.get(path, headers=unbidden)
+        told = [await product.http.get(path, headers=headers) for headers in bidden]
+    assert before.status_code == 200
+    assert (kept.status_code, kept.content) == (204, b"")
+    assert [one.status_code for one in told] == [503, 503, 503]
 
 
 async def test_odd_events_and_large_messages_are_shown(store_url: str) -> None:

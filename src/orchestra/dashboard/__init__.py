@@ -16,10 +16,14 @@ from orchestra.store.keys import Tenant
 
 
 class Web(msgspec.Struct, frozen=True):
-    """Where the files are. `url` is the lasting address of a static file."""
+    """Where the files are. `url` is the lasting address of a static file.
+
+    `patience_s`: how long the store may be silent. A page waits for its parts for longer than that.
+    """
 
     url: Callable[[str], str]
     templates: Path
+    patience_s: float = 0.0
 
 
 class Streams(Protocol):

@@ -70,8 +70,9 @@ class Viewer(msgspec.Struct, frozen=True):
 class Api:
     """The interface. `begin` once the application is there."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, deadline_s: float = DEADLINE_S) -> None:
         self._app: Litestar | None = None
+        self._deadline_s = deadline_s
         self.shared = shared
 
     def begin(self, app: Litestar) -> None:
@@ -79,7 +80,7 @@ class Api:
         self._app = app
 
     async def get(self, viewer: Viewer, path: str, query: Query | None = None) -> Document:
-        """The document at `path`. Raises Refused, Unavailable after 10 s."""
+        """The document at `path`. Raises Refused, Unavailable after the deadline."""
         asked = _encoded(query)
 
         async def ask() -> bytes:
@@ -132,7 +133,7 @@ class Api:
             "principal": viewer.principal,
         }
         exchange = _Exchange(body)
-        with anyio.move_on_after(DEADLINE_S):
+        with anyio.move_on_after(self._deadline_s):
             await self._app(asked, exchange.receive, exchange.send)  # type: ignore[arg-type]  # ASGI
         if method != "GET":
             self.shared.done(viewer.principal.tenant)

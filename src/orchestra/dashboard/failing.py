@@ -11,7 +11,16 @@ from litestar.exceptions import HTTPException
 
 from orchestra.dashboard.asking import Refused
 from orchestra.dashboard.resending import Kept, Later, keepable
-from orchestra.dashboard.site import Answer, Asking, Place, Site, by_htmx, known, session_of
+from orchestra.dashboard.site import (
+    Answer,
+    Asking,
+    Place,
+    Site,
+    by_htmx,
+    by_itself,
+    known,
+    session_of,
+)
 from orchestra.errors import BadRequest, NotFound, OrchestraError, TooLarge, Unauthenticated
 from orchestra.problems import INTERNAL_DETAIL, Internal, MethodNotAllowed, headers
 from orchestra.security.sessions import TokenMissing
@@ -19,6 +28,8 @@ from orchestra.security.sessions import TokenMissing
 NO_PAGES: Final = ("/api/", "/static/", "/openapi", "/hooks/")
 log = structlog.get_logger(__name__)
 
+AWAY: Final = (429, 503)
+"""Asking again is safe, and of use."""
 HEADLINES: Final[Mapping[int, str]] = {
     401: "Please sign in",
     403: "This is not for you",
@@ -67,6 +78,8 @@ class Failing:
         return self._told(request, error, status)
 
     def _told(self, request: Asking, error: OrchestraError, status: int) -> Answer:
+        if by_itself(request) and status in AWAY:
+            return Response(b"", status_code=204)
         problem = {
             "status": status,
             "headline": HEADLINES.get(status, "Something went wrong"),

@@ -29,7 +29,7 @@ from orchestra.dashboard import (
 )
 from orchestra.dashboard.agents import routes as agents
 from orchestra.dashboard.alerts import routes as alerts
-from orchestra.dashboard.asking import Api, is_no_id
+from orchestra.dashboard.asking import DEADLINE_S, Api, is_no_id
 from orchestra.dashboard.board import Board
 from orchestra.dashboard.drawings import Drawings
 from orchestra.dashboard.events import routes as events
@@ -94,7 +94,7 @@ class DashboardModule:
 
     def __init__(self, web: Web, streams: Streams, store: Store, clock: Clock, ids: Ids) -> None:
         self._clock, board = clock, Board(clock)
-        api = Api(Shared(clock, board.told))
+        api = Api(Shared(clock, board.told), max(DEADLINE_S, web.patience_s + 1.0))
         pages = self._pages = Pages(web.templates, web.url)
         kept = Kept(store, clock)
         parts = Parts(pages, api, streams, Drawings(api), board, clock, ids, kept, store.admit)

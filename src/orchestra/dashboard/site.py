@@ -247,6 +247,11 @@ def by_htmx(request: Asking) -> bool:
     return request.headers.get("hx-request") == "true"
 
 
+def by_itself(request: Asking) -> bool:
+    """Whether an open page asks unbidden: with nothing new, a part keeps what it shows."""
+    return asked_again(request) and request.headers.get("x-again") == "yes"
+
+
 def gone_to(href: str) -> Answer:
     """The page is elsewhere."""
     return Response(b"", status_code=303, headers={"location": sendable(href)})
