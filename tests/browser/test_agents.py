@@ -42,6 +42,7 @@ def test_an_agent_from_its_form_to_its_end(
         page.get_by_role("button", name="Register").click()
 
         expect(page.locator("h1")).to_have_text("echo of the form")
+        live(page)
         page.locator("#f-input_data").fill('{"n": ')
         page.get_by_role("button", name="Run it").click()
         expect(page.locator("#f-input_data-wrong")).to_contain_text("not JSON")
@@ -52,7 +53,6 @@ def test_an_agent_from_its_form_to_its_end(
         assert json.loads(peer.posted[-1][1])["input"] == {"n": 7}
         wrong.clear()  # the browser logs the 422
 
-        page = live(page)
         page.get_by_role("button", name="Check").click()
         expect(page.locator("#agent")).to_contain_text("last check")
         page.get_by_role("button", name="Disable").click()

@@ -56,6 +56,7 @@ def test_a_rule_is_tried_made_fires_is_answered_and_silenced(
 
     page.get_by_role("link", name="Silence", exact=True).click()
     expect(page.locator("#meant")).to_contain_text("1 alert fires now")
+    page.wait_for_load_state()
     page.locator("#f-comment").fill("it is a stove")
     page.locator("form:has(#f-comment)").evaluate(TWICE)
     expect(page.locator("#alerts tbody tr", has_text="it is a stove")).to_contain_text("active")

@@ -14,6 +14,7 @@ def test_the_palette_leads_anywhere(context: BrowserContext, watched: Opener, si
     page.keyboard.press("Control+k")
     field, options = page.get_by_role("combobox"), page.get_by_role("option")
     expect(field).to_be_focused()
+    expect(field).to_have_attribute("data-ready", "yes")
     expect(options.first).to_have_attribute("aria-selected", "true")
     found = Axe().run(page, options={"runOnly": RULES})
     assert found.violations_count == 0, found.generate_report()

@@ -60,6 +60,7 @@ def test_a_queue_from_its_form_to_its_end(
 
     page.goto(f"{site.url}/queues?tab=dead")
     page.get_by_role("link", name="parcels").click()
+    expect(page.locator("h1")).to_have_text("parcels")
     live(page)
     letters = page.locator("#letters li")
     expect(letters.filter(has=page.locator(".pick"))).to_have_count(3)
@@ -73,8 +74,8 @@ def test_a_queue_from_its_form_to_its_end(
     expect(page.locator("#body")).to_have_value('{\n  "n": 2\n}')
     page.locator("#body").fill('{"n": 22}')
     page.get_by_role("button", name="Send it").click()
-    live(page)
     expect(page.locator("#letters li:has(.pick)")).to_have_count(1)
+    live(page)
     page.get_by_role("button", name="All 1 back in line").click()
     expect(page.locator("#letters")).to_contain_text("No dead letters")
     expect(page.locator("#queue")).to_contain_text("Last redrive: 1 of 1")

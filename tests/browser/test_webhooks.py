@@ -20,6 +20,7 @@ def test_an_endpoint_from_its_form_to_its_end(
         expect(page.locator("#f-event_filter-event_types-wrong")).to_contain_text("1:")
         wrong.clear()  # the browser logs the 422
 
+        page.wait_for_load_state()
         page.locator("#f-name").fill(f"hook {PAYLOAD}")
         page.locator("#f-url").fill(f"{peer.url}/hook")
         page.locator("#f-event_filter-event_types").fill("order.*")
