@@ -15,6 +15,8 @@ from orchestra.store.keys import Tenant
 
 MINE = Tenant("default")
 BASE_MS = 1_795_000_000_000
+FOREVER_S = 3_155_760_000
+"""A hundred years: whenever these tests run, lines of that day are kept."""
 
 
 def a_line(at: int = 0, level: str = "info", event: str = "thing.done", /, **facts: Any) -> bytes:
@@ -27,7 +29,7 @@ class Log:
     """The log of tenants in a store."""
 
     def __init__(self, store: Store, keeping: Keeping | None = None) -> None:
-        self.shelf = Shelf(store, keeping or Keeping())
+        self.shelf = Shelf(store, keeping or Keeping(FOREVER_S))
         self.asking = Asking(self.shelf, SystemClock())
 
     async def put(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from log_lines import BASE_MS, MINE, Log, a_line
+from log_lines import BASE_MS, FOREVER_S, MINE, Log, a_line
 from store_server import StoreServer
 from valkey_servers import Valkey, free_port, started
 
@@ -105,7 +105,7 @@ async def test_two_who_seal_at_once_keep_every_line_once(log: Log, store: Store)
 
 
 async def test_a_tenant_keeps_so_many_bytes_and_the_oldest_go_first(store: Store) -> None:
-    log = Log(store, Keeping(bytes=40_000))
+    log = Log(store, Keeping(FOREVER_S, bytes=40_000))
     rnd = random.Random(1)
     for n in range(30):
         lines = [a_line(n * 1_000 + k, text=rnd.randbytes(16).hex()) for k in range(200)]
@@ -232,7 +232,7 @@ async def test_while_the_store_hangs_lines_wait_within_the_bound(tmp_path: Path)
                 assert len(process.tap) == 2_000
             finally:
                 server.process.send_signal(signal.SIGCONT)
-            await store.insist(process.shipped, 30.0)
+            await store.insist(process.shipped, 60.0)
 
             found = await log.all(limit=200)
 
