@@ -4,7 +4,7 @@ import contextlib
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import peers
 
 SERVERS = Path(__file__).resolve().parent / "peers"
 STARTING_S = 90.0
+TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,8 @@ class Served:
 @contextlib.contextmanager
 def served(peer: str, *options: str) -> Iterator[Served]:
     """`a2a` or `mcp`, on a free port, from when it answers until it is left."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    command = [peers.python(peer), SERVERS / f"{peer}_server.py", str(port), *options]
-    server = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    server, port = _started([str(peers.python(peer)), str(SERVERS / f"{peer}_server.py")], options)
     try:
-        _wait(server, port)
         yield Served(port)
     finally:
         server.terminate()
@@ -68,14 +63,33 @@ def served(peer: str, *options: str) -> Iterator[Served]:
             server.wait(5)
         except subprocess.TimeoutExpired:
             server.kill()  # it waits for streams that nobody reads any more
-            server.wait(5)
+            server.wait(60)
 
 
-def _wait(server: subprocess.Popen[bytes], port: int) -> None:
+def _started(program: Sequence[str], options: Sequence[str]) -> tuple[subprocess.Popen[bytes], int]:
+    """A server that listens, and its port: another one where somebody else was quicker."""
+    for _ in range(TRIES):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+        server = subprocess.Popen(
+            [*program, str(port), *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        if _listens(server, port):
+            return server, port
+    raise AssertionError(f"the peer ended {TRIES} times")
+
+
+def _listens(server: subprocess.Popen[bytes], port: int) -> bool:
+    """Once it does; False when it has ended."""
     deadline = time.monotonic() + STARTING_S
-    while True:
-        assert server.poll() is None, f"the peer ended with {server.returncode}"
-        assert time.monotonic() < deadline, "the peer did not start"
+    while server.poll() is None:
+        if time.monotonic() > deadline:
+            server.kill()
+            raise AssertionError("the peer did not start")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
+            return True
         time.sleep(0.05)  # between two looks at what another process does
+    return False
