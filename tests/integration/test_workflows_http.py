@@ -56,13 +56,17 @@ class Api:
         return self.parts.store
 
     async def size(self) -> int:
-        """How many keys the store has, but for those in which replicas say that they live, what
-        they count and log, and how far they have read.
+        """How many keys the store has, but for those in which replicas say that they live and what
+        agents they have, what they count, log and alert of, and how far they have read: they do so
+        beside what is asked of them.
         """
         names = await self.store.read(self.store.prefix(self.store.partitions[0]), "KEYS", "*")
-        others = (b"o:{mon}", b"o:{log/", b"o:{sub}")
+        others = (b"o:{mon}", b"o:{log/", b"o:{sub}", b"o:{al}", b"o:{ag}", b"o:a:{")
         return sum(
-            not name.endswith((b":cur", b":wk")) and not name.startswith(others) for name in names
+            not name.endswith((b":cur", b":wk"))
+            and not name.startswith(others)
+            and name.split(b":")[2] not in (b"m", b"rq")
+            for name in names
         )
 
     async def save(self, *steps: dict[str, Any], **fields: Any) -> dict[str, Any]:
