@@ -151,7 +151,8 @@ async def test_replicated_means_a_replica_has_it(tmp_path: Path, valkey: Valkey)
         replica.follow()
 
         async with open_store(options, CLOCK, CHANCE) as store:
-            await store.call(store.prefix(0), "SET", "a", "1")
+            # A replica that is held up has not confirmed it yet.
+            await store.insist(lambda: store.call(store.prefix(0), "SET", "a", "1"), 60)
             assert (store.durability.effective, store.durability.replicas) == ("replicated", 1)
             with redis.Redis(port=replica.port) as direct:
                 assert direct.get("a") == b"1"

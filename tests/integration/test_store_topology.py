@@ -26,7 +26,7 @@ BEATEN = {"session": "s", "lease_ms": 3_000, "join": "1", "cancelled_since": 0}
 
 
 def node(directory: Path, *options: str) -> Valkey:
-    given = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--appendonly", "yes")
+    given = ("--cluster-enabled", "yes", "--cluster-node-timeout", "60000", "--appendonly", "yes")
     return Valkey(directory, free_port(), *given, *options)
 
 
@@ -136,14 +136,14 @@ async def test_a_replica_that_took_over_is_followed(tmp_path: Path) -> None:
             assert store.durability.effective == "replicated"
             prefix = store.prefix(0)
             key = f"{prefix}n"
-            assert await store.call(prefix, "INCR", key) == 1
+            await store.insist(lambda: store.call(prefix, "SET", key, 1), 60)
 
             ask(replica, "CLUSTER", "FAILOVER", "TAKEOVER")
 
             until(lambda: role(replica) == "master")
-            assert await store.insist(lambda: store.read(prefix, "GET", key)) == b"1"
+            assert await store.insist(lambda: store.read(prefix, "GET", key), 60) == b"1"
             primary.kill()
-            assert await store.insist(lambda: store.read(prefix, "GET", key)) == b"1"
+            assert await store.insist(lambda: store.read(prefix, "GET", key), 60) == b"1"
 
 
 def role(server: Valkey) -> object:
@@ -167,12 +167,13 @@ async def test_sentinels_are_asked_again_when_the_primary_dies(tmp_path: Path) -
                 assert store.durability.effective == "replicated"
                 prefix = store.prefix(0)
                 key = f"{prefix}n"
-                assert await store.call(prefix, "INCR", key) == 1
+                await store.insist(lambda: store.call(prefix, "SET", key, 1), 60)
                 lease, holder = LeaseClock(store.partitions, CLOCK.monotonic, CHANCE), Holder()
                 async with store.keeping(lease, holder):
                     primary.kill()
+                    ask(watching, "SENTINEL", "SET", "main", "down-after-milliseconds", "500")
 
-                    found = await store.insist(lambda: store.read(prefix, "GET", key), 20)
+                    found = await store.insist(lambda: store.read(prefix, "GET", key), 60)
 
                     assert found == b"1"
                     async with asyncio.timeout(60):
@@ -186,7 +187,7 @@ def sentinel(directory: Path, primary: Valkey) -> Iterator[Valkey]:
     settings = directory / "sentinel.conf"
     settings.write_text(
         f"sentinel monitor main 127.0.0.1 {primary.port} 1\n"
-        "sentinel down-after-milliseconds main 500\n"
+        "sentinel down-after-milliseconds main 600000\n"
         "sentinel failover-timeout main 2000\n"
     )
     one = Valkey(directory, free_port(), "--sentinel", settings=settings)
