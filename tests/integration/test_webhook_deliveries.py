@@ -22,6 +22,7 @@ pytestmark = pytest.mark.anyio
 
 OTHER = Tenant("other")
 SOON = (0, 50, 50)
+LATE = (0, 3_600_000)
 
 
 @pytest.fixture
@@ -154,7 +155,7 @@ async def test_to_a_disabled_endpoint_nothing_is_sent_and_the_log_says_so(
     store: Store, receivers: Receivers
 ) -> None:
     async with delivering(store, receivers) as one:
-        a = await one.endpoint("a")
+        a = await one.endpoint("a", schedule_ms=LATE)
         receivers.answers[a.url] = answers(500)
         await one.happens(0)
         await logged(one, a, "failed")
@@ -219,7 +220,7 @@ async def test_one_that_waits_for_its_next_try_is_tried_now(
     store: Store, receivers: Receivers
 ) -> None:
     async with delivering(store, receivers) as one:
-        a = await one.endpoint("a")
+        a = await one.endpoint("a", schedule_ms=LATE)
         receivers.answers[a.url] = answers(500)
         await one.happens(1)
         await logged(one, a, "failed")

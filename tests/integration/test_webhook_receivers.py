@@ -108,7 +108,9 @@ async def test_a_try_again_has_the_same_id_and_is_signed_anew(store: Store) -> N
     async with a_peer() as peer, guarded() as sender:
         peer.replies = fails_once
         async with delivering(store, GuardedPost(sender)) as one:
-            endpoint = await one.endpoint("a", url=peer.url, schedule_ms=(0, 1_200))
+            endpoint = await one.endpoint(
+                "a", url=peer.url, schedule_ms=(0, 1_500)
+            )  # a second apart
             await one.happens(1)
             await until(lambda: len(peer.asked) == 2)
             attempt = await first(one, endpoint)
