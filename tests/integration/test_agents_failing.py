@@ -18,10 +18,13 @@ from timed_agents import Timed, timed
 
 from orchestra.app import Ports, build_modules, prepare, running
 from orchestra.settings import Settings
+from orchestra.store.client import Store
 
 pytestmark = pytest.mark.anyio
 
 CALLERS = 12
+PROBED_S = 5
+"""After so long the breaker of a lone agent lets one task pass."""
 
 
 class Client:
@@ -221,17 +224,25 @@ async def test_when_all_are_down_a_step_falls_back_at_once(client: Client) -> No
         step = {"id": "a", "agent": {"type": "far", "fallbacks": ["type:other"]}}
         made = await client.post("/api/workflows", {"name": "w", "steps": [step]})
 
-        shown = [await client.execute(made["id"]) for _ in range(8)]
+        shown = [await client.execute(made["id"]) for _ in range(5)]
+        opened, asked = anyio.current_time(), len(ill.asked)
+        shown += [await client.execute(made["id"]) for _ in range(3)]
+        probes = int((anyio.current_time() - opened) / PROBED_S)
 
         assert {one["status"] for one in shown} == {"completed"}
         assert {one["steps"][0]["agent"] for one in shown} == {"spare"}
-        assert len(ill.asked) == 5, "then its breaker is open"
+        assert asked == 5
+        assert len(ill.asked) <= 5 + probes, "then its breaker is open"
 
 
-async def test_nobody_alive_is_said_with_numbers(client: Client) -> None:
-    beat = {"mode": "push", "interval_s": 1, "ttl_s": 2}
+async def test_nobody_alive_is_said_with_numbers(client: Client, store: Store) -> None:
+    beat = {"mode": "push", "interval_s": 10, "ttl_s": 30}
     for n in range(2):
         await client.register(f"s{n}", "http://127.0.0.1:1/run", heartbeat=beat)
+    # Silent for so long that nobody takes it for a fault of ours, and gives them one more ttl.
+    prefix = "o:a:{default/far}:"
+    for agent in await store.read(prefix, "ZRANGE", f"{prefix}hb", 0, -1):
+        await store.call(prefix, "ZINCRBY", f"{prefix}hb", -60_000, agent)
     await client.stand("s0 s1", "stale")
     workflow = await client.workflow(retry={"max_attempts": 1})
 

@@ -11,10 +11,9 @@ from products import Product, a_product, until
 pytestmark = pytest.mark.anyio
 
 TASK = {"agent_type": "pulled", "capability": "do", "input_data": {"x": 7}}
-QUICK = {"mode": "push", "interval_s": 2, "ttl_s": 6}
-
-
 PATIENT = {"mode": "push", "interval_s": 10, "ttl_s": 30}
+LONG_S = 61
+"""Silent for so long, an agent is late, also where nobody looked for half a minute."""
 
 
 async def silence(product: Product, agent: dict[str, Any], seconds: int) -> None:
@@ -118,7 +117,7 @@ async def test_a_silent_worker_loses_its_task_and_another_agent_does_it(product:
         await poll(product, name, wait_s=0)
     async with asked(product) as answers:
         lost = await taken(product, first["id"])
-        await silence(product, first, 31)
+        await silence(product, first, LONG_S)
         again = await taken(product, second["id"])
         late = await say(product, lost, "complete", output="late")
         await say(product, again, "complete", output="good")
@@ -131,16 +130,18 @@ async def test_a_silent_worker_loses_its_task_and_another_agent_does_it(product:
 
 
 async def test_heartbeats_keep_a_task_and_tell_when_nobody_wants_it(product: Product) -> None:
-    shown = await product.register("far", heartbeat=QUICK)
+    shown = await product.register("far", heartbeat=PATIENT)
     await poll(product, "far", wait_s=0)
     async with asked(product, timeout_ms=8_000) as answers:
         task = await taken(product, shown["id"])
         beats: list[Any] = []
-        while not answers:
-            await anyio.sleep(0.5)
+        for _ in range(3):  # together for longer than it may be silent
+            await silence(product, shown, 16)
             beats.append((await say(product, task, "heartbeat")).json())
+        await until(lambda: answers)
+        beats.append((await say(product, task, "heartbeat")).json())
 
-    assert beats[0] == {"extend_ms": 6_000, "cancel": False}
+    assert beats[0] == {"extend_ms": 30_000, "cancel": False}
     assert beats[-1]["cancel"]
     assert answers[0].status_code == 504
 
@@ -164,11 +165,16 @@ async def test_a_worker_with_its_hands_full_is_busy_and_not_silent(product: Prod
 
 
 async def test_a_task_that_no_worker_took_goes_where_workers_are(product: Product) -> None:
-    await product.register("gone", heartbeat=QUICK, priority=1)
+    first = await product.register("gone", heartbeat=PATIENT, priority=1)
     second = await product.register("here", priority=2)
     for name in ("gone", "here"):
         await poll(product, name, wait_s=0)
     async with asked(product) as answers:
+        store, prefix = product.agents.care.health._store, "o:a:{default/pulled}:"
+        with anyio.fail_after(60):
+            while not await store.read(prefix, "ZCARD", f"{prefix}tq:{first['id']}"):  # noqa: ASYNC110  -- in the store
+                await anyio.sleep(0.01)
+        await silence(product, first, LONG_S)
         await say(product, await taken(product, second["id"]), "complete", output=1)
 
     calls = answers[0].json()["attempts"]

@@ -129,10 +129,12 @@ async def test_a_replica_that_leaves_gives_its_slots_back(store_url: str) -> Non
 
 async def test_an_agent_without_its_heartbeat_is_stale_and_comes_back(store_url: str) -> None:
     async with replica(store_url) as one, a_peer() as peer:
-        beat = Heartbeat("push", interval_s=2, ttl_s=6)
+        beat = Heartbeat("push", interval_s=10, ttl_s=30)
         agent, _ = await one.registry.register(DEFAULT_TENANT, far(peer.url, heartbeat=beat))
         assert await one.care.health.status(agent) == "healthy"
 
+        prefix = "o:a:{default/remote}:"  # a minute passes
+        await one.care.health._store.call(prefix, "ZINCRBY", f"{prefix}hb", -60_000, agent.id)
         with anyio.fail_after(60):
             while await one.care.health.status(agent) != "stale":  # noqa: ASYNC110  -- in the store
                 await anyio.sleep(0.05)
