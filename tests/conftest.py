@@ -16,6 +16,7 @@ from llmock import LlMock
 from protocol_peers import Served, served
 from store_server import StoreServer
 
+from orchestra.agents.discovery import asking, discover
 from orchestra.bus.requests import directory
 from orchestra.clock import SystemClock, system_random
 from orchestra.store import leases, opening
@@ -40,6 +41,9 @@ def patient() -> pytest.MonkeyPatch:
     made.setattr(leases, "LEASE_MS", round(PATIENCE_S * 1_000))
     made.setattr(engine, "LEASE_MS", round(PATIENCE_S * 1_000))
     made.setattr(directory, "LEASE_S", PATIENCE_S)
+    made.setattr(asking, "ASK_S", PATIENCE_S)
+    made.setattr(asking.Asking.ask, "__defaults__", (PATIENCE_S,))
+    made.setattr(discover, "ASK_S", PATIENCE_S)
     made.setitem(os.environ, "ORCHESTRA_STORE_PATIENCE_S", str(PATIENCE_S))
     return made
 

@@ -289,7 +289,7 @@ async def test_both_work_inside_a_workflow(
     assert made.status_code == 201, made.text
 
     at = f"/api/workflows/{made.json()['id']}/execute"
-    ended = await product.post(at, json={}, headers={"Prefer": "wait=10"})
+    ended = await product.post(at, json={}, headers={"Prefer": "wait=60"})
     status = await product.get(f"/api/executions/{ended.json()['id']}/status")
 
     assert status.json()["status"] == "completed", status.text

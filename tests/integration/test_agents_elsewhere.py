@@ -97,7 +97,7 @@ async def results_while(
         for _ in range(deaths):
             await dying.live_and_die(url)
         async with with_agents(url):
-            await until(lambda: found, 20)
+            await until(lambda: found)
     return found
 
 

@@ -160,12 +160,12 @@ async def test_which_age_a_server_is_of_is_asked_once(
 ) -> None:
     older, newer = an_agent(mcp_older.mcp), an_agent(mcp.mcp)
 
-    assert await provider.check(older, 3) is None
+    assert await provider.check(older, 60) is None
     assert wire.opened(older)
-    assert await provider.check(older, 3) is None
+    assert await provider.check(older, 60) is None
 
     other = McpWire(wire._outbound, NoCredentials())
-    assert await McpProvider(other).check(newer, 3) is None
+    assert await McpProvider(other).check(newer, 60) is None
     assert not other.opened(newer)
 
 

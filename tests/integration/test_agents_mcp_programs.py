@@ -80,7 +80,7 @@ async def test_a_program_answers_tells_and_is_checked(server: tuple[str, ...]) -
         summed = await provider.call(agent, a_call("add", {"a": 1, "b": 2}))
         counted = await provider.call(agent, a_call("count", {"to": 2}, frames))
         broken = await provider.call(agent, a_call("breaks", {}))
-        well = await provider.check(agent, 3)
+        well = await provider.check(agent, 60)
 
     assert isinstance(summed, Answer)
     assert summed.output == {"total": 3}
@@ -106,7 +106,7 @@ async def test_a_program_that_ends_is_lost_once_and_started_again(tmp_path: Path
     command = (sys.executable, str(tmp_path / "crashes.py"))
     async with a_provider(command) as provider:
         lost = await provider.call(an_agent(command), a_call("add", {}))
-        well = await provider.check(an_agent(command), 3)
+        well = await provider.check(an_agent(command), 60)
 
     assert isinstance(lost, Failure)
     assert (lost.error.code, lost.error.definite) == ("agent.lost", False)

@@ -63,7 +63,7 @@ async def test_hops_and_traces_reach_the_agent(http: httpx.AsyncClient, peer: Pe
 
     await post(http, "/api/agents/execute", {"agent_type": "far", "input_data": {}})
     made = await post(http, "/api/workflows", {"name": "w", "steps": [step]})
-    await post(http, f"/api/workflows/{made['id']}/execute", {}, prefer="wait=10")
+    await post(http, f"/api/workflows/{made['id']}/execute", {}, prefer="wait=60")
     await http.post("/api/agents/execute", json={"agent_type": "far", "input_data": {}})
 
     direct, step_of_it, fresh = (asked.headers for asked in peer.asked)

@@ -86,7 +86,7 @@ async def test_real_events_fit_their_schemas(store_url: str) -> None:
             made = await http.post("/api/workflows", json=body)
             assert made.status_code < 300, made.text
             at = f"/api/workflows/{made.json()['id']}/execute"
-            run = (await http.post(at, json={}, headers={"Prefer": "wait=5"})).json()
+            run = (await http.post(at, json={}, headers={"Prefer": "wait=60"})).json()
             await http.post(f"/api/executions/{run['id']}/retry", json={})
         agent = {"name": "tp", "agent_type": "text_processor", "capabilities": ["odd"]}
         made = (await http.post("/api/agents/register", json=agent)).json()

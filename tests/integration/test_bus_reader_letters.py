@@ -34,7 +34,7 @@ async def dead(store: Store, count: int, of: Tenant = HOME) -> list[str]:
             and len((await letters.page(of, "r", 50, None))[0]) == count
         )
 
-    await eventually(there, 20)
+    await eventually(there)
     return [one.at for one in (await letters.page(of, "r", 50, None))[0]]
 
 
@@ -74,7 +74,7 @@ async def test_what_fails_again_is_dead_again_and_blocks_nothing(store: Store) -
             found, _ = await Letters(store).page(HOME, "r", 50, None)
             return [one.at for one in found] != [first] and len(found) == 1
 
-        await eventually(another, 20)
+        await eventually(another)
         await bus.publish(draft(2))
         await reader.has(1, 20)
 

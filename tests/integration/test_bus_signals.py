@@ -118,7 +118,7 @@ async def test_what_a_step_says_is_told_where_somebody_looks_on(store: Store) ->
             await eventually(lambda: says(len(told) >= 2))
         events = [json.loads(bytes(one.data)) for one in told]
         await eventually(
-            lambda: says(here.step_emitter(DEFAULT_TENANT, "exe_1", "s", 1) is not None), 1
+            lambda: says(here.step_emitter(DEFAULT_TENANT, "exe_1", "s", 1) is not None)
         )
 
     assert "".join(one["text"] for one in events if "text" in one) == "a b c"
@@ -194,7 +194,7 @@ async def heard(signal: Callable[[int], None], far: Heard) -> None:
         signal(next(numbers))
         return bool(far.levels)
 
-    await eventually(there, 10)
+    await eventually(there)
 
 
 async def says(so: bool) -> bool:

@@ -35,7 +35,7 @@ async def furnished(product: Product) -> dict[str, str]:
     """Something of everything, with hostile text wherever text may stand."""
     workflow = (await product.post("/api/workflows", MOOD)).json()["id"]
     body = {"input_data": {"text": PAYLOAD, "more": [PAYLOAD]}, "labels": {"who": PAYLOAD[:60]}}
-    started = await product.post(f"/api/workflows/{workflow}/execute", body, prefer="wait=30")
+    started = await product.post(f"/api/workflows/{workflow}/execute", body, prefer="wait=60")
     assert started.status_code == 200, started.text
     await product.post("/api/queues/mail/messages", {"body": PAYLOAD})
     event = {"event_type": "shop.ordered", "source_service": "shop", "source_id": PAYLOAD[:40]}

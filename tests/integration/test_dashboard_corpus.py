@@ -72,10 +72,10 @@ async def filled(one: Product) -> list[str]:
     absent = {"id": "x", "type": "transform", "input_data": "${input[input.key]}"}
     bad = (await one.post("/api/workflows", {"name": "bad", "steps": [absent]})).json()
     sent = {"input_data": {"key": f"<{MARK} onload=1>"}}
-    failed = await one.post(f"/api/workflows/{bad['id']}/execute", sent, prefer="wait=30")
+    failed = await one.post(f"/api/workflows/{bad['id']}/execute", sent, prefer="wait=60")
     assert failed.json()["status"] == "failed", failed.text
     run = {"input_data": {"text": ALL, "more": list(CORPUS), ALL[:200]: 1}, "labels": labels}
-    started = await one.post(f"/api{flow}/execute", run, prefer="wait=30")
+    started = await one.post(f"/api{flow}/execute", run, prefer="wait=60")
     assert started.status_code == 200, started.text
     ran = f"/executions/{started.json()['id']}"
     paused = (await one.post(f"/api{flow}/execute", run)).json()["id"]

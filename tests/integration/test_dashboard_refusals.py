@@ -161,7 +161,7 @@ async def test_another_tenant_sees_nothing_of_it(store: Store, store_url: str) -
         id_ = workflow.json()["id"]
         run = await site.http.post(
             f"/api/workflows/{id_}/execute", json={"input_data": {"text": "a"}},
-            headers={**owner, "prefer": "wait=30"},
+            headers={**owner, "prefer": "wait=60"},
         )  # fmt: skip
         execution = run.json()["id"]
         cookie, token = await site.browser("admin", "other")

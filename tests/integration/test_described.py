@@ -78,7 +78,7 @@ class Client:
     async def ran(self, *steps: dict[str, Any], **fields: Any) -> dict[str, Any]:
         """Save and run a definition to its end."""
         made = await self.post("/api/workflows", {"name": "w", "steps": steps, **fields})
-        shown = await self.post(f"/api/workflows/{made['id']}/execute", {}, Prefer="wait=10")
+        shown = await self.post(f"/api/workflows/{made['id']}/execute", {}, Prefer="wait=60")
         assert shown["ended_at"], shown
         return await self.looked_at(shown["id"])
 

@@ -12,7 +12,7 @@ async def test_what_a_step_emits_is_listed(store_url: str, payload: object) -> N
     async with a_product(store_url) as one:
         made = await one.post("/api/workflows", {"name": "w", "steps": [step]})
         at = f"/api/workflows/{made.json()['id']}/execute"
-        shown = (await one.post(at, {}, Prefer="wait=20")).json()
+        shown = (await one.post(at, {}, Prefer="wait=60")).json()
         answer = await one.http.get("/api/events/", params={"types": "order.*"})
 
     assert shown["status"] == "completed", shown

@@ -78,7 +78,7 @@ async def test_a_model_does_the_steps_of_a_workflow(
 
     ran = await http.post(
         f"/api/workflows/{made.json()['id']}/execute",
-        json={"input_data": {"text": "I love it"}}, headers={"prefer": "wait=10"},
+        json={"input_data": {"text": "I love it"}}, headers={"prefer": "wait=60"},
     )  # fmt: skip
 
     execution = ran.json()
@@ -223,7 +223,7 @@ async def test_the_demo_runs_the_same_with_models(
     async def run() -> dict[str, Any]:
         answer = await http.post(
             f"/api/workflows/{workflow}/execute",
-            json={"input_data": given}, headers={"prefer": "wait=20"},
+            json={"input_data": given}, headers={"prefer": "wait=60"},
         )  # fmt: skip
         assert answer.json()["status"] == "completed", answer.text
         return answer.json()["output"]

@@ -261,12 +261,12 @@ async def test_an_answer_that_was_cut_at_its_limit_says_so(
 async def test_a_check_asks_for_the_models_and_nothing_else(
     client: Client, llm_mock: LlMock
 ) -> None:
-    assert await client.wire.check(client.reach, CREDENTIALS, 5.0) is None
+    assert await client.wire.check(client.reach, CREDENTIALS, 60.0) is None
 
     asked = llm_mock.requests()
     llm_mock.behaves({"type": "fail", "status": 401}, {"type": "fail", "status": 503})
-    refused = await client.wire.check(client.reach, CREDENTIALS, 5.0)
-    down = await client.wire.check(client.reach, CREDENTIALS, 5.0)
+    refused = await client.wire.check(client.reach, CREDENTIALS, 60.0)
+    down = await client.wire.check(client.reach, CREDENTIALS, 60.0)
     assert [(one["method"], one["path"].endswith("/v1/models")) for one in asked] == [("GET", True)]
     assert refused is not None
     assert refused.code == "agent.auth"

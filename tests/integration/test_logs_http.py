@@ -249,7 +249,7 @@ async def test_a_request_and_a_step_can_be_followed_by_their_ids(product: Produc
         ran = await product.http.post(
             f"/api/workflows/{made['id']}/execute",
             json={},
-            headers={"prefer": "wait=10", "traceparent": trace},
+            headers={"prefer": "wait=60", "traceparent": trace},
         )
         await product.parts.shipping.ship()
 

@@ -68,7 +68,7 @@ async def test_every_member_is_there_and_says_what_happened(store_url: str, tmp_
                 await one.http.post(
                     f"/api/workflows/{workflow}/execute",
                     json={},
-                    headers={"prefer": "wait=30"},
+                    headers={"prefer": "wait=60"},
                 )
         await a_webhook(one, event_filter={"event_types": ["nothing.of_this_test"]})
         with anyio.fail_after(60):
@@ -115,7 +115,7 @@ async def test_a_tenant_sees_nothing_of_another_in_it(store_url: str, tmp_path: 
         steps = [{"id": "a", "agent_type": "own", "task_type": "do"}]
         saved = await one.post("/api/workflows", {"name": "hidden", "steps": steps})
         path = f"/api/workflows/{saved.json()['id']}/execute"
-        await one.http.post(path, json={}, headers={"prefer": "wait=30"})
+        await one.http.post(path, json={}, headers={"prefer": "wait=60"})
         await a_webhook(one)
         come_as(one, "viewer", "else")
         found = await overview(one)

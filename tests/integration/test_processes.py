@@ -202,4 +202,4 @@ async def test_a_client_that_leaves_stops_what_it_asked_for(store_url: str) -> N
                 group.start_soon(house.post, "/api/agents/execute", wish)
                 await house.gate.begun.wait()
                 group.cancel_scope.cancel()
-        await until(house.gate.stopped.is_set, 10)
+        await until(house.gate.stopped.is_set)

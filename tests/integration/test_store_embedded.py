@@ -175,7 +175,7 @@ async def test_a_server_that_was_killed_is_started_again(tmp_path: Path) -> None
 
         await kill_its_server(store, prefix)
 
-        assert await store.insist(lambda: store.read(prefix, "GET", f"{prefix}a"), 5) == b"1"
+        assert await store.insist(lambda: store.read(prefix, "GET", f"{prefix}a"), 60) == b"1"
 
 
 async def kill_its_server(store: Store, prefix: str) -> None:
