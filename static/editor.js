@@ -5,7 +5,7 @@
 (() => {
 'use strict';
 
-const DRAFT_MS = 2_000, SEND_MS = 5_000, FILE_MAX = 1_048_576;
+const DRAFT_MS = 2_000, SEND_MS = 5_000, FILE_MAX = 1_048_576, KEEPALIVE_MAX = 60_000;
 const area = document.querySelector('textarea[name=definition]');
 if (!area) return;
 const listeners = new Set();
@@ -138,32 +138,76 @@ form.addEventListener('submit', event => {
 });
 
 // a draft: 2 s after a change, and when the page is left; one after the other, each of the revision
-// that the one before made, so that no two pages overwrite each other's
+// that the one before made, so that no two pages overwrite each other's. What could not be kept is
+// tried again, and who leaves with it is asked.
 const kept = document.getElementById('kept'), draft = form.elements.draft;
 const NOT_KEPT = 'The draft could not be kept';
-let waiting = 0, last = text.get(), line = Promise.resolve(), sending = 0;
+const REASONS = {401: ': you are signed out', 403: ': you may not', 413: ': it is too long', 422: ': it is too long'};
+let waiting = 0, line = Promise.resolve(), sending = 0, under = null, left = false;
+let last = area.dataset.unkept === undefined ? text.get() : null;
+const doubts = new Set();  // what was sent, and nobody knows whether it came
+let trouble = false, foreign = false;
+
+function say(said, wrong = false) {
+  trouble = wrong;
+  kept.textContent = said;
+  kept.className = wrong ? 'toned' : 'dim';
+}
+
+function later(ms) {
+  clearTimeout(waiting);
+  waiting = setTimeout(keep, ms);
+}
+
+function packed() {
+  const body = new URLSearchParams(new FormData(form));
+  body.set('definition', text.get());
+  return body;
+}
+
+// Whether the draft that is there is one of which nobody knew whether it came.
+async function came() {
+  const answer = await fetch(`/api/workflows/${form.elements.workflow.value || 'new'}/draft`, {signal: AbortSignal.timeout(SEND_MS)});
+  const one = await answer.json();
+  if (answer.ok && !doubts.has(one.definition.replaceAll('\r\n', '\n'))) return false;
+  if (one.revision === undefined) return false;
+  draft.value = one.revision;
+  return true;
+}
 
 async function send(leaving) {
   const now = text.get();
-  if (now === last) return;
-  const body = new URLSearchParams(new FormData(form));
-  if (leaving && sending) body.set('draft', '');  // whatever becomes of what is on its way
+  if (now === last || (leaving && now === under)) return;
+  const body = packed();
+  if (leaving && sending && !foreign) body.set('draft', '');  // whatever becomes of what is on its way
+  under = now;
   try {
     const answer = await fetch('/ui/editor/draft', {method: 'POST', body,
-      signal: AbortSignal.timeout(SEND_MS), keepalive: body.toString().length < 60_000});
-    if (answer.ok) {
+      signal: AbortSignal.timeout(SEND_MS), keepalive: body.toString().length < KEEPALIVE_MAX});
+    if (answer.status === 204) {
       last = now;
+      doubts.clear();
+      foreign = false;
       draft.value = answer.headers.get('etag').replaceAll('"', '');
-      kept.textContent = 'Draft kept';
+      say('Draft kept');
+    } else if (answer.status === 412 && doubts.size && await came()) {
+      doubts.clear();
+      under = null;
+      await send();
     } else if (answer.status === 412) {
-      kept.textContent = 'Another page keeps a draft of this: save to keep what is here';
-    } else throw new Error(answer.status);
-  } catch (error) {
-    const status = Number(error.message) || 0;
-    draft.value = '';  // it may have been kept
-    kept.textContent = status ? NOT_KEPT : `${NOT_KEPT}: no connection`;
-    if (!status || status === 429 || status >= 500) waiting ||= setTimeout(keep, SEND_MS);
-  }
+      foreign = true;
+      say('Another page keeps a draft of this: save to keep what is here', true);
+    } else {
+      const status = answer.redirected ? 401 : answer.status;
+      if (status >= 500) doubts.add(now);
+      say(NOT_KEPT + (REASONS[status] ?? ''), true);
+      if (!waiting && status !== 413 && status !== 422) later(SEND_MS);
+    }
+  } catch {
+    doubts.add(now);
+    say(`${NOT_KEPT}: no connection`, true);
+    if (!waiting) later(SEND_MS);
+  } finally { under = null; }
 }
 
 // Who leaves cannot wait.
@@ -175,23 +219,37 @@ function keep(leaving) {
     return;
   }
   sending += 1;
-  line = line.then(send).finally(() => { sending -= 1; });
+  line = line.then(() => send()).finally(() => { sending -= 1; });
 }
 
+function leave() { if (!left && text.get() !== last) keep(true); }
+
 window.orchestraText.onChange(() => {
-  kept.textContent = '';
-  clearTimeout(waiting);
-  waiting = setTimeout(keep, DRAFT_MS);
+  if (!trouble) say('');
+  left = false;
+  later(DRAFT_MS);
 });
-document.addEventListener('visibilitychange', () => { if (document.hidden && waiting) keep(true); });
-form.addEventListener('submit', event => {
-  if (event.submitter?.name === 'fix') return;
+if (last === null) later(DRAFT_MS);
+document.addEventListener('visibilitychange', () => { if (document.hidden) leave(); });
+window.addEventListener('pagehide', leave);
+window.addEventListener('online', () => { if (trouble) keep(); });
+window.addEventListener('beforeunload', event => {
+  if (left || text.get() === last) return;
+  if (trouble || packed().toString().length >= KEEPALIVE_MAX) event.preventDefault();
+});
+
+// The page is left with all that is written, or with the wish to forget it: nothing more is kept.
+document.addEventListener('submit', event => {
+  const discards = event.target.getAttribute('action') === '/ui/editor/discard';
+  if ((event.target !== form && !discards) || event.submitter?.name === 'fix') return;
   clearTimeout(waiting);
-  waiting = 0;  // nothing more is kept as the page is left
+  waiting = 0;
+  left = !sending;
+  if (discards) event.target.elements.draft.value = draft.value;
   if (!sending) return;
   event.preventDefault();
-  line.then(() => form.requestSubmit(event.submitter));
-});
+  line.then(() => event.target.requestSubmit(event.submitter));
+}, true);  // before the one that lets nothing be sent twice
 
 // a file, and order
 function whole(made) { text.edit(0, text.get().length, made); }

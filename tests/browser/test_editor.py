@@ -159,6 +159,99 @@ def test_drafts_are_kept_one_after_the_other(
     site.ask("DELETE", "/api/workflows/new/draft")
 
 
+def a_workflow(site: Site, name: str) -> tuple[str, str]:
+    """The path of its draft, and the address of its editor."""
+    made = site.ask("POST", "/api/workflows", json.loads(WHOLE) | {"name": name})
+    at = f"/workflows/{made['id']}"
+    return f"/api{at}/draft", f"{site.url}{at}/edit"
+
+
+def test_a_draft_that_cannot_be_kept_is_told_tried_again_and_takes_nothing(
+    context: BrowserContext, watched: Opener, wrong: list[str], site: Site
+) -> None:
+    kept_at, address = a_workflow(site, "drafted")
+    page, lost = context.new_page(), list[bool]()
+    page.clock.install()
+
+    def never(route: Route) -> None:
+        route.abort()
+
+    def answer_lost(route: Route) -> None:
+        lost.append(route.fetch().ok)
+        route.abort()
+
+    drafts, kept = "**/ui/editor/draft", page.locator("#kept")
+    page.route(drafts, never)
+    page.goto(address)
+    retype(page, "one")
+    page.clock.run_for(2_500)
+    expect(kept).to_have_text("The draft could not be kept: no connection")
+    retype(page, "two")
+    expect(kept).to_have_class("toned")  # until it is kept
+    page.unroute(drafts)
+    page.clock.run_for(6_000)
+    expect(kept).to_have_text("Draft kept")
+
+    page.route(drafts, answer_lost, times=1)
+    retype(page, "three")
+    page.clock.run_for(2_500)
+    expect(kept).to_have_text("The draft could not be kept: no connection")
+    assert lost == [True]
+    retype(page, "four")
+    page.clock.run_for(6_000)  # it was kept after all, and is ours
+    expect(kept).to_have_text("Draft kept")
+    assert site.ask("GET", kept_at)["definition"] == "four"
+
+    page.route(drafts, never, times=1)
+    retype(page, "five")
+    page.clock.run_for(2_500)
+    expect(kept).to_have_text("The draft could not be kept: no connection")
+    site.ask("PUT", kept_at, {"definition": "of another page"})
+    page.clock.run_for(6_000)
+    expect(kept).to_contain_text("Another page keeps a draft of this")
+    assert site.ask("GET", kept_at)["definition"] == "of another page"
+    page.close()
+    wrong.clear()  # the browser logs what was aborted, and the 412
+
+
+def test_no_draft_is_lost_where_a_page_is_left(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    kept_at, address = a_workflow(site, "left")
+    page = context.new_page()
+    page.clock.install()
+    page.goto(address)
+    mine = written(page).replace('"all_done"', '"any_completed"')
+    retype(page, mine)
+    page.goto(f"{site.url}/workflows")
+    shown = page.locator(".card.draft")
+    for _ in range(100):  # it may come after the next page was asked for
+        page.goto(address)
+        if shown.count():
+            break
+    assert written(page) == mine
+
+    retype(page, mine.replace("left", "left early"))
+    page.get_by_role("button", name="Save version").click()
+    expect(page.locator(".review")).to_be_visible()
+    expect(text_of(page)).to_be_visible()
+    page.clock.run_for(2_500)  # nobody has touched that page
+    expect(page.locator("#kept")).to_have_text("Draft kept")
+    assert "left early" in site.ask("GET", kept_at)["definition"]
+
+    theirs = json.loads(WHOLE) | {"name": "left", "description": "theirs"}
+    site.ask("PUT", kept_at.removesuffix("/draft"), theirs)
+    page.goto(address)
+    expect(shown).to_contain_text("began with version 1; version 2 has been saved since")
+    retype(page, "other")
+    page.clock.run_for(2_500)
+    expect(page.locator("#kept")).to_have_text("Draft kept")
+    page.get_by_role("button", name="Discard the draft").click()
+    expect(shown).to_have_count(0)
+    assert json.loads(written(page))["description"] == "theirs"
+    page.close()
+
+
 def test_what_is_written_is_kept_compared_and_saved(
     context: BrowserContext, watched: Opener, wrong: list[str], own_site: Site
 ) -> None:
