@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Locator, Page, ViewportSize, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize, expect
 
 ROOT = Path(__file__).parents[1]
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -149,6 +149,13 @@ def furnished(site: Site) -> None:
     site.ask("POST", "/api/events/publish", event)
     agents = site.ask("GET", "/api/agents")["items"]
     site.made["agent"] = agents[0]["id"]
+
+
+def patient(browser: Browser, **options: Any) -> BrowserContext:
+    """A context of its own, that waits for pages as long as any other."""
+    made = browser.new_context(**options)
+    made.set_default_timeout(PATIENCE_MS)
+    return made
 
 
 def text_of(page: Page) -> Locator:

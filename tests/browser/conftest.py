@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import DESKTOP, PATIENCE_MS, Opener, Site, furnished
+from browsing import DESKTOP, PATIENCE_MS, Opener, Site, furnished, patient
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -76,8 +76,7 @@ def wrong() -> list[str]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(viewport=DESKTOP, reduced_motion="reduce")
-    made.set_default_timeout(PATIENCE_MS)
+    made = patient(browser, viewport=DESKTOP, reduced_motion="reduce")
     yield made
     made.close()
 

@@ -2,7 +2,7 @@
 
 import json
 
-from browsing import PAYLOAD, Opener, Site, live
+from browsing import PAYLOAD, Opener, Site, live, patient
 from plain_peer import plain_peer
 from playwright.sync_api import BrowserContext, expect
 
@@ -101,7 +101,7 @@ def test_a_worker_gets_its_token_once_without_javascript(
 ) -> None:
     browser = context.browser
     assert browser is not None
-    plain = browser.new_context(java_script_enabled=False)
+    plain = patient(browser, java_script_enabled=False)
     page = plain.new_page()
     page.goto(f"{site.url}/agents/new?provider=pull")
     page.locator("#f-name").fill("far-away")

@@ -2,7 +2,7 @@
 
 import re
 
-from browsing import LONG, Opener, Site, live
+from browsing import LONG, Opener, Site, live, patient
 from playwright.sync_api import Browser, BrowserContext, expect
 
 
@@ -53,7 +53,7 @@ def test_many_are_steered_without_javascript(browser: Browser, site: Site) -> No
     site.ask("POST", "/api/workflows", LONG | {"name": "bare"})
     for text in ("four", "five"):
         site.run("bare", text=text)
-    context = browser.new_context(java_script_enabled=False)
+    context = patient(browser, java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{site.url}/executions?workflow=bare&order=oldest")
     page.get_by_role("button", name="Cancel").click()

@@ -3,7 +3,7 @@
 import json
 import re
 
-from browsing import Opener, Site, retype, text_of
+from browsing import Opener, Site, patient, retype, text_of
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 
@@ -116,7 +116,7 @@ def test_tab_leaves_and_letters_are_no_keys_of_the_page(
 
 
 def test_a_mistake_is_repaired_without_a_script(browser: Browser, site: Site) -> None:
-    context = browser.new_context(java_script_enabled=False)
+    context = patient(browser, java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{site.url}/workflows/new")
     page.locator("#definition").fill(

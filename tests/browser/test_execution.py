@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from browsing import PAYLOAD, Opener, Site, agent_step, live
+from browsing import PAYLOAD, Opener, Site, agent_step, live, patient
 from playwright.sync_api import Browser, BrowserContext, expect
 
 UNDO: dict[str, Any] = {
@@ -142,7 +142,7 @@ def test_the_past_is_a_link_a_slider_and_a_film(
     page.get_by_role("link", name="Timeline").click()
     expect(page.locator(".gantt a.g")).to_have_count(3)
 
-    bare = browser.new_context(java_script_enabled=False)
+    bare = patient(browser, java_script_enabled=False)
     still = bare.new_page()
     still.goto(f"{site.url}/executions/{execution}")
     still.locator(".when a[rel=prev]").click()
@@ -171,7 +171,7 @@ def test_two_executions_side_by_side_run_again_and_sent_as_a_file(
     expect(page.locator("#step .changes").first).to_contain_text("quite another")
 
     answer = context.request.get(f"{site.url}/executions/{done}/export")
-    alone = browser.new_context(java_script_enabled=False)
+    alone = patient(browser, java_script_enabled=False)
     file, asked = alone.new_page(), list[str]()
     file.on("request", lambda request: asked.append(request.url))
     file.set_content(answer.text())

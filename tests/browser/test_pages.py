@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from browsing import DESKTOP, PATIENCE_MS, PHONE, Opener, Site, live
+from browsing import DESKTOP, PHONE, Opener, Site, live, patient
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -141,8 +141,7 @@ class Main(HTMLParser):
 @pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """One for all pages, so that the browser has their sheets and scripts."""
-    made = browser.new_context(viewport=DESKTOP, reduced_motion="reduce")
-    made.set_default_timeout(PATIENCE_MS)
+    made = patient(browser, viewport=DESKTOP, reduced_motion="reduce")
     yield made
     made.close()
 
@@ -207,7 +206,7 @@ def test_a_first_visit_is_small(
     browser: Browser, site: Site, path: str, last: str, most: int
 ) -> None:
     """Counted when what comes last is there."""
-    context = browser.new_context(viewport=DESKTOP)
+    context = patient(browser, viewport=DESKTOP)
     page = context.new_page()
     page.goto(site.url + path.format(**site.made))
     expect(page.locator(last).first).to_be_visible()

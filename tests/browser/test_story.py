@@ -3,7 +3,7 @@
 import json
 import signal
 
-from browsing import LONG, Opener, Site, live, retype
+from browsing import LONG, Opener, Site, live, patient, retype
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 
@@ -74,7 +74,7 @@ def test_a_mistaken_definition_keeps_what_was_typed(
 def test_without_javascript_a_workflow_is_written_run_and_paused(
     site: Site, browser: Browser
 ) -> None:
-    context = browser.new_context(java_script_enabled=False)
+    context = patient(browser, java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{site.url}/workflows/new")
 
