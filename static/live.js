@@ -76,8 +76,8 @@ if (stream) {
 }
 
 // parts that ask anew by themselves: what cannot be had just now stays as it is, and is asked for again
-const AWAY = [204, 429, 502, 503, 504], missed = new WeakSet(), addresses = new WeakMap();
-let later = 0;
+const AWAY = [204, 429, 502, 503, 504], missed = new WeakSet(), addresses = new WeakMap(), knew = new WeakMap();
+let later = 0, told = 0;
 const byItself = ctx => ctx?.request?.headers['X-Again'] !== undefined;
 
 function catchUp() {
@@ -87,15 +87,27 @@ function catchUp() {
   htmx.trigger(stream, 'poll');
 }
 
+function askLater() {
+  later ||= setTimeout(catchUp, AGAIN_MS * (0.7 + 0.6 * Math.random()));
+}
+
 function miss(ctx) {
   missed.add(ctx);
-  later ||= setTimeout(catchUp, AGAIN_MS * (0.7 + 0.6 * Math.random()));
+  askLater();
 }
 
 document.addEventListener('htmx:config:request', ({detail: {ctx}}) => {
   if (!stream || ctx.sourceEvent?.target !== stream || ctx.sourceElement === stream) return;
   ctx.request.headers['X-Again'] = 'yes';
   addresses.set(ctx, ctx.sourceElement.getAttribute('hx-get'));
+});
+// what the stream told while an answer was on its way may be newer than that, and is told once
+stream?.addEventListener('htmx:sse:after:message', ({detail}) => { if (!detail.message.event) told += 1; });
+document.addEventListener('htmx:before:request', ({detail: {ctx}}) => {
+  if (addresses.has(ctx)) setTimeout(() => knew.set(ctx, told)); // what else is in the same message is as old
+});
+document.addEventListener('htmx:after:swap', ({detail: {ctx}}) => {
+  if (knew.has(ctx) && knew.get(ctx) !== told) askLater();
 });
 document.addEventListener('htmx:after:request', ({detail: {ctx}}) => {
   if (byItself(ctx) && AWAY.includes(ctx.response.status)) miss(ctx);

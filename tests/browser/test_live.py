@@ -1,7 +1,7 @@
 """Pages are told what happens, and nothing is lost."""
 
-from browsing import Opener, Site, live
-from playwright.sync_api import Browser, BrowserContext, Route, expect
+from browsing import Opener, Site, live, patient
+from playwright.sync_api import Browser, BrowserContext, Request, Route, expect
 
 HIDE = """(hidden) => {
   Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
@@ -86,7 +86,7 @@ def test_a_lost_server_is_said_with_the_time_of_what_is_shown(
 
 
 def test_what_comes_anew_has_local_times_and_stays_open(browser: Browser, site: Site) -> None:
-    context = browser.new_context(timezone_id="Asia/Kolkata")
+    context = patient(browser, timezone_id="Asia/Kolkata")
     page = context.new_page()
     page.goto(f"{site.url}/queues/mail")
     live(page)
@@ -136,6 +136,27 @@ def test_a_part_that_cannot_be_had_stays_and_asks_again_by_itself(
     expect(row).to_contain_text("running")
     expect(page.locator("[aria-busy]")).to_have_count(0)
     assert not page.locator(".toast").count()
+
+
+def test_an_answer_that_is_older_than_what_was_told_does_not_stay(
+    context: BrowserContext, watched: Opener, site: Site
+) -> None:
+    execution, held = site.run("patience", text="hello"), list[Request]()
+    page = live(watched(context, f"{site.url}/executions?workflow=patience"))
+    row = page.locator(f"#x-{execution}")
+    expect(row).to_contain_text("running")
+
+    def late(route: Route) -> None:
+        held.append(route.request)
+        older = route.fetch()
+        site.ask("POST", f"/api/executions/{execution}/cancel")
+        expect(row).to_contain_text("cancelled")
+        route.fulfill(response=older)
+
+    page.route("**/ui/executions/rows*", late, times=1)
+    with page.expect_response(lambda one: "/rows" in one.url and one.request not in held):
+        page.evaluate("htmx.trigger('#live', 'poll')")
+    expect(row).to_contain_text("cancelled")
 
 
 def test_a_burst_ends_right(context: BrowserContext, watched: Opener, site: Site) -> None:
