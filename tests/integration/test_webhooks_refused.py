@@ -120,6 +120,12 @@ async def test_a_made_up_cursor_is_refused(store_url: str, tmp_path: Path) -> No
             answer = await one.http.get("/api/webhooks/", params={"cursor": cursor})
 
             assert answer.status_code == 400, cursor
+        log = f"/api/webhooks/{(await a_webhook(one))['id']}/deliveries"
+        made_up = [(log, text) for text in ("x", "0-0", "00-1", "\u0661-1")]
+        for path, cursor in (*made_up, ("/api/events", "AQBuYW1lAAA")):  # 0-0 of some stream
+            answer = await one.http.get(path, params={"cursor": cursor})
+
+            assert answer.status_code == 400, cursor
 
 
 async def test_the_same_request_again_makes_no_second_one(store_url: str, tmp_path: Path) -> None:

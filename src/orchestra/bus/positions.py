@@ -57,6 +57,8 @@ def _positions(raw: bytes) -> Mapping[bytes, str] | None:
         seq, at = _take(raw, at)
         if behind > newest or max(newest, seq) > _NUMBER_MAX:
             return None
+        if behind == newest and not seq:  # that is left out, and nothing is before it
+            return None
         found[name] = f"{newest - behind}-{seq}"
     return found
 

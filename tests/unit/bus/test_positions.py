@@ -44,6 +44,13 @@ def test_what_is_none_of_ours_is_refused(text: str) -> None:
         decoded(text)
 
 
+@pytest.mark.parametrize("newest", [0, 7])
+def test_a_position_that_nothing_is_before_is_refused(newest: int) -> None:
+    raw = bytes([1, newest, *b"name", newest, 0])
+    with pytest.raises(PositionInvalid):
+        decoded(base64.urlsafe_b64encode(raw).decode().rstrip("="))
+
+
 @given(st.binary(max_size=64))
 def test_no_bytes_break_it(raw: bytes) -> None:
     text = base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -26,7 +26,8 @@ from orchestra.store.tails import entries
 
 PAGE: Final = 200
 LOG_MAX: Final = 1_000
-_CURSOR: Final = re.compile(r"\d{1,16}-\d{1,16}")
+_CURSOR: Final = re.compile(r"[1-9][0-9]{0,15}-[0-9]{1,16}")
+"""Nothing is before the first position there is: the store is not asked for it."""
 
 
 class DeliveryUnknown(NotFound):
