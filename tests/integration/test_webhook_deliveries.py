@@ -8,7 +8,9 @@ from webhook_deliveries import Delivering, Got, Receivers, becomes, delivering, 
 
 from orchestra.bus import Draft
 from orchestra.bus.queues.records import OWN_OPTIONS
+from orchestra.bus.webhooks import delivering as delivering_module
 from orchestra.bus.webhooks import lines
+from orchestra.bus.webhooks.circuits import queue_of
 from orchestra.bus.webhooks.deliveries import DeliveryUnknown, EventGone, Wanted, WebhookDisabled
 from orchestra.bus.webhooks.records import Endpoint
 from orchestra.bus.webhooks.replaying import ReplayRunning, Wish
@@ -198,6 +200,46 @@ async def test_beyond_its_backlog_the_oldest_are_skipped(
     assert waiting == 17
     assert [event.key for event in told] == [a.id]
     assert OWN_OPTIONS.depth_max > 20
+
+
+async def test_beyond_the_bytes_of_its_tenant_the_oldest_of_the_heaviest_are_skipped(
+    store: Store, receivers: Receivers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering_module, "BACKLOG_BYTES_MAX", 60_000)
+    monkeypatch.setattr(lines, "_SHED", 3)
+    async with delivering(store, receivers, working=False) as one:
+        quiet = await one.endpoint("quiet", types=("small",))
+        loud = await one.endpoint("loud", types=("large",))
+        apart = await one.endpoint("apart", types=("large",), tenant=OTHER)
+        for n in range(3):
+            await one.happens(n, kind="small")
+        for n in range(14):
+            for tenant in (HOME, OTHER) if n < 5 else (HOME,):
+                data = msgspec.Raw(msgspec.json.encode({"n": n, "text": "x" * 10_000}))
+                draft = Draft(tenant, "large", "test", "k", data, "api")
+                await one.parts.handle(await one.event(draft))
+        deliverer = one.parts.deliverer
+        [buried] = await deliverer._lines.receive(loud, 1)
+        queues, queue = deliverer._lines.queues, queue_of(loud.id)
+        await queues.settle(HOME, queue, [buried.receipt], "bury", error="no use")
+
+        for _ in range(2):
+            await deliverer.sweep()
+            found = await deliverer._lines.look([quiet, loud, apart])
+            weights = {endpoint.name: glance.weight for endpoint, glance in found}
+            waiting = {endpoint.name: glance.depth for endpoint, glance in found}
+            assert 40_000 < weights["loud"] <= 60_000 - weights["quiet"]
+            assert waiting == {"quiet": 3, "loud": 5, "apart": 5}
+        skipped = [attempt.detail for attempt in await one.attempts(loud)]
+        told = await one.told("webhook.backlogged")
+        letters = (await queues.look(HOME, queue)).counts.dead
+        for received in await deliverer._lines.receive(loud, 10):
+            await queues.settle(HOME, queue, [received.receipt], "done")
+        [(_, empty)] = await deliverer._lines.look([loud])
+
+    assert (skipped, letters) == (["backlog"] * 8, 0)  # the dead one has gone first
+    assert [event.key for event in told] == [loud.id]
+    assert (empty.depth, empty.weight) == (0, 0)
 
 
 async def test_a_test_is_one_attempt_now_that_the_circuit_does_not_hear_of(

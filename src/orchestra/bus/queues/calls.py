@@ -106,8 +106,8 @@ class Calls:
         """What there is to receive in these queues, as far as this partition has them."""
         reply = await self.tried(part, "queue_glance", {}, queues)
         return [
-            Glance(spread, soon if isinstance(soon, int) else None, depth, depth_max)
-            for spread, soon, depth, depth_max in rows(reply, 4)
+            Glance(spread, soon if isinstance(soon, int) else None, depth, depth_max, weight)
+            for spread, soon, depth, depth_max, weight in rows(reply, 5)
         ]
 
     def placed(self, queues: Iterable[bytes]) -> list[tuple[Part, list[bytes]]]:
@@ -132,12 +132,16 @@ class Calls:
 
 
 class Glance(NamedTuple):
-    """What is in a part of a queue. `spread` -1: nothing, there is no such queue."""
+    """What is in a part of a queue. `spread` -1: nothing, there is no such queue.
+
+    `weight`: its bytes, where it is a module's own.
+    """
 
     spread: int
     soon_ms: int | None
     depth: int
     depth_max: int
+    weight: int
 
 
 def unknown() -> QueueUnknown:

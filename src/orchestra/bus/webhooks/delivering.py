@@ -5,6 +5,8 @@ over all of them finds what became due. Every replica works on every endpoint.
 """
 
 import hashlib
+import math
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import anyio
@@ -22,6 +24,7 @@ from orchestra.bus.webhooks.matching import Known, Parcel, delivery_id
 from orchestra.bus.webhooks.notices import Notices
 from orchestra.bus.webhooks.pumps import Ground, Pump
 from orchestra.bus.webhooks.records import Endpoint, WebhookUnknown
+from orchestra.bus.webhooks.shares import too_heavy
 from orchestra.bus.webhooks.turns import Turns
 from orchestra.clock import Clock, Ids
 from orchestra.errors import OrchestraError
@@ -34,6 +37,9 @@ log = structlog.get_logger(__name__)
 AT_ONCE: Final = 500
 """Deliveries of one replica."""
 SWEEP_S: Final = 1.0
+BACKLOG_BYTES_MAX: Final = 256 * 1_048_576
+"""Of all that lies in the lines of a tenant; what is beyond goes with the next sweep."""
+TURNS_MAX: Final = 10
 AGAIN_S: Final = 60.0
 
 Place = tuple[Tenant, str]
@@ -92,11 +98,7 @@ class Deliverer:
             group=_group(endpoint, parcel.event),
             dedup=once or parcel.id,
         )
-        shed = await self._lines.send(endpoint, sent)
-        for one in shed:
-            await self._hands.skip(endpoint, msgspec.json.decode(one, type=Parcel), "backlog")
-        if shed:
-            await self._notices.backlogged(endpoint)
+        await self._skipped(endpoint, await self._lines.send(endpoint, sent))
 
     async def deliver_now(self, endpoint: Endpoint, event: Event, *, test: bool = True) -> Attempt:
         """One attempt at once, beside the queue; its circuit does not hear of it."""
@@ -158,14 +160,39 @@ class Deliverer:
 
     async def _sweep(self) -> None:
         while True:
-            everybody = [one for some in self._picture.everybody().values() for one in some]
             try:
-                await self._forget_gone({(one.tenant, one.id) for one in everybody})
-                for queue in await self._lines.due(everybody):
-                    self._heard(queue)
+                await self.sweep()
             except OrchestraError as away:
                 log.debug("webhook.not_swept", error=away.code)
             await self._clock.sleep(SWEEP_S)
+
+    async def sweep(self) -> None:
+        """Look at all lines: what is due is worked on, what is too much goes. Raises StoreAway."""
+        everybody = [one for some in self._picture.everybody().values() for one in some]
+        await self._forget_gone({(one.tenant, one.id) for one in everybody})
+        glances = await self._lines.look(everybody)
+        for endpoint, one in glances:
+            if one.soon_ms == 0:
+                self.prod(endpoint.tenant, endpoint.id)
+        weights = [(endpoint, one.weight) for endpoint, one in glances]
+        for endpoint, most in too_heavy(weights, BACKLOG_BYTES_MAX):
+            await self._lighten(endpoint, most)
+
+    async def _lighten(self, endpoint: Endpoint, most: int) -> None:
+        before = math.inf
+        for _ in range(TURNS_MAX):
+            shed, left = await self._lines.lighten(endpoint, most)
+            await self._skipped(endpoint, shed)
+            if left <= most or left >= before:  # those that are being sent stay
+                break
+            before = left
+
+    async def _skipped(self, endpoint: Endpoint, shed: Sequence[bytes]) -> None:
+        """They had to go from the line."""
+        for one in shed:
+            await self._hands.skip(endpoint, msgspec.json.decode(one, type=Parcel), "backlog")
+        if shed:
+            await self._notices.backlogged(endpoint)
 
     async def _forget_gone(self, now: set[Place]) -> None:
         """Drop what is kept of endpoints that are deleted; and again a minute later, as others may

@@ -1,6 +1,6 @@
 """The queues of endpoints: what deliveries need of queues beyond what everybody does."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -50,11 +50,24 @@ class Lines:
         try:
             await self.queues.send(endpoint.tenant, queue, [sent])
         except QueueFull:
-            home = self._calls.home(endpoint.tenant, queue)
-            reply = await self._calls.known(home, "queue_shed", {"max": _SHED})
-            shed = [body for _, body in rows(reply[1:], 2)]
+            shed, _ = await self._shed(endpoint, "")
             await self.queues.send(endpoint.tenant, queue, [sent])
         return shed
+
+    async def lighten(self, endpoint: Endpoint, most: int) -> tuple[list[bytes], int]:
+        """Take the oldest out of line until no more than `most` bytes are left; a hundred at most.
+
+        The bodies of those that waited, and how many bytes are left.
+        """
+        try:
+            return await self._shed(endpoint, most)
+        except QueueUnknown:
+            return [], 0
+
+    async def _shed(self, endpoint: Endpoint, most: int | str) -> tuple[list[bytes], int]:
+        home = self._calls.home(endpoint.tenant, queue_of(endpoint.id))
+        reply = await self._calls.known(home, "queue_shed", {"max": _SHED, "bytes": most})
+        return [body for _, body in rows(reply[2:], 2)], reply[1]
 
     async def receive(self, endpoint: Endpoint, most: int) -> list[Received]:
         """What is ready, leased."""
@@ -66,10 +79,10 @@ class Lines:
             return []
         return found
 
-    async def due(self, endpoints: Iterable[Endpoint]) -> list[bytes]:
-        """Names of the queues that have something to receive by now: `tenant:queue`."""
-        names = [f"{one.tenant}:{queue_of(one.id)}".encode() for one in endpoints]
-        return [name for name, one in await self._glances(names) if one.soon_ms == 0]
+    async def look(self, endpoints: Sequence[Endpoint]) -> list[tuple[Endpoint, Glance]]:
+        """How it is in each line by now."""
+        named = {f"{one.tenant}:{queue_of(one.id)}".encode(): one for one in endpoints}
+        return [(named[name], one) for name, one in await self._glances([*named])]
 
     async def depths(self, endpoints: Sequence[Endpoint]) -> list[int]:
         """Of each: how many deliveries wait, or are being made."""

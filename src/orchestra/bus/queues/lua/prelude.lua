@@ -5,7 +5,7 @@
 -- KEYS[1] is the prefix of a partition, "o:{tag}:"; it never exists as a key. ARGV[1] is `at`: '' means the server's TIME,
 -- a number is the virtual clock of a simulator. ARGV[2] is `queue`, "<tenant>:<name>". Under "<prefix>mq:<queue>:"
 --   c  HASH made, tries, lost, lease, depth, backoff (waits in ms, with commas), spread, seq (arrivals so far), dseq (burials so far),
---     alone (see parked)
+--     alone (see parked), bytes (see weighed)
 --   b  HASH id -> body              f  HASH id -> facts: state|class|arrival|tries|born|due|lost|token|group
 --   r  ZSET ready: class * 2^48 + arrival     l  ZSET leased: until when     d  ZSET delayed: until when
 --   w  ZSET waiting for their turn in a group: "<group> NUL <arrival, 16 digits> NUL <id>", all of one score, so by name
@@ -125,7 +125,11 @@ local function follow(group, t)
   line_up(fetch(id), t)
 end
 
+-- How many bytes lie in it, the dead ones with them, is known of a queue of a module's own.
+local function weighed() return match(ARGV[2], ':(.?)') == '~' end
+
 local function forget(id)
+  if weighed() then call('HINCRBY', q .. 'c', 'bytes', -call('HSTRLEN', q .. 'b', id)) end
   call('HDEL', q .. 'b', id)
   call('HDEL', q .. 'f', id)
 end

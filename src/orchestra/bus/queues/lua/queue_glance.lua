@@ -3,7 +3,7 @@
 -- more: "<tenant>:<name>" of each; `queue` says nothing
 -- flags: allow-oom
 -- returns for each 1 it is spread, 0 it is not, -1 there is none; ms until something may be received or ''; its messages;
---   and how many it may have
+--   how many it may have; and of a module's own its bytes
 -- repeats reads again
 -- cost O(1) a queue
 
@@ -15,8 +15,8 @@ end
 t = t + (tonumber(call('HGET', p .. 'cur', '@off')) or 0)
 for i = 3, #ARGV do
   local q, n = p .. 'mq:' .. ARGV[i] .. ':', #out
-  local c = call('HMGET', q .. 'c', 'made', 'spread', 'depth')
-  out[n + 1], out[n + 2], out[n + 3], out[n + 4] = -1, '', 0, 0
+  local c = call('HMGET', q .. 'c', 'made', 'spread', 'depth', 'bytes')
+  out[n + 1], out[n + 2], out[n + 3], out[n + 4], out[n + 5] = -1, '', 0, 0, 0
   if c[1] then
     local ready = call('ZCARD', q .. 'r')
     local soon = ready > 0 and 0
@@ -26,7 +26,7 @@ for i = 3, #ARGV do
     end
     out[n + 1], out[n + 2] = c[2] == '1' and 1 or 0, soon or ''
     out[n + 3] = ready + call('ZCARD', q .. 'l') + call('ZCARD', q .. 'd') + call('ZCARD', q .. 'w')
-    out[n + 4] = tonumber(c[3])
+    out[n + 4], out[n + 5] = tonumber(c[3]), tonumber(c[4]) or 0
   end
 end
 return out
