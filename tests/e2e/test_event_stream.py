@@ -10,7 +10,7 @@ import anyio
 import httpx
 import pytest
 
-from e2e.served import Server, a_store, serving
+from e2e.served import Server, a_store, serving, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.chaos]
 
@@ -26,7 +26,7 @@ class Follower:
     kinds: list[str] = field(default_factory=list[str])
     resyncs: int = 0
 
-    async def follow(self, server: Server, until: int) -> None:
+    async def follow(self, server: Server, last: int) -> None:
         """Until the number was told, or the connection ends."""
         headers = {"Last-Event-ID": self.last_id} if self.last_id else {}
         with suppress(httpx.HTTPError):
@@ -36,8 +36,16 @@ class Follower:
                 assert answer.status_code == 200
                 async for line in answer.aiter_lines():
                     self._line(line)
-                    if self.numbers and self.numbers[-1] == until:
+                    if self.numbers and self.numbers[-1] == last:
                         return
+
+    async def begun(self) -> None:
+        """Return when it was told where it is."""
+
+        async def last() -> str:
+            return self.last_id
+
+        await until(last, bool)
 
     def _line(self, line: str) -> None:
         name, _, value = line.partition(": ")
@@ -76,15 +84,15 @@ async def test_a_client_that_comes_back_after_a_kill_has_missed_nothing(tmp_path
             )
             async with anyio.create_task_group() as group:
                 group.start_soon(follower.follow, dying, -1)
-                while not follower.last_id:  # noqa: ASYNC110 -- what a client sees is what there is
-                    await anyio.sleep(0.01)
+                await follower.begun()
                 await publish(staying, range(BEFORE))
                 dying.signal(signal.SIGKILL)
             execution = await staying.start(workflow)
             await staying.ended(execution)
             await publish(staying, range(BEFORE, BEFORE + AFTER))
-            with anyio.fail_after(60):
-                await follower.follow(staying, BEFORE + AFTER - 1)
+            with anyio.fail_after(120):
+                while BEFORE + AFTER - 1 not in follower.numbers:
+                    await follower.follow(staying, BEFORE + AFTER - 1)
 
     assert set(follower.numbers) == set(range(BEFORE + AFTER))
     assert follower.resyncs == 0
@@ -98,8 +106,7 @@ async def test_streams_end_when_the_server_is_told_to_stop(tmp_path: Path) -> No
         follower, code = Follower(), -1
         async with anyio.create_task_group() as group:
             group.start_soon(follower.follow, server, -1)
-            while not follower.last_id:  # noqa: ASYNC110 -- what a client sees is what there is
-                await anyio.sleep(0.01)
+            await follower.begun()
             server.signal(signal.SIGTERM)
             code = await server.gone()
 

