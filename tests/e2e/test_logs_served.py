@@ -15,7 +15,7 @@ from e2e.served import Server, a_store, serving
 
 pytestmark = [pytest.mark.anyio, pytest.mark.chaos]
 
-EXECUTIONS = 50
+ENDS = 50
 SLACK_S, GAP_S = 6.0, 0.25
 """The open second, with a margin, of the time in which the process ran: under this load it says
 something all the time, and where it is silent for longer something has held it up.
@@ -37,7 +37,7 @@ async def test_a_kill_loses_at_most_the_open_second(tmp_path: Path) -> None:
             group.start_soon(load, dying, workflow)
             with anyio.fail_after(300):
                 # Two other processes say when it is enough.
-                while min(ends(early(dying)), ends(followed)) < EXECUTIONS:  # noqa: ASYNC110  # processes
+                while min(ends(early(dying)), ends(followed)) < ENDS:  # noqa: ASYNC110  # processes
                     await anyio.sleep(0.5)
             dying.signal(signal.SIGKILL)
             await dying.gone()
