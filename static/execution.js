@@ -34,6 +34,15 @@ function mark() {
   }
 }
 
+// The drawing may have less room beside the panel: what was chosen stays in sight.
+function bring(chosen) {
+  const region = chosen?.closest('.canvas');
+  if (!region) return;
+  const {left: from, right: to} = chosen.getBoundingClientRect(), box = region.getBoundingClientRect();
+  if (to > box.right - 12) region.scrollLeft += to - box.right + 24;
+  else if (from < box.left + 12) region.scrollLeft -= box.left + 24 - from;
+}
+
 document.addEventListener('click', event => {
   if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.defaultPrevented) return;
   const link = event.target.closest('a[href^="?"]');
@@ -46,6 +55,7 @@ document.addEventListener('click', event => {
   // from #side: of two that were chosen quickly the later one is shown
   htmx.ajax('GET', `/ui${base}/panel?${then}`, {source: '#side', target: '#side'}).then(() => {
     mark();
+    bring(left.querySelector('.dag a.n[aria-current]'));
     const step = document.getElementById('step');
     if (step && !wasOpen && step.getBoundingClientRect().top > innerHeight - 120) step.scrollIntoView({block: 'start'});
   });

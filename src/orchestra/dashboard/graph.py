@@ -6,6 +6,7 @@ sent alone while an execution runs. Every text is escaped, nothing has a style.
 
 import functools
 import html
+import math
 import urllib.parse
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
@@ -62,6 +63,7 @@ class Picture:
         # No larger than it was drawn: two steps are not blown up to the width of the page.
         self._parts = (
             f'<svg class="dag{" fits" if box.width <= FITS else ""}"'
+            f' data-wide="{math.ceil(box.width / 100)}"'
             f' viewBox="-8 -8 {box.width + 16:.0f} {box.height + 16:.0f}"'
             f' width="{box.width + 16:.0f}" height="{box.height + 16:.0f}"'
             f' role="group" aria-label="{html.escape(scope.label)}, {_count(scope)} steps">'

@@ -14,7 +14,7 @@ __all__ = ("BENDS_MAX", "Box", "Drawing", "Edge", "Point", "layout")
 Edge = tuple[str, str]
 Point = tuple[float, float]
 
-COLUMN_GAP, ROW_GAP = 64.0, 28.0
+COLUMN_GAP, ROW_GAP = 48.0, 28.0
 
 
 class Drawing(msgspec.Struct, frozen=True):

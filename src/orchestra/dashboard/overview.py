@@ -9,6 +9,7 @@ import anyio
 import msgspec
 from litestar import Response, get, post
 
+from orchestra.dashboard.alerts.naming import named
 from orchestra.dashboard.asking import Api, Refused, Viewer
 from orchestra.dashboard.forms import form
 from orchestra.dashboard.site import Answer, Asking, Site, There, by_htmx, gone_to, viewer
@@ -57,6 +58,8 @@ async def seen(api: Api, viewer: Viewer) -> Seen:
         group.start_soon(ask, "recent", "/api/executions", {"limit": 10})
         group.start_soon(ask, "workflows", "/api/workflows", {"limit": 1})
         group.start_soon(ask, "agents", "/api/agents", {"limit": 1})
+    firing: Document = found.get("figures", {}).get("alerts") or {}
+    await named(api, viewer, firing.get("items", []))
     recent = found.get("recent", {}).get("items", [])
     progress: dict[str, int] = {}
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 from litestar import get, post
 from litestar.params import FromPath
 
+from orchestra.dashboard.alerts.naming import named
 from orchestra.dashboard.answers import Question, asked
 from orchestra.dashboard.filters import Filtered
 from orchestra.dashboard.forms import form
@@ -57,6 +58,9 @@ async def _listed(request: Asking, site: Site) -> Document:
         kept = [one for one in listed.document["alerts"] if one["silenced_by"]]
         listed.document = {**listed.document, "alerts": kept}
         listed.query["state"] = "silenced"
+    if tab in ("now", "history"):
+        said = listed.document["alerts" if tab == "now" else "items"]
+        await named(site.api, asker, said)
     context: Document = {"tab": tab, "listed": listed, "armed": 0, "firing": {}}
     if tab == "now" and not listed.document["alerts"]:
         rules = await site.api.get(asker, "/api/alerts/rules", {"limit": 200})

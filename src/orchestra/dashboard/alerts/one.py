@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 from litestar import get
 from litestar.params import FromPath
 
+from orchestra.dashboard.alerts.naming import named
 from orchestra.dashboard.alerts.trying import pictured
 from orchestra.dashboard.asking import Refused, Viewer
 from orchestra.dashboard.site import Answer, Asking, Site, There, viewer
@@ -36,6 +37,7 @@ async def one(alert: FromPath[str], request: Asking, site: There) -> Answer:
     found = await site.api.get(asker, f"/api/alerts/{alert}")
     rule = await _rule(site, asker, found["rule_id"])
     history = await _history(site, asker, alert)
+    await named(site.api, asker, [found, *history])
     drawn = await _drawn(site, asker, found, rule, history) if rule else None
     return site.page(
         request, "pages/alert.html", alert=found, rule=rule, history=history, chart=drawn,

@@ -50,7 +50,7 @@ async def insights(request: Asking, site: There) -> Answer:
             group.start_soon(_ask, site, asker, name, query, found)
     return site.page(
         request, "pages/insights.html", found=found, chosen=chosen, windows=WINDOWS, by=by_known,
-        ranks=RANKS, of=OF, live="metrics",
+        ranks=RANKS, of=OF, live="",
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from orchestra.security import Permission, requires
 LINES: Final = 50
 AROUND: Final = 20
 BUCKETS: Final = 60
+BUCKETS_MIN: Final = 15
 NAMES: Final = ("q", "from", "to", "order")
 RANGES: Final = ("15m", "1h", "6h", "24h", "7d")
 TONES: Final = {"error": "red", "warning": "amber", "info": "blue", "debug": "slate"}
@@ -38,7 +39,8 @@ Document = dict[str, Any]
 async def logs(request: Asking, site: There) -> Answer:
     """The page."""
     context = await _listed(request, site)
-    context |= await _counted(site, viewer(request), context["listed"])
+    chosen_span = bool(request.query_params.get("from"))
+    context |= await _counted(site, viewer(request), context["listed"], chosen_span)
     return site.page(request, "pages/logs.html", live="logs", **context)
 
 
@@ -68,7 +70,7 @@ async def _listed(request: Asking, site: Site) -> Document:
     }  # fmt: skip
 
 
-async def _counted(site: Site, asker: Viewer, listed: Filtered) -> Document:
+async def _counted(site: Site, asker: Viewer, listed: Filtered, chosen_span: bool) -> Document:
     """How many lines of each level there are when, those that are left out by level, too."""
     kept = {name: value for name, value in listed.query.items() if name not in listed.wrong}
     query, span = kept.get("q", ""), {n: kept[n] for n in ("from", "to") if kept.get(n)}
@@ -83,6 +85,8 @@ async def _counted(site: Site, asker: Viewer, listed: Filtered) -> Document:
         return context
     chosen = levels_in(query)
     buckets: list[Document] = answer["buckets"]
+    if not chosen_span:
+        buckets = since_the_first(buckets)
     for level in reversed(LEVELS):
         only = chosen == (level,)
         wanted = without_level(query) if only else with_level(query, f"level:{level}")
@@ -92,10 +96,17 @@ async def _counted(site: Site, asker: Viewer, listed: Filtered) -> Document:
         )
     shown_levels = [level for level in LEVELS if level in chosen] or list(LEVELS)
     told = sum(one[level] for one in buckets for level in shown_levels)
-    label = f"{count(told)} lines from {day(answer['from'])} to {day(answer['to'])} UTC"
+    since = buckets[0]["at"] if buckets else answer["from"]
+    label = f"{count(told)} lines from {day(since)} to {day(answer['to'])} UTC"
     drawn = [_bucket(one, answer["step_ms"], query, shown_levels) for one in buckets]
-    context |= {"picture": histogram(drawn, label), "ends": (answer["from"], answer["to"])}
+    context |= {"picture": histogram(drawn, label), "ends": (since, answer["to"])}
     return context
+
+
+def since_the_first(buckets: list[Document]) -> list[Document]:
+    """Without those before the first line of all, as a young installation has many. Pure."""
+    empty = next((n for n, one in enumerate(buckets) if any(one[level] for level in LEVELS)), 0)
+    return buckets[min(empty, max(0, len(buckets) - BUCKETS_MIN)) :]
 
 
 def _bucket(one: Document, step_ms: float, query: str, levels: list[str]) -> Bucket:

@@ -22,6 +22,8 @@ from orchestra.instants import instant
 from orchestra.security import Permission, requires
 
 TABS: Final = ("charts", "explore", "services")
+ALWAYS: Final = "memory"
+"""The chart that has figures since the installation is there."""
 FORMULA: Final = ("=", "+", "-", "@", "\t")
 _READ: Final = [requires(Permission.METRICS_READ)]
 
@@ -60,12 +62,12 @@ async def _seen(request: Asking, site: Site, tab: str) -> Document:
     if tab == "explore":
         found, query = await explored(site, asker, list(given.multi_items()), wish)
         return {"tab": tab, "span": span, "bar": _bar(wish, wrong, query), **found}
+    if not {"range", "from", "to"} & given.keys():
+        oldest = await chart(site, asker, BY_KEY[ALWAYS], wish)
+        span = span.shorter(begin_ms([oldest]))
+        wish = msgspec.structs.replace(wish, span=span)
     made = await charts(site, asker, list(BY_KEY.values()), wish)
     begin = begin_ms(made.values())
-    if not {"range", "from", "to"} & given.keys() and span.shorter(begin) is not span:
-        span = span.shorter(begin)
-        wish = msgspec.structs.replace(wish, span=span)
-        made = await charts(site, asker, list(BY_KEY.values()), wish)
     bar = _bar(wish, wrong, []) | {"begin": span.late(begin)}
     return {"tab": tab, "span": span, "bar": bar, "sections": SECTIONS, "charts": made}
 

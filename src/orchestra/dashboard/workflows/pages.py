@@ -119,8 +119,7 @@ async def one(workflow: FromPath[str], request: Asking, site: There) -> Answer:
     elif tab == "insights":
         wanted = request.query_params
         context["insights"] = await insights_of(site, asker, shown["id"], wanted, tab)
-    runs_too = "workflows,executions" if context.get("lately") is not None else "workflows"
-    live = "executions" if tab == "executions" else runs_too
+    live = "executions" if tab == "executions" or context.get("lately") is not None else ""
     return site.page(request, "pages/workflow.html", live=live, **context)
 
 
