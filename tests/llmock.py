@@ -4,7 +4,7 @@ import contextlib
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +59,9 @@ class LlMock:
 @contextlib.contextmanager
 def running() -> Iterator[LlMock]:
     """A server on a free port, from when it is well until it is left."""
-    program = peers.python("llmock").with_name("llmock")
-    server, port = _started(program)
+    python = peers.python("llmock")
+    # -E: a PYTHONPATH of ours would give it this file for itself.
+    server, port = _started([python, "-E", python.with_name("llmock")])
     try:
         yield LlMock(port)
     finally:
@@ -68,12 +69,12 @@ def running() -> Iterator[LlMock]:
         server.wait(60)
 
 
-def _started(program: Path) -> tuple[subprocess.Popen[bytes], int]:
+def _started(program: Sequence[str | Path]) -> tuple[subprocess.Popen[bytes], int]:
     """A server that is well, and its port: another one where somebody else was quicker."""
     for _ in range(TRIES):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-        command = [program, "serve", "--port", str(port), "--log-level", "error"]
+        command = [*program, "serve", "--port", str(port), "--log-level", "error"]
         server = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

@@ -213,6 +213,7 @@ async def test_what_is_logged_is_handed_on_by_tenant(log: Log) -> None:
     assert len(page.lines) == 1_000
 
 
+@pytest.mark.hasty
 async def test_while_the_store_hangs_lines_wait_within_the_bound(tmp_path: Path) -> None:
     server = Valkey(tmp_path, free_port())
     with started(server):
@@ -234,7 +235,7 @@ async def test_while_the_store_hangs_lines_wait_within_the_bound(tmp_path: Path)
                 server.process.send_signal(signal.SIGCONT)
             await store.insist(process.shipped, 60.0)
 
-            found = await log.all(limit=200)
+            found = await store.insist(lambda: log.all(limit=200), 60.0)
 
     warnings = [line["n"] for line in found if line["level"] == "warning"]
     assert warnings == [*range(4_995, 500, -5), *range(500, -1, -1)]
