@@ -115,6 +115,22 @@ async def test_a_search_whose_time_is_over_stops_within_a_wave_and_goes_on(log: 
     assert max(looked) < 30_000
 
 
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+async def test_pages_go_forward_though_all_chunks_overlap_and_the_time_is_over(
+    log: Log, order: Any
+) -> None:
+    put, found, cursor = await overlapping(log, chunks=12, each=30), list[bytes](), None
+    slow, wanted = Asking(log.shelf, Slow()), Wanted((MINE,), order=order)
+    for _ in range(3 * len(put)):
+        page = await slow.page(wanted, 50, cursor)
+        found += page.lines
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+
+    assert sorted(found) == put
+
+
 async def test_what_matches_is_exported_a_part_at_a_time(log: Log) -> None:
     for n in range(0, 12_000, 1_000):
         await log.put([a_line(k, n=k) for k in range(n, n + 1_000)], sealed=True)

@@ -20,11 +20,9 @@ from orchestra.monitoring.logs.lines import AT, LEVEL_AT, NAMES, RANKS, moment, 
 from orchestra.monitoring.logs.matching import Matcher
 from orchestra.monitoring.logs.shelf import Shelf
 from orchestra.monitoring.logs.span import moment_of
-from orchestra.monitoring.logs.walking import FIRST, LAST, THREADS, Asked, Order, Walk
+from orchestra.monitoring.logs.walking import BEHIND, FIRST, LAST, THREADS, Asked, Order, Walk
 from orchestra.store.keys import Tenant
 
-BEHIND: Final = b"!"
-"""Behind an instant and all that has it, before the next."""
 BUCKETS_MAX: Final = 400
 EXPORTED: Final = 2_048
 """Lines that are written at once."""

@@ -6,6 +6,7 @@ one that comes before them. Chunks are read while those before them are looked t
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from math import inf
 from typing import Final, Generic, Literal, TypeAlias, TypeVar
 
 import anyio
@@ -23,6 +24,8 @@ T = TypeVar("T")
 
 Order: TypeAlias = Literal["newest", "oldest"]
 FIRST, LAST = b"", b"~"
+BEHIND: Final = b"!"
+"""Behind an instant and all that has it, before the next."""
 BUDGET_S: Final = 2.0
 LINES_MAX: Final = 5_000_000
 WAVES: Final = (2, 8, 32)
@@ -72,7 +75,7 @@ class Walk:
         """
         waiting = _Waiting(asked)
 
-        async with aclosing(self.through(asked, waiting.look)) as told:
+        async with aclosing(self.through(asked, waiting.look, onward=True)) as told:
             async for found, bound in told:
                 # Sorting ten thousand lines takes longer than others may have to wait.
                 ready = await anyio.to_thread.run_sync(
@@ -86,9 +89,13 @@ class Walk:
                     return
 
     async def through(
-        self, asked: Asked, look: Callable[[bytes], T]
+        self, asked: Asked, look: Callable[[bytes], T], *, onward: bool = False
     ) -> AsyncGenerator[tuple[list[T], bytes | None], None]:
-        """What `look` says of each chunk, and the time behind which all is looked through."""
+        """What `look` says of each chunk, and the time behind which all is looked through.
+
+        `onward`: it stops only at a time behind the one from which it is asked, so who walks again
+        from there is further, also where all chunks begin before what is asked.
+        """
         until = self._clock.monotonic() + asked.budget_s
         parts = await self._parts(asked)
         at, wave = 0, 0
@@ -98,7 +105,8 @@ class Walk:
             following = WAVES[min(wave + 1, len(WAVES) - 1)]
             now, raw = parts[at : at + size], ahead
             coming = parts[at + size : at + size + following]
-            work = _Work(look, raw, self._clock, until)
+            may_stop = not onward or _is_onward(_edge(parts[at], asked.order), asked)
+            work = _Work(look, raw, self._clock, until if may_stop else inf)
             async with anyio.create_task_group() as group:
                 for n in range(min(THREADS, len(now))):
                     group.start_soon(self._work, work, n)
@@ -108,7 +116,8 @@ class Walk:
             self.chunks += len(found)
             self.lines += sum(part.header.lines for part in now[: len(found)])
             bound = _edge(parts[at], asked.order) if at < len(parts) else None
-            if bound and (self.lines >= asked.lines_max or self._clock.monotonic() >= until):
+            over = self.lines >= asked.lines_max or self._clock.monotonic() >= until
+            if bound and over and (not onward or _is_onward(bound, asked)):
                 self.bounded = True
             yield found, bound
             if self.bounded:
@@ -253,6 +262,11 @@ def _batches(tenant: Tenant, looked: Looked) -> list[Part]:
 
 def _edge(part: Part, order: Order) -> bytes:
     return part.header.last if order == "newest" else part.header.first
+
+
+def _is_onward(at: bytes, asked: Asked) -> bool:
+    """Whether the time is behind the first that is asked for, in the order that is asked for."""
+    return at + BEHIND < asked.until if asked.order == "newest" else at > asked.since
 
 
 def _ready(lines: Sequence[bytes], bound: bytes, order: Order) -> int:
