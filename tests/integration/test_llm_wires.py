@@ -46,7 +46,8 @@ class Client:
     """A wire and where it goes. It retries as the platform does: what may be, and not too early."""
 
     def __init__(self, api: str, server: LlMock, outbound: Outbound) -> None:
-        self.wire: Wire = WIRES[api](Sending(outbound, SystemClock(), idle_s=0.5))
+        self.sending = Sending(outbound, SystemClock(), idle_s=60.0)
+        self.wire: Wire = WIRES[api](self.sending)
         base_url = server.anthropic if api == "messages" else server.openai
         self.reach = LlmReach(base_url, api, "mock-1")  # pyright: ignore[reportArgumentType] -- a parameter of the test
         self.server = server
@@ -70,6 +71,7 @@ class Client:
                 return said
             assert said.elsewhere, said
             self.failures.append(said)
+            self.sending._idle_s = 60.0
             self.server.requests()  # the server, too, has seen the end of this one
             await anyio.sleep((said.error.retry_after_ms or 0) / 1_000)
         raise AssertionError(self.failures)
@@ -112,6 +114,9 @@ async def test_every_fault_of_a_stream_is_a_failure_and_the_next_try_an_answer(
 ) -> None:
     # Long enough that the server has not said all of it before it sees that nobody listens.
     llm_mock.behaves(FAULTS[fault], {"type": "reply", "text": "word " * 3_000})
+
+    if fault == "stalled":
+        client.sending._idle_s = 0.5  # the first time, which only silence ends
 
     said = await client.insist(streamed=True)
 
