@@ -6,11 +6,13 @@ somebody is dead, is long here (`PATIENCE_S`), but for the tests marked `hasty`:
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import llmock
 import msgspec
 import pytest
 import store_server
+import structlog
 from hypothesis import HealthCheck, settings
 from llmock import LlMock
 from protocol_peers import Served, served
@@ -28,6 +30,7 @@ PATIENCE_S = 60.0
 _CHOSEN = pytest.StashKey[str]()
 _PATIENT = pytest.StashKey[pytest.MonkeyPatch]()
 _profile = opening._profile
+_configure = structlog.configure
 
 
 def patient() -> pytest.MonkeyPatch:
@@ -45,7 +48,14 @@ def patient() -> pytest.MonkeyPatch:
     made.setattr(asking.Asking.ask, "__defaults__", (PATIENCE_S,))
     made.setattr(discover, "ASK_S", PATIENCE_S)
     made.setitem(os.environ, "ORCHESTRA_STORE_PATIENCE_S", str(PATIENCE_S))
+    made.setattr(structlog, "configure", _configure_for_a_while)
     return made
+
+
+def _configure_for_a_while(**given: Any) -> None:
+    """A logger that remembers its configuration is deaf to the next one, and to `capture_logs`."""
+    given["cache_logger_on_first_use"] = False
+    _configure(**given)
 
 
 def pytest_configure(config: pytest.Config) -> None:
