@@ -10,7 +10,7 @@ CLOSED_AND_AT_ONCE = """(change) => {
   const closed = new Promise(done => dialog.addEventListener('close', () => done(), {once: true}));
   dialog.close();
   if (change) dialog.innerHTML = '<p>what came next</p>';
-  document.dispatchEvent(new CustomEvent('htmx:after:swap'));
+  document.dispatchEvent(new CustomEvent('htmx:after:swap', {detail: {ctx: {}}}));
   return closed;
 }"""
 # So many of what was asked for the dialog are through: shown, or dropped.
