@@ -4,6 +4,8 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 from agent_replicas import an_agent, can
 from http_peer import Asked, Peer, a_peer
@@ -196,6 +198,10 @@ async def test_what_is_rolled_back_shows_what_was_undone(
 async def test_what_is_cancelled_ends_when_it_was(product: Product, collector: Receiver) -> None:
     wait = {"id": "a", "type": "wait", "signal": "never", "timeout": "1h"}
     execution = await product.run(wait, prefer="wait=0")
+    with anyio.fail_after(60):  # one that has not begun has no span
+        history = f"/api/executions/{execution}/history"
+        while b"step.started" not in (await product.http.get(history)).content:
+            await anyio.lowlevel.checkpoint()
 
     await product.post(f"/api/executions/{execution}/cancel", {})
     trace = await trace_of(collector, execution)
