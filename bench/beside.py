@@ -1,7 +1,9 @@
 """W1 beside something else: what that costs the engine.
 
 Machines are never twice the same. So servers that differ in one thing stand side by side and run
-W1 by turns, in an order that turns round: what counts is the ratio within a turn, and its spread.
+W1 by turns: what counts is the ratio within a turn, and its spread. The order moves on by one each
+turn: one that always ran twice in a row would have all of it in the processor's caches.
+Nor are two starts of one server the same: where a few percent count, they are started often.
 """
 
 import statistics
@@ -45,28 +47,51 @@ class Steps:
 
 
 def by_turns(
-    place: Path, durability: str, modes: Mapping[str, Sequence[str]], turns: int, executions: int
+    place: Path,
+    durability: str,
+    modes: Mapping[str, Sequence[str]],
+    turns: int,
+    executions: int,
+    starts: int = 1,
 ) -> dict[str, Any]:
-    """Servers of their own, by what they are called; options of each."""
-    with ExitStack() as stack:
-        servers = {
-            name: stack.enter_context(served(place, durability, options=options))
-            for name, options in modes.items()
+    """Servers of their own, by what they are called; options of each. So many turns a start."""
+    found: list[Mapping[str, list[Turn]]] = []
+    for _ in range(starts):
+        with ExitStack() as stack:
+            servers = {
+                name: stack.enter_context(served(place, durability, options=options))
+                for name, options in modes.items()
+            }
+            found.append(taken(servers, turns, executions))
+    every = {name: [turn for one in found for turn in one[name]] for name in modes}
+    said = {**summed(every), "turns": turns, "executions": executions, "starts": starts}
+    if starts > 1:
+        first, *others = modes
+        said["of_each_start"] = {
+            name: [_ratios(one[name], one[first])["steps_per_s"][1] for one in found]
+            for name in others
         }
-        return compared(servers, turns, executions)
+    return said
 
 
 def compared(servers: Mapping[str, Served], turns: int, executions: int) -> dict[str, Any]:
     """So many turns of each."""
+    found = taken(servers, turns, executions)
+    return {**summed(found), "turns": turns, "executions": executions}
+
+
+def taken(servers: Mapping[str, Served], turns: int, executions: int) -> dict[str, list[Turn]]:
+    """So many turns of each, one by one."""
     running = {name: Steps(server) for name, server in servers.items()}
     for one in running.values():
         one.run(max(1, executions // 2))
     found: dict[str, list[Turn]] = {name: [] for name in running}
     names = list(running)
     for turn in range(turns):
-        for name in names if turn % 2 else reversed(names):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
             found[name].append(running[name].run(executions))
-    return {**summed(found), "turns": turns, "executions": executions}
+    return found
 
 
 def summed(found: Mapping[str, Sequence[Turn]]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ NAME = "M1"
 SERIES, SPREADS = 200, 30
 """A tenth of what a tenant may have; a day of all of them takes ten times as long to make."""
 DAY_S = 86_400
-EXECUTIONS, TURNS, GLANCES = 10_000, 60, 200
+EXECUTIONS, STARTS, TURNS, GLANCES = 10_000, 8, 12, 200
 W1 = {
     "off": ("--monitoring", "off"),
     "on": ("--monitoring", "on"),
@@ -56,7 +56,7 @@ def measure(mode: str, durability: str, place: Path, *, quick: bool) -> dict[str
         "durability": {"appendfsync": mode},
         **found,
         "overview": _overview(durability, place, EXECUTIONS // part),
-        "w1": by_turns(place, durability, W1, TURNS // part, 1_000),
+        "w1": by_turns(place, durability, W1, TURNS // part, 1_000, STARTS // part or 1),
         "fsync_ms": disk_ms,
     }
 

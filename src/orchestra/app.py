@@ -219,9 +219,9 @@ async def running(
         stage.health.durability, stage.health.store = store.durability, store.shown
         stage.health.checks = {"store": store.check} | {one.name: one.check for one in modules}
         async with run_modules(modules):
-            on = settings.monitoring == "on"
-            measured = Measured(app, ports.clock) if on else app
-            stage.gateway.application = Traced(measured) if settings.otel_endpoint else measured
+            if settings.monitoring == "on":
+                stage.gateway.measure = Measured()
+            stage.gateway.application = Traced(app) if settings.otel_endpoint else app
             stage.health.phase = "ready"
             yield Running(store, app, modules)
 

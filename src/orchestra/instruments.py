@@ -24,6 +24,8 @@ SERIES_MAX: Final = 1_000
 OTHER: Final = "other"
 ZERO: Final = -10_000
 """The bucket of what is 0 or less."""
+LOOSE_MAX: Final = 1_000
+"""Values of one series that wait to be sorted."""
 SCALE: Final = 8
 """Buckets to a doubling: OpenTelemetry's exponential histogram at scale 3."""
 
@@ -159,35 +161,49 @@ class Gauge(_Bounded):
 
 
 class Histogram(_Bounded):
-    """How values are spread."""
+    """How values are spread. They are sorted into buckets together: one by one takes five times as
+    long, beside all that a request does.
+    """
 
-    __slots__ = ("_fresh", "_totals")
+    __slots__ = ("_fresh", "_loose", "_totals")
     kind: Kind = "histogram"
 
     def __init__(self, name: str, labels: Sequence[str]) -> None:
         super().__init__(name, labels)
+        self._loose: dict[Values, list[float]] = {}
         self._fresh: dict[Values, Tally] = {}
         self._totals: dict[Values, Tally] = {}
 
     def observe(self, value: float, *values: str) -> None:
         """One more value, of the series with these label values."""
-        tally = self._fresh.get(values)
-        if tally is None:
-            tally = self._fresh.setdefault(self._admitted(values), Tally())
-        tally.add(value)
+        loose = self._loose.get(values)
+        if loose is None:
+            loose = self._loose.setdefault(self._admitted(values), [])
+        loose.append(value)
+        if len(loose) >= LOOSE_MAX:
+            self._sort()
 
     def take(self) -> dict[Values, Tally]:
         """What was observed since the last time."""
+        self._sort()
         fresh, self._fresh = self._fresh, {}
         _merge(self._totals, fresh)
         return fresh
 
     def totals(self) -> dict[Values, Tally]:
         """What was observed since the process began."""
+        self._sort()
         found: dict[Values, Tally] = {}
         _merge(found, self._totals)
         _merge(found, self._fresh)
         return found
+
+    def _sort(self) -> None:
+        for values, loose in self._loose.items():
+            add = self._fresh.setdefault(values, Tally()).add
+            for value in loose:
+                add(value)
+        self._loose = {}
 
 
 def _merge(into: dict[Values, Tally], more: dict[Values, Tally]) -> None:

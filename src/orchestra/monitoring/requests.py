@@ -1,15 +1,11 @@
 """Counts the requests that the application answers: by route, method and status."""
 
-from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
-from orchestra.clock import Clock
 from orchestra.instruments import counter, histogram, measure
-from orchestra.security.answering import Answer
-
-Send = Callable[[Any], Awaitable[None]]
-Application = Callable[[Any, Any, Any], Awaitable[None]]
+from orchestra.security.answering import Answer, Scope
+from orchestra.security.gateway import Measure
 
 # All values are from small sets of ours, and yet more than a thousand together: one who tries every
 # route makes 800 in a minute, and the first 500 of a route after that must not be lost in `other`.
@@ -22,34 +18,28 @@ FAILED: Final = 500
 """What the gateway answers when the application did not."""
 
 
-class Measured:
-    """An application within the gateway. Streams are counted, and not timed."""
+class Measured(Measure):
+    """Told by the gateway of each request that the application gets. Streams are not timed."""
 
-    def __init__(self, application: Application, clock: Clock) -> None:
-        self._application, self._clock = application, clock
+    def __init__(self) -> None:
         self._streams = 0
 
-    async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
-        """One request. What was answered is read from the gateway's `Answer`: wrapping `send`
-        once more would cost more than all that is counted here.
-        """
-        if scope["type"] != "http":
-            await self._application(scope, receive, send)
-            return
-        answer: Answer = scope["answer"]
+    def begin(self, answer: Answer) -> None:
+        """A request goes to the application."""
         answer.on_stream = self._stream
-        began = self._clock.monotonic()
-        try:
-            await self._application(scope, receive, send)
-        finally:
-            # Litestar writes it into the scope when it has found the route.
-            route, method = scope.get("path_template") or NO_ROUTE, scope["method"]
-            known = method if method in _METHODS else "other"
-            _REQUESTS.add(1, route, known, _text(answer.status or FAILED))
-            if answer.streams:
-                self._stream(-1)
-            else:
-                _SECONDS.observe(self._clock.monotonic() - began, route)
+
+    def end(self, scope: Scope, answer: Answer, seconds: float) -> None:
+        """It was answered, as `answer` says."""
+        if scope["type"] != "http":
+            return
+        # Litestar writes it into the scope when it has found the route.
+        route, method = scope.get("path_template") or NO_ROUTE, scope["method"]
+        known = method if method in _METHODS else "other"
+        _REQUESTS.add(1, route, known, _text(answer.status or FAILED))
+        if answer.streams:
+            self._stream(-1)
+        else:
+            _SECONDS.observe(seconds, route)
 
     def _stream(self, change: int = 1) -> None:
         self._streams += change

@@ -111,6 +111,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Networks of those that say in `X-Forwarded-For` who asks."""
 
 
+class Measure:
+    """Is told of what goes to the application. This one forgets it."""
+
+    def begin(self, answer: Answer) -> None:
+        """A request goes there."""
+
+    def end(self, scope: Scope, answer: Answer, seconds: float) -> None:
+        """It was answered."""
+
+
 class Gateway:
     """The ASGI application the server talks to. `application` may be replaced while it runs."""
 
@@ -125,6 +135,7 @@ class Gateway:
         self.policy = Policy(mode="required")
         self.verifier: Verifier | None = None
         self.sessions: Sessions | None = None
+        self.measure = Measure()
         self._clock, self._random, self._is_own = clock, chance, is_own or Owners().is_own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -145,16 +156,15 @@ class Gateway:
             if scope["type"] == "websocket" and scope["path"] not in SOCKETS:
                 raise NotFound("there is no WebSocket here")
         except OrchestraError as refused:
-            get = scope.get("method") == "GET"
-            navigated = fields.get(b"sec-fetch-mode") == [b"navigate"] and get
-            crossed = navigated and isinstance(refused, CrossSite)
-            await (answer.link(scope) if crossed else answer.problem(refused))
+            await _refuse(scope, fields, answer, refused)
             return
         text = credential(fields)
         answer.lasting = self._signed(scope) or self._lasting(scope["principal"], text)
         scope["show_key"] = partial(self._shown, answer)
         if scope["principal"]:
             structlog.contextvars.bind_contextvars(tenant=scope["principal"].tenant)
+        self.measure.begin(answer)
+        began = self._clock.monotonic()
         try:
             await self.application(scope, receive, answer.send)
         except Exception as error:  # the edge: a failure here is a bug of ours
@@ -166,6 +176,8 @@ class Gateway:
             if answer.started:
                 raise
             await answer.problem(problems.Internal(problems.INTERNAL_DETAIL))
+        finally:
+            self.measure.end(scope, answer, self._clock.monotonic() - began)
 
     def _always(self, scope: Scope) -> tuple[Header, ...]:
         return (*HEADERS, STRICT_TRANSPORT) if self._is_secure(scope) else HEADERS
@@ -279,3 +291,10 @@ def credential(fields: Fields) -> str | None:
     if len(set(given)) > 1:
         raise CredentialsConflict("two different credentials in one request")
     return given[0] if given else None
+
+
+async def _refuse(scope: Scope, fields: Fields, answer: Answer, refused: OrchestraError) -> None:
+    get = scope.get("method") == "GET"
+    navigated = fields.get(b"sec-fetch-mode") == [b"navigate"] and get
+    crossed = navigated and isinstance(refused, CrossSite)
+    await (answer.link(scope) if crossed else answer.problem(refused))

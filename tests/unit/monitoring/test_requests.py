@@ -1,5 +1,6 @@
 """Requests are counted by route, method and status; streams while they go on."""
 
+import random
 from typing import Any
 
 import pytest
@@ -7,23 +8,53 @@ import pytest
 from orchestra.clock import ManualClock
 from orchestra.instruments import counter, histogram, measure
 from orchestra.monitoring.requests import Measured
-from orchestra.security.answering import Answer
+from orchestra.security.gateway import Gateway, Policy
 
 pytestmark = pytest.mark.anyio
 
 LABELS = ("route", "method", "status")
 
 
+async def nothing() -> Any:
+    """The body of a request."""
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
 async def nobody(_: Any) -> None:
     """The client, which hears everything."""
 
 
-async def ask(application: Any, clock: ManualClock, route: str = "", method: str = "GET") -> None:
-    """One request, as the gateway passes it on."""
-    answer = Answer(nobody, "req_1", ())
-    scope = {"type": "http", "method": method, "answer": answer}
-    scope |= {"path_template": route} if route else {}
-    await Measured(application, clock)(scope, None, answer.send)
+async def ask(
+    application: Any,
+    clock: ManualClock,
+    route: str = "",
+    method: str = "GET",
+    host: str = "localhost",
+) -> None:
+    """One request, through the gateway."""
+
+    async def found(scope: Any, receive: Any, send: Any) -> None:
+        if route:
+            scope["path_template"] = route
+        await application(scope, receive, send)
+
+    gateway = Gateway(found, clock, random.Random(1), lambda _, __: True)
+    gateway.policy, gateway.measure = Policy(mode="developer"), Measured()
+    await gateway(
+        {
+            "type": "http",
+            "http_version": "1.1",
+            "method": method,
+            "path": "/",
+            "query_string": b"",
+            "scheme": "http",
+            "headers": [(b"host", host.encode())],
+            "client": ("127.0.0.1", 2),
+            "server": ("127.0.0.1", 1),
+        },
+        nothing,
+        nobody,
+    )
 
 
 def counted(*values: str) -> float:
@@ -57,10 +88,22 @@ async def test_what_fails_before_it_answers_is_a_500_without_a_route() -> None:
     async def application(*_: Any) -> None:
         raise RuntimeError("a bug")
 
-    with pytest.raises(RuntimeError):
-        await ask(application, ManualClock(0))
+    await ask(application, ManualClock(0))
 
     assert counted("none", "GET", "500") == before + 1
+
+
+async def test_what_the_gateway_refuses_is_not_counted() -> None:
+    reached: list[str] = []
+
+    async def application(*_: Any) -> None:
+        reached.append("the application")
+
+    before = counter("orchestra_http_requests_total", LABELS).totals()
+    await ask(application, ManualClock(0), host="elsewhere.example")
+
+    assert counter("orchestra_http_requests_total", LABELS).totals() == before
+    assert not reached
 
 
 async def test_a_stream_is_counted_while_it_goes_on_and_not_timed() -> None:

@@ -11,6 +11,7 @@ that a quarter of those are read where there is most to do, and counts what it p
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import cache
 from operator import itemgetter
 from typing import Final, TypeAlias
 
@@ -48,6 +49,11 @@ _DROPPED = counter("orchestra_dropped_total", ("what",))
 Ended: TypeAlias = tuple[str, str, int]
 """An execution that ended, its tenant, when in ms; no tenant: it is archived."""
 _who, _when = itemgetter(1), itemgetter(2)
+_CHANCE: Final = slice(-7, -4)
+"""Random digits of an id: its last byte says where it lives, those before it are chance.
+
+The script that keeps fewer of a day looks at the byte before; these are in front of that.
+"""
 
 
 class Reader:
@@ -117,9 +123,11 @@ class Reader:
     ) -> None:
         entries: dict[str, list[Entry]] = defaultdict(list)
         skipped = Counter(map(_who, page))
-        for execution, who, ended_ms in page:
-            if not who or _bits(execution) % (1 << levels[who]):
-                continue
+        some = {who: _some(level) for who, level in levels.items() if who and level}
+        some[""] = frozenset()
+        for execution, who, ended_ms in [
+            one for one in page if one[1] not in some or one[0][_CHANCE] in some[one[1]]
+        ]:
             entry = await self._fetch(Tenant(who), execution, ended_ms)
             if entry is not None:
                 entries[who].append(entry)
@@ -160,9 +168,7 @@ def _level(n: int, allowed: float) -> int:
     return min(level + LESS, LEVEL_MAX) if level else 0
 
 
-def _bits(execution: str) -> int:
-    """Random bits of an id: its last byte says where it lives, those before it are chance.
-
-    The script that keeps fewer of a day looks at the byte before; these are in front of that.
-    """
-    return int(execution[-7:-4], 16) if execution[-7:-4] else 0
+@cache
+def _some(level: int) -> frozenset[str]:
+    """What is where `_CHANCE` looks, in one of 2^level ids."""
+    return frozenset(f"{bits:03x}" for bits in range(0, 1 << LEVEL_MAX, 1 << level))

@@ -75,11 +75,11 @@ class Profiles:
             SCRIPTS["executions_ended"], self._store.prefix(tag), after=after_ms, max=limit
         )
         flat = cast("list[bytes]", reply[2:])
-        rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+        ids, tenants = map(bytes.decode, flat[::3]), map(bytes.decode, flat[1::3])
         return {
             "until_ms": int(reply[0]),
             "more": bool(reply[1]),
-            "executions": [(eid.decode(), who.decode(), int(at)) for eid, who, at in rows],
+            "executions": [*zip(ids, tenants, map(int, flat[2::3]), strict=True)],
         }
 
     async def profile(self, tenant: Tenant, execution: str) -> Mapping[str, Any]:
