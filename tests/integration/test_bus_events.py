@@ -1,13 +1,13 @@
 """Events on a real store: published, told to watchers, listed, resumed."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
 import msgspec
 import pytest
 
-from orchestra.bus import Beat, Draft, Event, Glance, Missed, PositionInvalid
+from orchestra.bus import Beat, Draft, Event, Glances, Missed, PositionInvalid
 from orchestra.bus.events.published import EventTooLarge, Published
 from orchestra.bus.events.reading import Events, EventUnknown, Wanted
 from orchestra.bus.live.hub import Hub
@@ -218,12 +218,12 @@ async def test_a_watcher_is_told_only_of_what_it_wants(hub: Hub, published: Publ
 async def test_a_glance_tells_what_happened_while_somebody_looks(
     hub: Hub, published: Published
 ) -> None:
-    seen: set[Glance] = set()
+    seen: set[tuple[str, str, str]] = set()
     last = anyio.Event()
 
-    def see(found: Collection[Glance]) -> None:
-        seen.update(found)
-        if any(key == "last" for _, _, key in found):
+    def see(found: Glances) -> None:
+        seen.update((*of, key) for of, keys in found.items() for key in keys)
+        if any("last" in keys for keys in found.values()):
             last.set()
 
     hub.on_glance(see)

@@ -15,7 +15,7 @@ from orchestra.errors import OrchestraError, Problem
 from orchestra.store.keys import Tenant
 
 Origin = Literal["engine", "module", "api"]
-Glance: TypeAlias = tuple[Tenant, str, str]  # at an event: whose, which type, which key
+Glances: TypeAlias = Mapping[tuple[Tenant, str], Collection[str]]  # whose, type -> which keys
 
 
 class Draft(msgspec.Struct, frozen=True):

@@ -5,13 +5,13 @@ modules only by their interface over HTTP, which it asks inside this process: so
 and do what its viewer could by hand, no more, and modules that run elsewhere are forwarded to.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
-from orchestra.bus import Glance
+from orchestra.bus import Glances
 from orchestra.store.keys import Tenant
 
 
@@ -37,7 +37,7 @@ class Streams(Protocol):
         """Somebody looks on, until the bus or their time is over."""
         ...
 
-    def on_glance(self, seen: Callable[[Collection[Glance]], None]) -> None:
+    def on_glance(self, seen: Callable[[Glances], None]) -> None:
         """Who is told what happens, in a few words, while anybody looks."""
         ...
 

@@ -101,12 +101,33 @@ class Api:
         if not all(value.isascii() and value.isprintable() for value in headers.values()):
             raise BadRequest("a hidden field of this form was changed: load the page again")
         named = [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()]
-        answer = await self._ask(viewer, method, path, b"", raw, named)
+        try:
+            answer = await self._ask(viewer, method, path, b"", raw, named)
+        finally:
+            self.shared.done(viewer.principal.tenant)
         return cast("Document", msgspec.json.decode(answer)) if answer else {}
+
+    async def pose(self, viewer: Viewer, path: str, question: bytes | object) -> Document:
+        """What is answered to a question that is asked by POST: it changes nothing. Raises as
+        `get` does.
+        """
+        raw = question if isinstance(question, bytes) else msgspec.json.encode(question)
+
+        async def ask() -> bytes:
+            return await self._ask(viewer, "POST", path, b"", raw)
+
+        if viewer.again:
+            body = await self.shared.answer(viewer.principal, (f"POST {path}", raw), ask)
+        else:
+            body = await ask()
+        return cast("Document", msgspec.json.decode(body))
 
     async def delete(self, viewer: Viewer, path: str, query: Query | None = None) -> Document:
         """Have something taken away; what is answered. Raises as `get` does."""
-        answer = await self._ask(viewer, "DELETE", path, _encoded(query))
+        try:
+            answer = await self._ask(viewer, "DELETE", path, _encoded(query))
+        finally:
+            self.shared.done(viewer.principal.tenant)
         return cast("Document", msgspec.json.decode(answer)) if answer else {}
 
     async def _ask(
@@ -135,8 +156,6 @@ class Api:
         exchange = _Exchange(body)
         with anyio.move_on_after(self._deadline_s):
             await self._app(asked, exchange.receive, exchange.send)  # type: ignore[arg-type]  # ASGI
-        if method != "GET":
-            self.shared.done(viewer.principal.tenant)
         if not exchange.whole:
             raise Unavailable("this part did not answer in time", retry_after_ms=1_000)
         answer = bytes(exchange.answer)

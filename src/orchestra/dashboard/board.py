@@ -5,14 +5,14 @@ executions changed, and which topics. So two hundred pages cost what one costs, 
 an event; what is shown is read anew.
 """
 
-from collections.abc import Collection
+from collections import defaultdict
 from math import inf
 from typing import Final
 
 import anyio
 import msgspec
 
-from orchestra.bus import Glance
+from orchestra.bus import Glances
 from orchestra.clock import Clock
 from orchestra.dashboard.telling import Gist, Untold
 from orchestra.store.keys import Tenant
@@ -30,7 +30,8 @@ class Lately(msgspec.Struct):
     """Of one tenant."""
 
     pages: set[Untold] = msgspec.field(default_factory=set[Untold])
-    happened: set[tuple[str, str]] = msgspec.field(default_factory=set[tuple[str, str]])
+    happened: defaultdict[str, set[str]] = msgspec.field(default_factory=lambda: defaultdict(set))
+    """Which types of events: with which keys."""
     whole: set[str] = msgspec.field(default_factory=set[str])
     """Topics to be read anew as a whole, and not told yet."""
     whole_at: float = -inf
@@ -73,12 +74,12 @@ class Board:
         lately = self._tenants.get(tenant)
         return lately is None or not (lately.happened or lately.whole)
 
-    def see(self, glances: Collection[Glance]) -> None:
+    def see(self, glances: Glances) -> None:
         """It happened just now."""
-        for tenant, type_, key in glances:
+        for (tenant, type_), keys in glances.items():
             lately = self._tenants.get(tenant)
             if lately is not None:
-                lately.happened.add((type_, key))
+                lately.happened[type_].update(keys)
                 self._news.set()
 
     async def serve(self) -> None:
@@ -94,7 +95,7 @@ class Board:
 
     def _deal(self, lately: Lately, now: float) -> bool:
         """Tell the pages of a tenant. Whether there is something they must be told later."""
-        gist, lately.happened = Gist(lately.happened), set()
+        gist, lately.happened = Gist(lately.happened), defaultdict(set)
         lately.whole |= gist.whole
         lately.rows += len(gist.rows)
         if gist.rows and (lately.busy or lately.rows > ROWS_MAX):

@@ -29,7 +29,7 @@ class Drawings:
         found = self._kept.get(digest)
         if found is None:
             text = msgspec.json.encode(workflow["definition"])
-            checked = await self._api.send(viewer, "POST", "/api/workflows/validate", text)
+            checked = await self._api.pose(viewer, "/api/workflows/validate", text)
             found = await self.drawn(str(workflow["name"]), checked["graph"])
             self._kept[digest] = found
             if len(self._kept) > KEPT_MAX:

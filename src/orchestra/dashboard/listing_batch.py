@@ -53,8 +53,8 @@ async def _asked(request: Asking, site: Site) -> Document:
     if not ids and not request.query_params.get("all"):
         raise Invalid("nothing is selected: tick executions, or all that match")
     which = {"ids": ids} if ids else {"filter": chosen}
-    counted = await site.api.send(
-        viewer(request), "POST", API, {"action": action, "dry_run": True, **which}
+    counted = await site.api.pose(
+        viewer(request), API, {"action": action, "dry_run": True, **which}
     )
     if not ids:
         chosen = {"started_before": counted["as_of"]} | chosen

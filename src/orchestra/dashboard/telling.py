@@ -5,7 +5,7 @@ kind make the topic stale as a whole, so a slow reader never grows memory.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import anyio
@@ -69,22 +69,22 @@ def is_execution(id_: str) -> bool:
 
 
 class Gist:
-    """What happened in a moment, of one tenant: `(type, key)` of each event, each once."""
+    """What happened in a moment, of one tenant: types of events, with the keys of each."""
 
     __slots__ = ("fresh", "rows", "runs", "whole")
 
-    def __init__(self, happened: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, happened: Mapping[str, Collection[str]]) -> None:
         self.runs: set[str] = set()
         self.rows: set[str] = set()
         self.whole: set[str] = set()
         self.fresh = 0
-        for type_, key in happened:
+        for type_, keys in happened.items():
             kind = type_.partition(".")[0]
-            if kind in ("workflow", "step") and is_execution(key):
-                self.runs.add(key)
-                if kind == "workflow":
-                    self.rows.add(key)
-                    self.fresh += type_ == "workflow.accepted"
+            if kind in ("workflow", "step"):
+                self.runs.update(keys)
+            if kind == "workflow":
+                self.rows.update(keys)
+                self.fresh += len(keys) if type_ == "workflow.accepted" else 0
             self.whole.update(_WHOLE.get(kind, ("events",)))
 
 
@@ -118,7 +118,7 @@ class Untold:
         rows = gist.rows if "executions" in self._topics else ()
         for run in runs:
             self._mark(("run", run), now)
-        for row in rows:
+        for row in filter(is_execution, rows):
             self._mark(("row", row), now)
         self.fresh += gist.fresh if "executions" in self._topics else 0
         for topic in whole:

@@ -41,11 +41,10 @@ async def test_a_page_is_told_of_its_tenant_and_of_its_topics() -> None:
     board.come(OTHER, theirs)
 
     async with dealt(board):
-        board.see([
-            (DEFAULT_TENANT, "step.started", "exe_1"),
-            (DEFAULT_TENANT, "step.started", "exe_2"),
-            (DEFAULT_TENANT, "agent.unhealthy", "agt_1"),
-        ])  # fmt: skip
+        board.see({
+            (DEFAULT_TENANT, "step.started"): ["exe_1", "exe_2"],
+            (DEFAULT_TENANT, "agent.unhealthy"): ["agt_1"],
+        })  # fmt: skip
         told = await news(mine)
 
     assert told == ([("run", "exe_1")], ["agents"], 0)
@@ -60,9 +59,9 @@ async def test_rows_are_told_at_once_and_whole_topics_once_a_second() -> None:
     board.come(DEFAULT_TENANT, page)
 
     async with dealt(board):
-        board.see([(DEFAULT_TENANT, "workflow.accepted", "exe_1")])
+        board.see({(DEFAULT_TENANT, "workflow.accepted"): ["exe_1"]})
         first = await news(page)
-        board.see([(DEFAULT_TENANT, "workflow.completed", "exe_1")])
+        board.see({(DEFAULT_TENANT, "workflow.completed"): ["exe_1"]})
         second = await news(page)
         settled = board.settled(DEFAULT_TENANT)
         clock.advance(int(WHOLE_S * 1_000))
@@ -80,7 +79,9 @@ async def test_many_rows_make_the_list_stale_instead() -> None:
     board.come(DEFAULT_TENANT, page)
 
     async with dealt(board):
-        board.see([(DEFAULT_TENANT, "workflow.accepted", f"exe_{i}") for i in range(ROWS_MAX + 1)])
+        board.see(
+            {(DEFAULT_TENANT, "workflow.accepted"): [f"exe_{i}" for i in range(ROWS_MAX + 1)]}
+        )
         told = await news(page)
 
     assert told == ([], ["executions"], ROWS_MAX + 1)
@@ -92,13 +93,13 @@ async def test_a_list_that_is_busy_stays_so_for_another_second() -> None:
     board.come(DEFAULT_TENANT, page)
 
     async with dealt(board):
-        board.see([(DEFAULT_TENANT, "workflow.started", f"exe_{i}") for i in range(ROWS_MAX + 1)])
+        board.see({(DEFAULT_TENANT, "workflow.started"): [f"exe_{i}" for i in range(ROWS_MAX + 1)]})
         many = await news(page)
         clock.advance(int(WHOLE_S * 1_000))
-        board.see([(DEFAULT_TENANT, "workflow.started", "exe_1")])
+        board.see({(DEFAULT_TENANT, "workflow.started"): ["exe_1"]})
         still = await news(page)
         clock.advance(int(WHOLE_S * 1_000))
-        board.see([(DEFAULT_TENANT, "workflow.completed", "exe_1")])
+        board.see({(DEFAULT_TENANT, "workflow.completed"): ["exe_1"]})
         calm = await news(page)
 
     assert many == ([], ["executions"], 0)
@@ -114,10 +115,10 @@ async def test_many_pages_are_told_of_what_is_whole_less_often() -> None:
         board.come(DEFAULT_TENANT, Untold(["agents"]))
 
     async with dealt(board):
-        board.see([(DEFAULT_TENANT, "workflow.accepted", "exe_1")])
+        board.see({(DEFAULT_TENANT, "workflow.accepted"): ["exe_1"]})
         first = await news(page)
         clock.advance(2_900)
-        board.see([(DEFAULT_TENANT, "workflow.started", "exe_1")])
+        board.see({(DEFAULT_TENANT, "workflow.started"): ["exe_1"]})
         second = await news(page)
         clock.advance(100)
         third = await news(page)
@@ -131,7 +132,7 @@ async def test_nobody_looks_and_nothing_is_kept() -> None:
     board.come(DEFAULT_TENANT, page)
     board.leave(DEFAULT_TENANT, page)
 
-    board.see([(DEFAULT_TENANT, "workflow.accepted", "exe_1")])
+    board.see({(DEFAULT_TENANT, "workflow.accepted"): ["exe_1"]})
 
     assert board.settled(DEFAULT_TENANT)
     assert board.told(DEFAULT_TENANT) == 0.0

@@ -13,7 +13,7 @@ from orchestra.dashboard.telling import (
 
 
 def a_gist(kind: str, *keys: str) -> Gist:
-    return Gist([(kind, key) for key in keys or ("exe_1",)])
+    return Gist({kind: keys or ("exe_1",)})
 
 
 def test_the_latest_of_each_thing_is_told_once() -> None:

@@ -1,9 +1,11 @@
 """What many entries are about, in a few words: enough for who reads anew what is shown."""
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from orchestra.bus import Glance, Source
+from orchestra.bus import Glances, Source
+from orchestra.store.keys import Tenant
 from orchestra.store.tails import Raw, entries
 
 
@@ -11,14 +13,18 @@ from orchestra.store.tails import Raw, entries
 class Glancing(Protocol):
     """A source that tells what many entries are about without making events of them."""
 
-    def glance(self, found: Sequence[Raw]) -> Collection[Glance]:
-        """What happened, each once, in no order. `found`: entries as they came."""
+    def glance(self, found: Sequence[Raw]) -> Glances:
+        """What happened, in no order. `found`: entries as they came."""
         ...
 
 
-def glances(source: Source, key: str, found: Sequence[Raw]) -> Collection[Glance]:
-    """Whose, which type, which key: each once, in no order."""
+def glances(source: Source, key: str, found: Sequence[Raw]) -> Glances:
+    """Whose, which type: which keys."""
     if isinstance(source, Glancing):
         return source.glance(found)
-    events = (source.event(key, position, fields) for position, fields in entries(found))
-    return {(event.tenant, event.type, event.key) for event in events if event is not None}
+    told: dict[tuple[Tenant, str], set[str]] = defaultdict(set)
+    for position, fields in entries(found):
+        event = source.event(key, position, fields)
+        if event is not None:
+            told[event.tenant, event.type].add(event.key)
+    return told

@@ -5,13 +5,13 @@ A watcher is registered first and then reads what it missed up to where the tail
 moment; what the tail brings later waits in its queue. So nothing is missed, and nothing told twice.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
 import structlog
 
-from orchestra.bus import Event, Glance, Source
+from orchestra.bus import Event, Glances, Source
 from orchestra.bus.live.glances import glances
 from orchestra.bus.live.missed import between
 from orchestra.bus.live.recent import Recent, Told
@@ -34,6 +34,8 @@ LINGER_S = 10.0
 """The tail goes on for so long after the last watcher: clients come back."""
 REST_S, LONG_REST_S = 0.02, 0.05
 """After what no reader waits for the tail rests: with anybody who glances, with but figures."""
+MANY = 10
+"""Entries of one stream at once: so much comes that nobody can follow each of them with the eye."""
 OVERLAP_MS = 5_000
 """A stream that is seen for the first time is told from so far back."""
 
@@ -163,7 +165,7 @@ class Hub:
             if watcher.wish in wishes and watcher.wants(event):
                 watcher.offer_fleeting(event)
 
-    def on_glance(self, seen: Callable[[Collection[Glance]], None]) -> None:
+    def on_glance(self, seen: Callable[[Glances], None]) -> None:
         """Tell in a few words of all that happens, while anybody is `glancing`."""
         self._seen = seen
 
@@ -255,7 +257,8 @@ class Hub:
         for overheard in self._overhearing:
             overheard(key, self._tail.positions[key], found)
         heard = any(hears(key) for hears in self._ears)
-        self._tail.rest_s = REST_S if self._glancers else LONG_REST_S
+        few = self._glancers and len(found) < MANY
+        self._tail.rest_s = REST_S if few else LONG_REST_S
         if heard or self._watchers:
             self._tail.wanted = True
         if heard and self._news is not None:
@@ -291,7 +294,7 @@ def _nothing(_: str) -> bool:
     return False
 
 
-def _unseen(_: Collection[Glance]) -> None:
+def _unseen(_: Glances) -> None:
     """Until somebody asks."""
 
 

@@ -5,13 +5,13 @@ a second; within that second a client may see an event twice after a reconnect, 
 """
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import anyio
 import msgspec
 
-from orchestra.bus import Beat, Event, Glance, Missed
+from orchestra.bus import Beat, Event, Glances, Missed
 from orchestra.bus.cloudevents import shown
 from orchestra.bus.live.hub import Hub
 from orchestra.bus.live.places import Place, Places
@@ -64,7 +64,7 @@ class Live:
         finally:
             await self._places.leave(place)
 
-    def on_glance(self, seen: Callable[[Collection[Glance]], None]) -> None:
+    def on_glance(self, seen: Callable[[Glances], None]) -> None:
         """Who is told what happens, in a few words, while anybody looks."""
         self._hub.on_glance(seen)
 

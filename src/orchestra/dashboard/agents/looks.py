@@ -79,7 +79,7 @@ async def looked(
 async def stands_of(site: Site, asker: Viewer, kind: str, into: dict[str, Document]) -> None:
     """How the agents of a type stand in the eyes of the next pick, by id."""
     try:
-        answer = await site.api.send(asker, "POST", "/api/agents/select", {"agent_type": kind})
+        answer = await site.api.pose(asker, "/api/agents/select", {"agent_type": kind})
     except OrchestraError:
         return
     into |= {one["id"]: one for one in answer["agents"]}

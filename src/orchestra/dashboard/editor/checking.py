@@ -82,7 +82,7 @@ async def _items(
 async def found_in(site: Site, asker: Viewer, text: str) -> Document:
     """What the validator says, and of a text it does not even read why."""
     try:
-        return await site.api.send(asker, "POST", "/api/workflows/validate", text.encode() or b" ")
+        return await site.api.pose(asker, "/api/workflows/validate", text.encode() or b" ")
     except (Refused, BadRequest) as refused:
         document = refused.document if isinstance(refused, Refused) else {}
         if isinstance(refused, Refused) and refused.answer_status not in (400, 413, 422):

@@ -74,7 +74,7 @@ async def save(workflow: FromPath[str], request: Asking, site: There) -> Answer:
 
 async def _read(site: Site, asker: Viewer, text: str) -> Document:
     """The definition as it would be saved. Raises Refused with every mistake."""
-    checked = await site.api.send(asker, "POST", "/api/workflows/validate", text.encode() or b" ")
+    checked = await site.api.pose(asker, "/api/workflows/validate", text.encode() or b" ")
     if checked["valid"]:
         return checked["normalised"]
     errors = [one for one in checked["findings"] if one["severity"] == "error"]

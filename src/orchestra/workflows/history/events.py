@@ -1,10 +1,11 @@
 """The journal as events: what the transitions of executions tell the world (R43)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from orchestra.bus import Event, Glance
+from orchestra.bus import Event, Glances
 from orchestra.store import keys, partitions
 from orchestra.store.client import Store
 from orchestra.store.keys import Tenant
@@ -33,19 +34,19 @@ class JournalSource:
         """Of the engine's own."""
         return TYPES
 
-    def glance(self, found: Sequence[tuple[bytes, list[bytes]]]) -> Collection[Glance]:
+    def glance(self, found: Sequence[tuple[bytes, list[bytes]]]) -> Glances:
         """What happened to which executions: see `Glancing` of the bus. A few µs an execution."""
-        alike = {
-            (f[11], f[1], f[5][:1], f[9].partition(b"\t")[0] if f[1] in _SAYING else b"", f[3])
-            for _, f in found
-        }
-        return {
-            (Tenant(tenant.decode()), name, execution.decode())
-            for tenant, kind, begins, said, execution in alike
-            if begins != b":"
-            and execution[:4] == b"exe_"
-            and (name := self._name(kind, begins, said))
-        }
+        alike: dict[tuple[bytes, bytes, bytes, bytes], set[bytes]] = defaultdict(set)
+        for _, fields in found:
+            kind, said = fields[1], fields[9].partition(b"\t")[0] if fields[1] in _SAYING else b""
+            alike[fields[11], kind, fields[5][:1], said].add(fields[3])
+        told: dict[tuple[Tenant, str], set[str]] = defaultdict(set)
+        for (tenant, kind, begins, said), executions in alike.items():
+            name = "" if begins == b":" else self._name(kind, begins, said)
+            ids = [one.decode() for one in executions if one[:4] == b"exe_"]
+            if name and ids:
+                told[Tenant(tenant.decode()), name].update(ids)
+        return told
 
     def _name(self, kind: bytes, begins: bytes, said: bytes) -> str:
         """The type of the event that a transition is; empty for what is nobody's business."""
