@@ -20,9 +20,10 @@ from bench.serving import Served, served
 
 NAME: Final = "D1"
 PAGES: Final = 200
-TURNS, EXECUTIONS = 8, 3_000
+TURNS, EXECUTIONS = 16, 2_000
 OPTIONS: Final = ("--streams-max", "1000", "--streams-each-max", "1000")
 PACKED: Final = "Accept-Encoding: gzip\r\n"
+AGAIN: Final = "HX-Request: true\r\nX-Again: yes\r\n"
 WAITING: Final = {
     "name": "waiting",
     "steps": [{"id": "nap", "type": "wait", "signal": "wake", "timeout": "1h"}],
@@ -150,7 +151,7 @@ async def _read_anew(stream: asyncio.StreamReader, look: Look, port: int, told: 
 
     async def ask() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 24)
-        head = f"GET {look.part} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nHX-Request: true\r\n{PACKED}"
+        head = f"GET {look.part} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{AGAIN}{PACKED}"
         while True:
             await stale.wait()
             stale.clear()

@@ -34,9 +34,7 @@ async def test_a_stop_finishes_what_ends_within_the_drain(tmp_path: Path) -> Non
             serving(tmp_path, *options, agents=True) as staying,
         ):
             short = await leaving.make("short", held("s", enough), QUICK)
-            shorts = [await leaving.start(short) for _ in range(10)]
-            for execution in shorts:
-                await _begun(staying, execution)
+            shorts = await _ten_of(short, leaving, staying)
             waiting, refused_s = list[httpx.Response](), 0.0
 
             async with anyio.create_task_group() as group:
@@ -69,9 +67,7 @@ async def test_a_stop_hands_over_what_is_long(tmp_path: Path) -> None:
             serving(tmp_path, *options, agents=True) as staying,
         ):
             long = await leaving.make("long", held("l", enough), QUICK)
-            longs = [await leaving.start(long) for _ in range(10)]
-            for execution in longs:
-                await _begun(staying, execution)
+            longs = await _ten_of(long, leaving, staying)
             leaving.signal(signal.SIGTERM)
             code = await leaving.gone()
             for execution in longs:
@@ -209,6 +205,14 @@ async def _drains(server: Server) -> None:
         return server.said("engine.draining")
 
     await until(said, bool)
+
+
+async def _ten_of(workflow: str, leaving: Server, staying: Server) -> list[str]:
+    """Executions that one server started, and the other one sees begun."""
+    started = [await leaving.start(workflow) for _ in range(10)]
+    for execution in started:
+        await _begun(staying, execution)
+    return started
 
 
 async def _begun(server: Server, execution: str, times: int = 1) -> None:

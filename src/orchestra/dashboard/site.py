@@ -149,7 +149,7 @@ class Site:
             return packed(body) if packs and len(body) >= PACKED_MIN_BYTES else body
 
         who = known(request)
-        if who is not None and status == 200 and asked_again(request):
+        if who is not None and status == 200 and by_itself(request):
             address = request.url.path, request.url.query, request.url.netloc
             session = session_of(request)
             key = (template, packs, session.token if session is not None else "", *address)
@@ -231,15 +231,10 @@ def viewer(request: Asking) -> Viewer:
     principal = known(request)
     assert principal is not None, "the guard of the page lets nobody through whom we do not know"
     request_id = str(cast("Mapping[str, object]", request.scope).get("request_id"))
-    return Viewer(principal, request_id, asked_again(request))
+    return Viewer(principal, request_id, by_itself(request))
 
 
 There = NamedDependency[SkipValidation[Site]]
-
-
-def asked_again(request: Asking) -> bool:
-    """Whether a page that is open asks for a part of it."""
-    return request.method == "GET" and by_htmx(request)
 
 
 def by_htmx(request: Asking) -> bool:
@@ -249,7 +244,8 @@ def by_htmx(request: Asking) -> bool:
 
 def by_itself(request: Asking) -> bool:
     """Whether an open page asks unbidden: with nothing new, a part keeps what it shows."""
-    return asked_again(request) and request.headers.get("x-again") == "yes"
+    again = request.headers.get("x-again") == "yes"
+    return again and request.method == "GET" and by_htmx(request)
 
 
 def gone_to(href: str) -> Answer:

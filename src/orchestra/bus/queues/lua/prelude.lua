@@ -126,10 +126,10 @@ local function follow(group, t)
 end
 
 -- How many bytes lie in it, the dead ones with them, is known of a queue of a module's own.
-local function weighed() return match(ARGV[2], ':(.?)') == '~' end
+local weighed = match(ARGV[2], ':(.?)') == '~'
 
 local function forget(id)
-  if weighed() then call('HINCRBY', q .. 'c', 'bytes', -call('HSTRLEN', q .. 'b', id)) end
+  if weighed then call('HINCRBY', q .. 'c', 'bytes', -call('HSTRLEN', q .. 'b', id)) end
   call('HDEL', q .. 'b', id)
   call('HDEL', q .. 'f', id)
 end

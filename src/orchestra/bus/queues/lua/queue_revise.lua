@@ -10,7 +10,7 @@ if call('EXISTS', p .. 'i:' .. ARGV[3]) == 1 then return {1} end
 if not exists() then return {-1} end
 local n = put_back(ARGV[5], now())
 if n == 1 then
-  if weighed() then call('HINCRBY', q .. 'c', 'bytes', #ARGV[6] - call('HSTRLEN', q .. 'b', ARGV[5])) end
+  if weighed then call('HINCRBY', q .. 'c', 'bytes', #ARGV[6] - call('HSTRLEN', q .. 'b', ARGV[5])) end
   call('HSET', q .. 'b', ARGV[5], ARGV[6])
   call('SET', p .. 'i:' .. ARGV[3], '', 'PX', ARGV[4])
 end

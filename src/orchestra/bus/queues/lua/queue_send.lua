@@ -31,7 +31,7 @@ for i = 7, #ARGV, 6 do
     local delay = tonumber(ARGV[i + 2])
     new = new + 1
     call('HSET', q .. 'b', id, ARGV[i + 5])
-    if weighed() then call('HINCRBY', q .. 'c', 'bytes', #ARGV[i + 5]) end
+    if weighed then call('HINCRBY', q .. 'c', 'bytes', #ARGV[i + 5]) end
     enter({id = id, class = tonumber(ARGV[i + 1]), seq = call('HINCRBY', q .. 'c', 'seq', 1), tries = 0, born = t,
            due = delay > 0 and t + delay or 0, lost = 0, token = '', group = ARGV[i + 3]}, t)
   end
