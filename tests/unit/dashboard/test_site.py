@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from litestar import Request
 
-from orchestra.dashboard.site import asked_again, sendable
+from orchestra.dashboard.site import by_itself, sendable
 
 
 @pytest.mark.parametrize(
@@ -23,13 +23,17 @@ def test_an_address_is_one_line_of_this_site(href: str, sent: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/ui/overview", "/queues/mail"])
-def test_a_part_that_an_open_page_asks_for_is_shared_whatever_its_address(path: str) -> None:
+def test_a_part_that_an_open_page_asks_for_unbidden_is_shared_whatever_its_address(
+    path: str,
+) -> None:
     scope: dict[str, Any] = {"type": "http", "path": path, "query_string": b""}
 
     def asked(method: str, *headers: tuple[bytes, bytes]) -> bool:
         whole: Any = {**scope, "method": method, "headers": list(headers)}
-        return asked_again(Request(whole))
+        return by_itself(Request(whole))
 
-    assert asked("GET", (b"hx-request", b"true"))
-    assert not asked("GET")
-    assert not asked("POST", (b"hx-request", b"true"))
+    script, again = (b"hx-request", b"true"), (b"x-again", b"yes")
+    assert asked("GET", script, again)
+    assert not asked("GET", script)
+    assert not asked("GET", again)
+    assert not asked("POST", script, again)
