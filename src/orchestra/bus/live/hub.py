@@ -39,7 +39,6 @@ MANY = 10
 OVERLAP_MS = 5_000
 """A stream that is seen for the first time is told from so far back."""
 
-
 Heard = Callable[[str, str, Sequence[Raw]], None]
 """Gets a stream, the position before, and what follows it there."""
 Hears = Callable[[str], bool]
@@ -257,8 +256,7 @@ class Hub:
         for overheard in self._overhearing:
             overheard(key, self._tail.positions[key], found)
         heard = any(hears(key) for hears in self._ears)
-        few = self._glancers and len(found) < MANY
-        self._tail.rest_s = REST_S if few else LONG_REST_S
+        self._tail.rest_s = REST_S if self._glancers and len(found) < MANY else LONG_REST_S
         if heard or self._watchers:
             self._tail.wanted = True
         if heard and self._news is not None:
