@@ -74,12 +74,6 @@ def by_turns(
     return said
 
 
-def compared(servers: Mapping[str, Served], turns: int, executions: int) -> dict[str, Any]:
-    """So many turns of each."""
-    found = taken(servers, turns, executions)
-    return {**summed(found), "turns": turns, "executions": executions}
-
-
 def taken(servers: Mapping[str, Served], turns: int, executions: int) -> dict[str, list[Turn]]:
     """So many turns of each, one by one."""
     running = {name: Steps(server) for name, server in servers.items()}

@@ -182,6 +182,21 @@ async def test_a_part_that_asks_by_itself_keeps_what_it_shows_while_it_cannot_be
     assert [one.status_code for one in told] == [503, 503, 503]
 
 
+async def test_what_pages_ask_for_together_is_made_once_until_something_is_done(
+    store_url: str,
+) -> None:
+    rows, unbidden = "/ui/executions/rows", {"hx-request": "true", "x-again": "yes"}
+    async with a_product(store_url) as product:
+        first, second = [await product.http.get(rows, headers=unbidden) for _ in range(2)]
+        plain = await product.http.get(rows, headers=unbidden | {"accept-encoding": "identity"})
+        run = await started(product, DEFINITIONS["waits"], {"text": "x"})
+        after = await product.http.get(rows, headers={"hx-request": "true"})
+    assert first.content == second.content == plain.content
+    assert [one.headers["vary"] for one in (first, second)] == ["accept-encoding"] * 2
+    assert run not in first.text
+    assert run in after.text
+
+
 async def test_odd_events_and_large_messages_are_shown(store_url: str) -> None:
     payloads: list[Any] = [
         {}, {"step": {"a": [1]}}, {"items": 1, "step": None}, {"keys": "x", "get": 1},

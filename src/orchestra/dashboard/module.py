@@ -46,7 +46,7 @@ from orchestra.dashboard.queues import routes as queues
 from orchestra.dashboard.rendering import Pages
 from orchestra.dashboard.settings import routes as settings
 from orchestra.dashboard.sharing import Shared
-from orchestra.dashboard.site import Asking, Parts, Site, known
+from orchestra.dashboard.site import Answer, Asking, Parts, Site, known
 from orchestra.dashboard.watching import monitoring
 from orchestra.dashboard.webhooks import routes as webhooks
 from orchestra.errors import NotFound
@@ -144,19 +144,26 @@ class DashboardModule:
         """It is as well as what it shows."""
 
 
-def where(site: Site) -> Callable[[Asking], Awaitable[None]]:
-    """Before any state is read: is the change asked for by a page, where its stream begins."""
+def where(site: Site) -> Callable[[Asking], Awaitable[Answer | None]]:
+    """Before any state is read: is the change asked for by a page, where its stream begins.
 
-    async def note(request: Asking) -> None:
+    What many pages ask for at the same moment is at hand for all but the first: nothing is read.
+    """
+
+    async def note(request: Asking) -> Answer | None:
         scope = cast("dict[str, object]", request.scope)
         scope["asked_at"] = site.clock.monotonic()
         await judged(request)
         if any(is_no_id(name, str(one)) for name, one in request.path_params.items()):
             raise NotFound("there is no page at this address")
+        at_hand = site.at_hand(request)
+        if at_hand is not None:
+            return at_hand
         if request.method == "GET" and not request.url.path.startswith("/ui/"):
             scope["since"] = site.streams.position()
         principal = known(request)
         if principal is not None:  # a form that comes back with findings is a page, too
             scope["liked"] = await site.kept.of(principal)
+        return None
 
     return note  # a function: Litestar copies whatever else it is given

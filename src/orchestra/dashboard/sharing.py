@@ -73,16 +73,22 @@ class Shared:
 
         `asked_at`: when what it shows began to be asked for.
         """
-        key = (who.tenant, who.permissions, who.actor, *key)
-        known = self._parts.get(key)
-        if known is not None and known[0] > self._changed(who.tenant, self._clock.monotonic()):
-            return known[1]
-        body = make()
+        known = self.made(who, key)
+        if known is not None:
+            return known
+        body, key = make(), (who.tenant, who.permissions, who.actor, *key)
         self._parts[key] = asked_at, body
         self._parts.move_to_end(key)
         if len(self._parts) > PARTS_MAX:
             self._parts.popitem(last=False)
         return body
+
+    def made(self, who: Principal, key: tuple[object, ...]) -> bytes | None:
+        """A part of a page that was made a moment ago for the same viewer, if it will still do."""
+        known = self._parts.get((who.tenant, who.permissions, who.actor, *key))
+        if known is None or known[0] <= self._changed(who.tenant, self._clock.monotonic()):
+            return None
+        return known[1]
 
     def done(self, tenant: Tenant) -> None:
         """Something was done: nothing that was asked for before serves any more."""

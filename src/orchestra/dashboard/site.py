@@ -137,29 +137,29 @@ class Site:
         """The markup alone."""
         return self.pages.render(template, self._seen(request) | dict(context))
 
+    def at_hand(self, request: Asking) -> Answer | None:
+        """A part that a page asks for by itself, when the same viewer's page just got it: whole."""
+        who, part = known(request), request.url.path.startswith("/ui/")
+        if who is None or not part or not by_itself(request):
+            return None
+        body = self.api.shared.made(who, _place(request))
+        return _sent(body, 200, {}) if body is not None else None
+
     def _answer(
         self, request: Asking, template: str, status: int,
         headers: Mapping[str, str] | None, context: Mapping[str, object],
     ) -> Answer:  # fmt: skip
-        named = {"vary": "accept-encoding", **(headers or {})}
-        packs = "gzip" in request.headers.get("accept-encoding", "")
-
         def made() -> bytes:
             body = self.text(request, template, context).encode()
-            return packed(body) if packs and len(body) >= PACKED_MIN_BYTES else body
+            return packed(body) if _packs(request) and len(body) >= PACKED_MIN_BYTES else body
 
         who = known(request)
-        if who is not None and status == 200 and by_itself(request):
-            address = request.url.path, request.url.query, request.url.netloc
-            session = session_of(request)
-            key = (template, packs, session.token if session is not None else "", *address)
+        if who is not None and status == 200 and not headers and by_itself(request):
             asked_at = float(cast("dict[str, Any]", request.scope)["asked_at"])
-            body = self.api.shared.part(who, key, asked_at, made)
+            body = self.api.shared.part(who, _place(request), asked_at, made)
         else:
             body = made()
-        if packs and body[:2] == GZIP:
-            named["content-encoding"] = "gzip"
-        return Response(body, status_code=status, media_type=HTML, headers=named)
+        return _sent(body, status, headers or {})
 
     def _seen(self, request: Asking) -> dict[str, Any]:
         """What every template may ask for."""
@@ -224,6 +224,24 @@ def session_of(request: Asking) -> Session | None:
     """The session of who looks; None for the developer, and for who has a key."""
     session = cast("Mapping[str, object]", request.scope).get("session_of")
     return session if isinstance(session, Session) else None
+
+
+def _packs(request: Asking) -> bool:
+    return "gzip" in request.headers.get("accept-encoding", "")
+
+
+def _place(request: Asking) -> tuple[object, ...]:
+    """What its answer is remembered by, beside who asks."""
+    session, url = session_of(request), request.url
+    token = session.token if session is not None else ""
+    return _packs(request), token, url.path, url.query, url.netloc
+
+
+def _sent(body: bytes, status: int, headers: Mapping[str, str]) -> Answer:
+    named = {"vary": "accept-encoding", **headers}
+    if body[:2] == GZIP:
+        named["content-encoding"] = "gzip"
+    return Response(body, status_code=status, media_type=HTML, headers=named)
 
 
 def viewer(request: Asking) -> Viewer:

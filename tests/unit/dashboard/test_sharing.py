@@ -86,7 +86,12 @@ async def test_a_part_is_made_once_a_moment_for_the_same_viewer() -> None:
         at = clock.monotonic() if asked_at is None else asked_at
         return asking.shared.part(who_, ("/ui/rows",), at, make)
 
+    def at_hand(who_: Principal) -> bytes | None:
+        return asking.shared.made(who_, ("/ui/rows",))
+
+    assert at_hand(who()) is None
     first = part(who(), "first")
+    assert (at_hand(who()), at_hand(who("key_2"))) == (first, None)
     assert part(who(), "again") == first
     assert part(who("key_2"), "another's") == b"another's"
     clock.advance(100)
@@ -94,7 +99,10 @@ async def test_a_part_is_made_once_a_moment_for_the_same_viewer() -> None:
     assert part(who(), "told", asked_at=asking.told - 0.05) == b"told"
     assert part(who(), "what that shows was asked for too early") != b"told"
     asking.shared.done(DEFAULT_TENANT)
+    assert at_hand(who()) is None
     assert part(who(), "done") == b"done"
+    clock.advance(int(KEPT_S * 1_000))
+    assert at_hand(who()) is None
     assert made.count("again") == 0
 
 
